@@ -1,0 +1,1 @@
+//! Why a pod is not ready, computed from the objects.

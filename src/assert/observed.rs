@@ -1,0 +1,146 @@
+//! What was seen of a cluster: objects by kind, answers to probes, and what could not be asked.
+
+use std::collections::BTreeMap;
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::Probe;
+
+/// One kind of object in one namespace, or of the whole cluster: what one watch covers.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Scope {
+    /// `v1`, `apps/v1`
+    pub api_version: String,
+    /// `Pod`
+    pub kind: String,
+    /// The namespace; `None` for kinds that have none.
+    pub namespace: Option<String>,
+}
+
+/// What is known of the objects of one scope.
+#[derive(Debug, Clone)]
+pub enum Seen {
+    /// They could not be listed, and why.
+    Unreachable(String),
+    /// All of them, by name.
+    Objects(BTreeMap<String, Value>),
+}
+
+/// What came of a probe.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProbeResult {
+    /// A command ran in a pod.
+    Ran {
+        /// Its exit code.
+        code: i32,
+        /// What it printed on standard output, without the last line break.
+        stdout: String,
+        /// What it printed on standard error.
+        stderr: String,
+    },
+    /// An eviction, asked for as a dry run, would be granted.
+    EvictionGranted,
+    /// An eviction, asked for as a dry run, is refused by a disruption budget.
+    EvictionRefused {
+        /// What the API server said.
+        message: String,
+    },
+    /// The API server answered that it cannot be done: no such pod, no such container.
+    Refused {
+        /// What it said.
+        message: String,
+    },
+    /// The API server did not answer.
+    Unreachable(String),
+}
+
+/// All that was seen of a cluster at one moment.
+#[derive(Debug, Clone, Default)]
+pub struct Observed {
+    /// Objects, by scope.
+    pub objects: BTreeMap<Scope, Seen>,
+    /// Answers, by probe. A probe that is still under way has none.
+    pub probes: BTreeMap<Probe, ProbeResult>,
+}
+
+/// Why an object could not be had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Missing {
+    /// It does not exist.
+    Absent,
+    /// It cannot be told whether it exists.
+    Unknown(String),
+}
+
+impl Scope {
+    /// The scope of the kind `K` in `namespace`, or in the whole cluster.
+    #[must_use]
+    pub fn of<K: k8s_openapi::Resource>(namespace: Option<&str>) -> Self {
+        Self {
+            api_version: K::API_VERSION.to_owned(),
+            kind: K::KIND.to_owned(),
+            namespace: namespace.map(ToOwned::to_owned),
+        }
+    }
+}
+
+impl Observed {
+    /// All objects of `scope`, or why they are not known.
+    pub fn all(&self, scope: &Scope) -> Result<&BTreeMap<String, Value>, String> {
+        match self.objects.get(scope) {
+            Some(Seen::Objects(objects)) => Ok(objects),
+            Some(Seen::Unreachable(why)) => Err(why.clone()),
+            None => Err(format!("{} objects were not asked for yet", scope.kind)),
+        }
+    }
+
+    /// The object `name` of `scope`.
+    pub fn object(&self, scope: &Scope, name: &str) -> Result<&Value, Missing> {
+        let objects = self.all(scope).map_err(Missing::Unknown)?;
+        objects.get(name).ok_or(Missing::Absent)
+    }
+
+    /// All objects of the kind `K` in `namespace`, typed. Objects that do not parse are left out.
+    pub fn list<K>(&self, namespace: Option<&str>) -> Result<Vec<K>, String>
+    where
+        K: k8s_openapi::Resource + DeserializeOwned,
+    {
+        let objects = self.all(&Scope::of::<K>(namespace))?;
+        Ok(objects.values().filter_map(parse).collect())
+    }
+
+    /// The object `name` of the kind `K` in `namespace`, typed.
+    pub fn get<K>(&self, namespace: Option<&str>, name: &str) -> Result<K, Missing>
+    where
+        K: k8s_openapi::Resource + DeserializeOwned,
+    {
+        let object = self.object(&Scope::of::<K>(namespace), name)?;
+        parse(object).ok_or_else(|| {
+            Missing::Unknown(format!("{} {name} is not readable as {}", K::KIND, K::API_VERSION))
+        })
+    }
+
+    /// What came of `probe`; `None` while it is under way.
+    #[must_use]
+    pub fn probe(&self, probe: &Probe) -> Option<&ProbeResult> {
+        self.probes.get(probe)
+    }
+
+    /// Why the cluster cannot be asked, if nothing at all could be.
+    #[must_use]
+    pub fn unreachable(&self) -> Option<&str> {
+        let mut why = None;
+        for seen in self.objects.values() {
+            match seen {
+                Seen::Objects(_) => return None,
+                Seen::Unreachable(text) => why = Some(text.as_str()),
+            }
+        }
+        why
+    }
+}
+
+fn parse<K: DeserializeOwned>(object: &Value) -> Option<K> {
+    K::deserialize(object).ok()
+}

@@ -1,0 +1,145 @@
+//! Assertions: what must be true.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::Workload;
+
+/// What must be true.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Assertion {
+    /// So many nodes are Ready.
+    NodesReady(NodesReady),
+    /// Every replica of a workload runs its newest revision and is ready.
+    RolloutComplete(RolloutComplete),
+    /// Every claim of a `StatefulSet` is bound.
+    PvcBound(PvcBound),
+    /// A pod was replaced, and its claim and volume are the same as recorded.
+    PvcReattached(PvcReattached),
+    /// A pod keeps its hostname, its ordinal and its DNS name.
+    StableIdentity(StableIdentity),
+    /// A query in a pod's Postgres answers as expected.
+    Sql(Sql),
+    /// An object exists, and its fields match.
+    Object(ObjectMatch),
+    /// An object does not exist.
+    Absent(ObjectRef),
+    /// A pod's eviction would be refused by a disruption budget (asked as a dry run).
+    EvictedRefused(EvictedRefused),
+}
+
+/// `nodes-ready`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct NodesReady {
+    /// How many.
+    pub count: usize,
+}
+
+/// `rollout-complete`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct RolloutComplete {
+    /// The workload.
+    pub of: Workload,
+    /// How many replicas it has to ask for; as many as it does if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replicas: Option<i32>,
+}
+
+/// `pvc-bound`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct PvcBound {
+    /// The `StatefulSet` whose claim templates are meant.
+    pub of: Workload,
+}
+
+/// `pvc-reattached`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct PvcReattached {
+    /// The pod.
+    pub pod: String,
+    /// The fact that holds the pod and its claim as they were.
+    pub since: String,
+}
+
+/// `stable-identity`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct StableIdentity {
+    /// The pod.
+    pub pod: String,
+    /// The headless Service that governs its `StatefulSet`.
+    pub service: String,
+}
+
+/// `sql`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Sql {
+    /// The pod in which `psql` is run.
+    #[serde(rename = "in")]
+    pub pod: String,
+    /// The query.
+    pub query: String,
+    /// The whole answer, as `psql -At` prints it.
+    pub equals: String,
+}
+
+/// `object`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct ObjectMatch {
+    /// Its API version, such as `v1` or `policy/v1`.
+    pub api_version: String,
+    /// Its kind.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+    /// The fields that are looked at: maps are compared key by key, lists as a whole.
+    #[serde(default, rename = "match")]
+    pub fields: serde_json::Value,
+}
+
+/// A reference to one object.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct ObjectRef {
+    /// Its API version, such as `v1` or `policy/v1`.
+    pub api_version: String,
+    /// Its kind.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// `evicted-refused`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct EvictedRefused {
+    /// The pod whose eviction is asked for.
+    pub pod: String,
+    /// The `PodDisruptionBudget` that has to refuse it.
+    pub budget: String,
+}
+
+impl fmt::Display for Assertion {
+    /// The assertion and its subject, as reports name it: `pvc-reattached postgres-0`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NodesReady(a) => write!(f, "nodes-ready {}", a.count),
+            Self::RolloutComplete(a) => write!(f, "rollout-complete {}", a.of),
+            Self::PvcBound(a) => write!(f, "pvc-bound {}", a.of),
+            Self::PvcReattached(a) => write!(f, "pvc-reattached {}", a.pod),
+            Self::StableIdentity(a) => write!(f, "stable-identity {}", a.pod),
+            Self::Sql(a) => write!(f, "sql in {}", a.pod),
+            Self::Object(a) => write!(f, "object {}/{}", a.kind.to_lowercase(), a.name),
+            Self::Absent(a) => write!(f, "absent {}/{}", a.kind.to_lowercase(), a.name),
+            Self::EvictedRefused(a) => write!(f, "evicted-refused {}", a.pod),
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! What a lab is: the model of `lab.yaml`, how it is read, and which faults it can have.
+//!
+//! Pure: a lab arrives as a tree of files already in memory ([`LabTree`]).
+
+pub mod action;
+pub mod assertion;
+pub mod duration;
+pub mod fact;
+pub mod model;
+pub mod tree;
+pub mod validate;
+pub mod version;
+pub mod workload;
+pub mod yaml;
+
+pub use action::{Action, Undo};
+pub use assertion::Assertion;
+pub use duration::Within;
+pub use fact::{ClaimFact, Fact, Facts, PodFact};
+pub use model::{Expect, Lab, Step, StepId};
+pub use tree::LabTree;
+pub use version::AtLeast;
+pub use workload::{Workload, WorkloadKind};

@@ -1,0 +1,171 @@
+//! The model of `lab.yaml`: labs and steps. Names are kebab-case, actions and assertions externally
+//! tagged.
+
+use std::{collections::BTreeMap, fmt};
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Within,
+    action::{Action, Undo},
+    assertion::Assertion,
+    version::AtLeast,
+};
+
+/// The id of a step, unique within its lab.
+pub type StepId = String;
+
+/// A lab: an ordered list of declarative steps.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Lab {
+    /// The lab's id, such as `10.3`.
+    pub lab: String,
+    /// A short title.
+    pub title: String,
+    /// One paragraph: what a student can do afterwards.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub summary: Option<String>,
+    /// For whom the lab is.
+    pub level: Level,
+    /// How long a student should plan for it.
+    pub time: Within,
+    /// The namespace that the kubeconfig's context selects, and in which unqualified names are
+    /// looked for.
+    #[serde(default = "default_namespace")]
+    pub namespace: String,
+    /// What has to be on the machine.
+    #[serde(default)]
+    pub needs: Needs,
+    /// Images the workloads use: fetched once, and imported into the nodes while the cluster boots.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub images: Vec<String>,
+    /// The steps, in order.
+    pub steps: Vec<Step>,
+}
+
+fn default_namespace() -> String {
+    "default".to_owned()
+}
+
+impl Lab {
+    /// The position of the step `id`.
+    #[must_use]
+    pub fn position(&self, id: &str) -> Option<usize> {
+        self.steps.iter().position(|step| step.id == id)
+    }
+}
+
+/// For whom a lab is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Level {
+    /// No knowledge of Kubernetes is assumed.
+    Beginner,
+    /// Pods, Services and Deployments are known.
+    Intermediate,
+    /// Everyday work with clusters is assumed.
+    Advanced,
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Beginner => "beginner",
+            Self::Intermediate => "intermediate",
+            Self::Advanced => "advanced",
+        })
+    }
+}
+
+/// The least versions of the tools that a lab uses, and the memory it takes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Needs {
+    /// kind, such as `>=0.27`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<AtLeast>,
+    /// kubectl, such as `>=1.31`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kubectl: Option<AtLeast>,
+    /// Memory that has to be available, such as `4Gi`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<String>,
+}
+
+/// One step: what it does, what must then be true, and what undoes it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Step {
+    /// Names the step on the command line and in the journal.
+    pub id: StepId,
+    /// One line: what happens.
+    pub title: String,
+    /// Why this step, and what to look at (Markdown).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub teach: Option<String>,
+    /// Hints, the most general first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hints: Vec<String>,
+    /// The action.
+    #[serde(rename = "do")]
+    pub action: Action,
+    /// What must hold before a fault is injected; if it does not, nothing is injected.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steady: Vec<Assertion>,
+    /// What must be true afterwards.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expect: Option<Expect>,
+    /// What is recorded once `expect` holds.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub record: BTreeMap<String, Record>,
+    /// How a fault is taken back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undo: Option<Undo>,
+    /// The later step at which the fault is taken back; until then its expectations last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<StepId>,
+}
+
+impl Step {
+    /// The assertions of `expect`, none if there is no `expect`.
+    #[must_use]
+    pub fn assertions(&self) -> &[Assertion] {
+        self.expect.as_ref().map_or(&[], |expect| &expect.all)
+    }
+
+    /// The later step that ends what this one expects, if one does.
+    #[must_use]
+    pub fn ends_at(&self) -> Option<&StepId> {
+        let of_expect = self.expect.as_ref().and_then(|e| e.until.as_ref());
+        of_expect.or(self.until.as_ref())
+    }
+}
+
+/// Assertions with one deadline, all watched at once.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Expect {
+    /// How long they may take to hold; multiplied by `--timeout-scale`.
+    pub within: Within,
+    /// They are seen once and not checked again: a refused eviction, a rate during a load.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub once: bool,
+    /// The later step that changes them on purpose; they are not checked from there on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<StepId>,
+    /// The assertions.
+    pub all: Vec<Assertion>,
+}
+
+/// What one `record` entry keeps.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Record {
+    /// A pod: its uid and node.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pod: Option<String>,
+    /// A claim: its uid, its volume and that volume's uid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claim: Option<String>,
+}
