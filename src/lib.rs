@@ -3,5 +3,12 @@
 //! ARCHITECTURE.md says what each module is for and which may use which.
 
 pub mod assert;
+pub mod cli;
+pub mod digest;
+pub mod engine;
 pub mod event;
+pub mod plan;
+pub mod report;
 pub mod spec;
+pub mod state;
+pub mod tool;

@@ -1,2 +1,7 @@
-//! stub
-fn main() {}
+//! The command `labctl`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    labctl::cli::main()
+}

@@ -1,10 +1,21 @@
 //! The evaluation of assertions: a pure function of what was seen, recorded facts and time.
 
-use jiff::Timestamp;
+mod absent;
+pub(super) mod evicted_refused;
+mod nodes_ready;
+mod object;
+mod pvc_bound;
+mod pvc_reattached;
+mod rollout_complete;
+pub(super) mod sql;
+pub(super) mod stable_identity;
 
-use super::Observed;
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Pod;
+
+use super::{Observed, Probe, ProbeResult, cause, observed::Missing, text};
 use crate::{
-    event::Verdict,
+    event::{Clause, Status, Verdict},
     spec::{Assertion, Facts},
 };
 
@@ -24,6 +35,72 @@ pub struct Context<'a> {
 /// What `assertion` comes to.
 #[must_use]
 pub fn evaluate(assertion: &Assertion, context: &Context<'_>) -> Verdict {
-    let _ = context;
-    Verdict::of(assertion.to_string(), Vec::new())
+    let clauses = match assertion {
+        Assertion::NodesReady(a) => nodes_ready::check(a, context),
+        Assertion::RolloutComplete(a) => rollout_complete::check(a, context),
+        Assertion::PvcBound(a) => pvc_bound::check(a, context),
+        Assertion::PvcReattached(a) => pvc_reattached::check(a, context),
+        Assertion::StableIdentity(a) => stable_identity::check(a, context),
+        Assertion::Sql(a) => sql::check(a, context),
+        Assertion::Object(a) => object::check(a, context),
+        Assertion::Absent(a) => absent::check(a, context),
+        Assertion::EvictedRefused(a) => evicted_refused::check(a, context),
+    };
+    Verdict::of(assertion.to_string(), clauses)
 }
+
+impl Context<'_> {
+    fn pod(&self, name: &str) -> Result<Pod, Missing> {
+        self.observed.get(Some(self.namespace), name)
+    }
+}
+
+/// The clause about something that cannot be told.
+fn unknown(what: impl Into<String>, expected: impl Into<String>, why: &str) -> Clause {
+    let actual = format!("cannot be told: {}", text::clean(why));
+    Clause::new(Status::Unknown, what, expected, actual)
+}
+
+/// The clause about an object that could not be had.
+fn missing(what: impl Into<String>, expected: impl Into<String>, why: &Missing) -> Clause {
+    match why {
+        Missing::Absent => Clause::new(Status::Pending, what, expected, "absent"),
+        Missing::Unknown(why) => unknown(what, expected, why),
+    }
+}
+
+/// `clause`, explained by why `pod` is not ready.
+fn explained(clause: Clause, pod: &Pod, context: &Context<'_>) -> Clause {
+    let because = cause::why_not_ready(pod, context.observed, context.namespace);
+    let evidence = cause::evidence(pod, &because);
+    clause.because(because).evidence(evidence)
+}
+
+/// What a command that ran in a pod printed, or the clause about why that is not known.
+fn answer<'a>(
+    probe: &Probe,
+    context: &Context<'a>,
+    what: &str,
+    expected: &str,
+) -> Result<&'a str, Box<Clause>> {
+    let pending = |actual: String| Clause::new(Status::Pending, what, expected, actual);
+    let clause = match context.observed.probe(probe) {
+        Some(ProbeResult::Ran {
+            code: 0, stdout, ..
+        }) => return Ok(stdout),
+        Some(ProbeResult::Ran { code, stderr, .. }) => {
+            pending(format!("exit code {code}")).evidence(text::first_lines(stderr))
+        }
+        Some(ProbeResult::Refused { message }) => {
+            pending("could not be asked".to_owned()).evidence(text::first_lines(message))
+        }
+        Some(ProbeResult::Unreachable(why)) => unknown(what, expected, why),
+        Some(ProbeResult::EvictionGranted | ProbeResult::EvictionRefused { .. }) | None => {
+            pending("not asked yet".to_owned())
+        }
+    };
+    Err(Box::new(clause))
+}
+
+#[cfg(test)]
+mod tests;

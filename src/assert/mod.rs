@@ -1,14 +1,23 @@
 //! Assertions: what they have to see, and what they come to.
 //!
-//! [`evaluate`] is a pure function of observed objects, recorded facts and time; [`watch`] is the
-//! only part that talks to the Kubernetes API.
+//! [`evaluate`] is a pure function of observed objects, recorded facts and time; [`cluster`] and
+//! [`watch`] are the only parts that talk to the Kubernetes API.
 
 pub mod capture;
 pub mod cause;
 pub mod check;
+pub mod cluster;
+#[cfg(test)]
+mod fixture;
+pub mod kinds;
+mod labels;
 pub mod needs;
 pub mod observed;
+mod pod;
+mod text;
+pub mod watch;
 
 pub use check::evaluate;
+pub use cluster::{Cluster, ClusterError};
 pub use needs::{Needs, Probe};
 pub use observed::{Observed, ProbeResult, Scope};

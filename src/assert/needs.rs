@@ -5,8 +5,18 @@
 
 use std::collections::BTreeSet;
 
-use super::{Observed, Scope};
-use crate::spec::Assertion;
+use k8s_openapi::api::{
+    apps::v1::{Deployment, StatefulSet},
+    core::v1::{Node, PersistentVolume, PersistentVolumeClaim, Pod, Service},
+    policy::v1::PodDisruptionBudget,
+};
+
+use super::{
+    Observed, Scope,
+    check::{evicted_refused, sql, stable_identity},
+    kinds, pod,
+};
+use crate::spec::{Assertion, Workload, WorkloadKind, model::Record};
 
 /// The objects that a set of assertions looks at.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -37,17 +47,156 @@ pub enum Probe {
 }
 
 impl Needs {
-    /// What `assertions` look at in `namespace`.
+    /// What `assertions` look at in `namespace`, and what explains why they do not hold.
     #[must_use]
     pub fn of(assertions: &[Assertion], namespace: &str) -> Self {
-        let _ = (assertions, namespace);
-        Self::default()
+        let scopes = assertions.iter().flat_map(|a| scopes(a, namespace));
+        Self {
+            scopes: scopes.collect(),
+        }
+    }
+
+    /// The same, and what `records` are captured from.
+    #[must_use]
+    pub fn and_records<'a>(
+        mut self,
+        records: impl IntoIterator<Item = &'a Record>,
+        namespace: &str,
+    ) -> Self {
+        for record in records {
+            if record.pod.is_some() {
+                self.scopes.insert(Scope::of::<Pod>(Some(namespace)));
+            }
+            if record.claim.is_some() {
+                self.scopes
+                    .insert(Scope::of::<PersistentVolumeClaim>(Some(namespace)));
+                self.scopes.insert(Scope::of::<PersistentVolume>(None));
+            }
+        }
+        self
     }
 }
 
+fn scopes(assertion: &Assertion, namespace: &str) -> Vec<Scope> {
+    let namespaced = Some(namespace);
+    match assertion {
+        Assertion::NodesReady(_) => vec![Scope::of::<Node>(None)],
+        Assertion::RolloutComplete(a) => with_pods(namespace, Some(workload(&a.of, namespace))),
+        Assertion::PvcBound(a) => with_pods(namespace, Some(workload(&a.of, namespace))),
+        Assertion::PvcReattached(_) | Assertion::Sql(_) => with_pods(namespace, None),
+        Assertion::StableIdentity(_) => {
+            with_pods(namespace, Some(Scope::of::<Service>(namespaced)))
+        }
+        Assertion::Object(a) => vec![kinds::scope(&a.api_version, &a.kind, namespace)],
+        Assertion::Absent(a) => vec![kinds::scope(&a.api_version, &a.kind, namespace)],
+        Assertion::EvictedRefused(_) => vec![
+            Scope::of::<Pod>(namespaced),
+            Scope::of::<PodDisruptionBudget>(namespaced),
+        ],
+    }
+}
+
+fn workload(of: &Workload, namespace: &str) -> Scope {
+    match of.kind {
+        WorkloadKind::Deployment => Scope::of::<Deployment>(Some(namespace)),
+        WorkloadKind::StatefulSet => Scope::of::<StatefulSet>(Some(namespace)),
+    }
+}
+
+/// Pods, and what says why they are not ready; and one more scope.
+fn with_pods(namespace: &str, more: Option<Scope>) -> Vec<Scope> {
+    let pods = [
+        Scope::of::<Pod>(Some(namespace)),
+        Scope::of::<PersistentVolumeClaim>(Some(namespace)),
+        Scope::of::<PersistentVolume>(None),
+        Scope::of::<Node>(None),
+    ];
+    pods.into_iter().chain(more).collect()
+}
+
 /// What has to be asked for `assertions` in `namespace`, given what was seen so far.
+///
+/// A pod is asked only while it runs. An answer to a question that is no longer among these is to
+/// be forgotten: it came from a pod that is gone, and the next pod of that name has to be asked
+/// itself.
 #[must_use]
 pub fn probes(assertions: &[Assertion], namespace: &str, observed: &Observed) -> BTreeSet<Probe> {
-    let _ = (assertions, namespace, observed);
-    BTreeSet::new()
+    let mut probes = BTreeSet::new();
+    let pod = |name: &str| observed.get::<Pod>(Some(namespace), name).ok();
+    for assertion in assertions {
+        match assertion {
+            Assertion::StableIdentity(a) => {
+                probes.extend(stable_identity::probes(a, namespace, observed));
+            }
+            Assertion::Sql(a) if pod(&a.pod).is_some_and(|p| pod::can_run_commands(&p)) => {
+                probes.insert(sql::probe(a, namespace));
+            }
+            Assertion::EvictedRefused(a) if pod(&a.pod).is_some() => {
+                probes.insert(evicted_refused::probe(a, namespace));
+            }
+            _ => {}
+        }
+    }
+    probes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::assert::fixture::{NS, World, assertion, unschedulable};
+
+    fn asked(world: &World, yaml: &str) -> Vec<String> {
+        let probes = probes(&[assertion(yaml)], NS, &world.observed);
+        let shown = |probe: &Probe| match probe {
+            Probe::Exec { pod, command, .. } => format!("{pod}: {}", command[0]),
+            Probe::Evict { pod, .. } => format!("evict {pod}"),
+        };
+        probes.iter().map(shown).collect()
+    }
+
+    #[test]
+    fn what_explains_is_needed_beside_what_is_asserted() {
+        let needs = Needs::of(&[assertion("rollout-complete: {of: deployment/web}")], NS);
+        let kinds: Vec<&str> = needs
+            .scopes
+            .iter()
+            .map(|scope| scope.kind.as_str())
+            .collect();
+        assert_eq!(
+            kinds,
+            [
+                "Deployment",
+                "Node",
+                "PersistentVolume",
+                "PersistentVolumeClaim",
+                "Pod"
+            ]
+        );
+        let absent = assertion("absent: {api-version: v1, kind: Namespace, name: shop}");
+        assert_eq!(
+            Needs::of(&[absent], NS).scopes,
+            [kinds::scope("v1", "Namespace", NS)].into()
+        );
+    }
+
+    #[test]
+    fn only_pods_that_run_are_asked() {
+        let identity = "stable-identity: {pod: postgres-0, service: postgres}";
+        let sql = "sql: {in: postgres-0, query: select 1, equals: \"1\"}";
+        let evict = "evicted-refused: {pod: postgres-0, budget: postgres}";
+        let well = World::well();
+        assert_eq!(
+            asked(&well, identity),
+            ["postgres-0: uname", "postgres-1: getent"]
+        );
+        assert_eq!(asked(&well, sql), ["postgres-0: sh"]);
+        assert_eq!(asked(&well, evict), ["evict postgres-0"]);
+        let pending = well.clone().with("Pod", "postgres-0", unschedulable("no"));
+        let deleting = well.clone().deleting("Pod", "postgres-0");
+        for world in [pending, deleting, World::empty(), World::unreachable()] {
+            assert_eq!(asked(&world, identity), [""; 0]);
+            assert_eq!(asked(&world, sql), [""; 0]);
+        }
+        assert_eq!(asked(&World::empty(), evict), [""; 0]);
+    }
 }

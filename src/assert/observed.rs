@@ -18,13 +18,16 @@ pub struct Scope {
     pub namespace: Option<String>,
 }
 
+/// The objects of one scope, by name.
+pub type Objects = BTreeMap<String, Value>;
+
 /// What is known of the objects of one scope.
 #[derive(Debug, Clone)]
 pub enum Seen {
     /// They could not be listed, and why.
     Unreachable(String),
     /// All of them, by name.
-    Objects(BTreeMap<String, Value>),
+    Objects(Objects),
 }
 
 /// What came of a probe.

@@ -1,1 +1,281 @@
-//! stub
+//! What is wrong with a lab beyond its form: references that lead nowhere. All faults at once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    Action, Assertion, Lab, LabTree, Step, Undo,
+    action::{DeletePod, NodeOf},
+    assertion::PvcReattached,
+    model::Record,
+    tree::LAB_FILE,
+    yaml::{self, Fault},
+};
+
+/// What a lab may refer to outside of itself.
+#[derive(Debug, Clone, Default)]
+pub struct Known {
+    /// The names of the kind configurations.
+    pub kind_templates: BTreeSet<String>,
+}
+
+/// Reads the lab of `tree` and checks it whole.
+pub fn load(tree: &LabTree, known: &Known) -> Result<Lab, Vec<Fault>> {
+    let lab = yaml::lab(tree).map_err(|fault| vec![fault])?;
+    let faults = check(&lab, tree, known);
+    if faults.is_empty() { Ok(lab) } else { Err(faults) }
+}
+
+/// All faults of `lab`, whose files are `tree`, in the order of its steps.
+#[must_use]
+pub fn check(lab: &Lab, tree: &LabTree, known: &Known) -> Vec<Fault> {
+    let mut checker = Checker {
+        faults: Vec::new(),
+        recorded: BTreeMap::new(),
+    };
+    if lab.steps.is_empty() {
+        checker.fault(format!("{LAB_FILE}: `steps` is empty"));
+    }
+    let ids: Vec<&str> = lab.steps.iter().map(|step| step.id.as_str()).collect();
+    for (index, step) in lab.steps.iter().enumerate() {
+        checker.id(step, &ids[..index]);
+        checker.action(index, step, tree, known);
+        checker.references(step);
+        checker.ends(step, &ids[..=index], &ids[index + 1..]);
+        // A step's own facts are recorded once its expectations hold: known from the next step on.
+        for (name, record) in &step.record {
+            checker.recorded.insert(name, record);
+        }
+    }
+    checker.faults
+}
+
+struct Checker<'a> {
+    faults: Vec<Fault>,
+    recorded: BTreeMap<&'a str, &'a Record>,
+}
+
+impl Checker<'_> {
+    fn fault(&mut self, text: String) {
+        self.faults.push(Fault { text });
+    }
+
+    fn of_step(&mut self, step: &Step, text: &str) {
+        self.fault(format!("{LAB_FILE}: step `{}`: {text}", step.id));
+    }
+
+    fn id(&mut self, step: &Step, earlier: &[&str]) {
+        if !is_name(&step.id) {
+            self.of_step(step, "an id is lower-case letters, digits and `-`");
+        }
+        if earlier.contains(&step.id.as_str()) {
+            self.of_step(step, "another step has this id already");
+        }
+    }
+
+    fn action(&mut self, index: usize, step: &Step, tree: &LabTree, known: &Known) {
+        match &step.action {
+            Action::KindCluster(cluster) => {
+                if index != 0 {
+                    self.of_step(step, "`kind-cluster` has to be the first step");
+                }
+                if !known.kind_templates.contains(&cluster.template) {
+                    let near = nearest(&cluster.template, known.kind_templates.iter());
+                    self.of_step(
+                        step,
+                        &format!("there is no kind template `{}`{near}", cluster.template),
+                    );
+                }
+            }
+            Action::Apply(apply) => self.manifests(step, &apply.path, tree),
+            Action::Exec(exec) if exec.command.is_empty() => {
+                self.of_step(step, "`exec` has an empty `command`");
+            }
+            Action::Drain(_) if step.undo.is_none() => self.of_step(
+                step,
+                "`drain` is a fault: say how it is taken back with `undo`",
+            ),
+            _ => {}
+        }
+    }
+
+    fn manifests(&mut self, step: &Step, path: &str, tree: &LabTree) {
+        if path.starts_with('/') || path.split('/').any(|part| part == "..") {
+            return self.of_step(step, &format!("`{path}` leads out of the lab"));
+        }
+        let mut files = tree.under(path).peekable();
+        if files.peek().is_none() {
+            let near = nearest(path, tree.files.keys());
+            return self.of_step(step, &format!("there is no file `{path}`{near}"));
+        }
+        for (name, bytes) in files {
+            let is_manifest = [".yaml", ".yml", ".json"].iter().any(|e| name.ends_with(e));
+            let checked = match std::str::from_utf8(bytes) {
+                Ok(text) if is_manifest => yaml::manifest(name, text),
+                Ok(_) => Ok(()),
+                Err(_) => Err(Fault::new(format!("{name} is not UTF-8"))),
+            };
+            if let Err(fault) = checked {
+                self.faults.push(fault);
+            }
+        }
+    }
+
+    fn references(&mut self, step: &Step) {
+        match &step.action {
+            Action::DeletePod(DeletePod { since, .. }) => self.fact(step, since, Part::Pod),
+            Action::Drain(NodeOf { node_of }) | Action::Uncordon(NodeOf { node_of }) => {
+                self.fact(step, node_of, Part::Pod);
+            }
+            _ => {}
+        }
+        if let Some(Undo::Uncordon(NodeOf { node_of })) = &step.undo {
+            self.fact(step, node_of, Part::Pod);
+        }
+        for assertion in step.assertions().iter().chain(&step.steady) {
+            if let Assertion::PvcReattached(PvcReattached { since, .. }) = assertion {
+                self.fact(step, since, Part::Both);
+            }
+        }
+        if step.expect.as_ref().is_some_and(|e| e.all.is_empty()) {
+            self.of_step(step, "`expect` has no assertion under `all`");
+        }
+        if !step.record.is_empty() && step.assertions().is_empty() {
+            self.of_step(step, "`record` needs an `expect` that says when to record");
+        }
+    }
+
+    fn fact(&mut self, step: &Step, name: &str, part: Part) {
+        let Some(record) = self.recorded.get(name) else {
+            let near = nearest(name, self.recorded.keys());
+            return self.of_step(
+                step,
+                &format!("no earlier step records a fact `{name}`{near}"),
+            );
+        };
+        let lacks_claim = part == Part::Both && record.claim.is_none();
+        if record.pod.is_none() || lacks_claim {
+            let wanted = if record.pod.is_none() { "pod" } else { "claim" };
+            self.of_step(step, &format!("the fact `{name}` records no {wanted}"));
+        }
+    }
+
+    fn ends(&mut self, step: &Step, so_far: &[&str], later: &[&str]) {
+        let of_expect = step.expect.as_ref().and_then(|e| e.until.as_ref());
+        for end in [step.until.as_ref(), of_expect].into_iter().flatten() {
+            if so_far.contains(&end.as_str()) {
+                self.of_step(step, &format!("`until: {end}` has to name a later step"));
+            } else if !later.contains(&end.as_str()) {
+                let near = nearest(end, later.iter());
+                self.of_step(step, &format!("there is no later step `{end}`{near}"));
+            }
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Part {
+    Pod,
+    Both,
+}
+
+/// A DNS label, which is what ids and names of environments have to be: they become parts of
+/// cluster, node and file names (RFC 1123).
+#[must_use]
+pub fn is_name(text: &str) -> bool {
+    let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    !text.is_empty()
+        && text.len() <= 63
+        && text.chars().all(inner)
+        && !text.starts_with('-')
+        && !text.ends_with('-')
+}
+
+/// `; did you mean …?` with the known name nearest to `name`, or nothing if none is near.
+pub fn nearest(name: &str, known: impl Iterator<Item = impl AsRef<str>>) -> String {
+    let best = known
+        .map(|k| (distance(name, k.as_ref()), k.as_ref().to_owned()))
+        .min();
+    match best {
+        Some((d, k)) if d <= name.len().max(3) / 3 => format!("; did you mean `{k}`?"),
+        _ => String::new(),
+    }
+}
+
+/// Levenshtein's distance in characters.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let substituted = diagonal + usize::from(x != *y);
+            diagonal = row[j + 1];
+            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn faults(lab_yaml: &str) -> Vec<String> {
+        let tree = LabTree {
+            origin: "a test".into(),
+            files: [
+                (LAB_FILE.to_owned(), lab_yaml.as_bytes().to_vec()),
+                (
+                    "manifests/a.yaml".to_owned(),
+                    b"apiVersion: v1\nkind: Pod\n".to_vec(),
+                ),
+            ]
+            .into(),
+        };
+        let known = Known {
+            kind_templates: ["three-workers".to_owned()].into(),
+        };
+        match load(&tree, &known) {
+            Ok(_) => Vec::new(),
+            Err(faults) => faults.into_iter().map(|f| f.text).collect(),
+        }
+    }
+
+    const HEAD: &str = "lab: t\ntitle: T\nlevel: beginner\ntime: 10m\nsteps:\n";
+
+    #[test]
+    fn a_sound_lab_has_no_faults() {
+        let steps = "- {id: a, title: A, do: {kind-cluster: {template: three-workers}}}\n\
+                     - {id: b, title: B, do: {apply: {path: manifests/a.yaml}}}\n";
+        assert_eq!(faults(&format!("{HEAD}{steps}")), Vec::<String>::new());
+    }
+
+    #[test]
+    fn every_dangling_reference_is_reported_at_once() {
+        let steps = "- {id: a, title: A, do: {kind-cluster: {template: tree-workers}}, until: z}\n\
+                     - {id: a, title: B, do: {apply: {path: manifests/b.yaml}}, until: a}\n\
+                     - {id: c, title: C, do: {delete-pod: {name: p, since: before}}}\n\
+                     - {id: d, title: D, do: {drain: {node-of: before}}}\n\
+                     - {id: e, title: E, do: {apply: {path: ../x.yaml}}}\n";
+        insta::assert_snapshot!(faults(&format!("{HEAD}{steps}")).join("\n"), @"");
+    }
+
+    #[test]
+    fn an_unknown_key_is_shown_where_it_stands() {
+        let steps = "- {id: a, title: A, do: observe, expects: {}}\n";
+        let text = faults(&format!("{HEAD}{steps}")).join("\n");
+        assert!(text.starts_with("lab.yaml:6:"), "{text}");
+        assert!(text.contains("expects"), "{text}");
+    }
+
+    #[test]
+    fn near_names_are_offered_and_far_ones_are_not() {
+        let known = ["three-workers", "single"];
+        assert_eq!(
+            nearest("tree-workers", known.iter()),
+            "; did you mean `three-workers`?"
+        );
+        assert_eq!(nearest("postgres", known.iter()), "");
+    }
+}

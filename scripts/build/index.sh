@@ -1,0 +1,80 @@
+# shellcheck shell=bash
+# Puts stage results together to a bundle. Sourced by the driver.
+
+# The node image goes into the engine now if one answers; labctl does it otherwise.
+load_node_image() {
+  local folder id
+  folder=$(stage_path node-image)
+  id=$(<"$folder/node.tar.id")
+  docker info >/dev/null 2>&1 || return 0
+  docker image inspect "$id" >/dev/null 2>&1 && return
+  say "  loading the node image into the engine …"
+  docker load --quiet --input "$folder/node.tar" >/dev/null
+}
+
+# place STAGE FILE BUNDLE/PATH: the file appears whole. A link where possible: it costs nothing.
+place() {
+  local from to=$3
+  from=$(stage_path "$1")/$2
+  [[ $from -ef $to ]] && return
+  mkdir -p "${to%/*}"
+  rm -f "$to.new"
+  ln "$from" "$to.new" 2>/dev/null || cp "$from" "$to.new"
+  mv "$to.new" "$to"
+}
+
+# digest_of STAGE FILE: computed once, kept beside the file.
+digest_of() {
+  local file
+  file=$(stage_path "$1")/$2
+  [[ -s $file.sha256 ]] || {
+    sha256sum "$file" | cut -d' ' -f1 >"$file.sha256.new"
+    mv "$file.sha256.new" "$file.sha256"
+  }
+  printf 'sha256:%s' "$(<"$file.sha256")"
+}
+
+# tool BUNDLE NAME STAGE MODULE_FOLDER MODULE [VERSION_PREFIX]: places a tool, prints its entry.
+tool() {
+  local bundle=$1 name=$2 stage=$3 module=$5 version
+  version=$(module_version "$4" "$module")
+  place "$stage" "$name" "$bundle/tools/$name"
+  jq -cn --arg name "$name" --arg version "${version#v}" --arg digest "$(digest_of "$stage" "$name")" --arg source "$module@$version" \
+    '{name: $name, version: $version, path: "tools/\($name)", digest: $digest, source: $source}'
+}
+
+# image BUNDLE NAME ROLE STAGE FILE IDFILE PATH SOURCE: places an archive, prints its entry.
+image() {
+  local file
+  file=$(stage_path "$4")/$5
+  place "$4" "$5" "$1/$7"
+  jq -cn --arg name "$2" --arg role "$3" --arg path "$7" --arg digest "$(digest_of "$4" "$5")" \
+    --arg id "$(<"$(stage_path "$4")/$6")" --argjson bytes "$(stat -c %s "$file")" --arg source "$8" \
+    '{name: $name, role: $role, path: $path, digest: $digest, id: $id, bytes: $bytes, source: $source, packages: true}'
+}
+
+# publish BUNDLE: places everything that is built, and the index last.
+publish() {
+  local bundle=$1 kubernetes kept
+  kubernetes=$(module_version "$here/packages/cluster" k8s.io/kubernetes)
+  mkdir -p "$bundle"
+  {
+    tool "$bundle" kind kind "$here/packages/kind" sigs.k8s.io/kind
+    tool "$bundle" kubectl cluster-programs "$here/packages/cluster" k8s.io/kubernetes
+    ! stage_done helm || tool "$bundle" helm helm "$here/packages/helm" helm.sh/helm/v4
+    image "$bundle" docker.io/library/postgres:17 workload postgres-image postgres-17.tar image.id images/postgres-17.tar \
+      "$(<"$(stage_path postgres-image)/source")"
+    image "$bundle" "docker.io/kindest/node:$kubernetes" node node-image node.tar node.tar.id "images/node-$kubernetes.tar" \
+      "Debian bookworm, k8s.io/kubernetes@$kubernetes, sigs.k8s.io/kind@$(module_version "$here/packages/kind" sigs.k8s.io/kind)"
+  } | jq -s '{version: 1, platform: "linux/amd64", tools: map(select(.role == null)), images: map(select(.role))}' >"$bundle/index.json.new"
+  if cmp -s "$bundle/index.json.new" "$bundle/index.json"; then
+    rm "$bundle/index.json.new"
+  else
+    mv "$bundle/index.json.new" "$bundle/index.json"
+  fi
+  # Files of an earlier version, which the index no longer names.
+  kept=$(jq -r '(.tools + .images)[].path' "$bundle/index.json")
+  find "$bundle/tools" "$bundle/images" -type f -printf '%P\n' | while IFS= read -r file; do
+    grep -qE "(^|/)$(sed 's/[.]/\\./g' <<<"$file")$" <<<"$kept" || rm -f "$bundle/tools/$file" "$bundle/images/$file"
+  done
+}

@@ -1,0 +1,223 @@
+//! `object`
+
+use serde_json::{Number, Value};
+
+use super::{Context, missing};
+use crate::{
+    assert::{kinds, text::clean},
+    event::{Clause, Status},
+    spec::assertion::ObjectMatch,
+};
+
+pub(super) fn check(a: &ObjectMatch, context: &Context<'_>) -> Vec<Clause> {
+    let object_name = format!("{}/{}", a.kind.to_lowercase(), a.name);
+    let scope = kinds::scope(&a.api_version, &a.kind, context.namespace);
+    let object = match context.observed.object(&scope, &a.name) {
+        Ok(object) => object,
+        Err(why) => return vec![missing(format!("{object_name} exists"), "exists", &why)],
+    };
+    if a.fields.is_null() {
+        return vec![Clause::new(
+            Status::Pass,
+            format!("{object_name} exists"),
+            "exists",
+            "exists",
+        )];
+    }
+    if let Some(clause) = stale(a, &object_name, object) {
+        return vec![clause];
+    }
+    let mut wrong = Vec::new();
+    compare(&a.fields, Some(object), &mut String::new(), &mut wrong);
+    if wrong.is_empty() {
+        let what = format!("{object_name} matches");
+        return vec![Clause::new(
+            Status::Pass,
+            what,
+            shown(Some(&a.fields)),
+            "the same",
+        )];
+    }
+    wrong
+        .into_iter()
+        .map(|mismatch| {
+            let what = match mismatch.path.as_str() {
+                "" => object_name.clone(),
+                path => format!("{path} of {object_name}"),
+            };
+            Clause::new(Status::Pending, what, mismatch.expected, mismatch.actual)
+        })
+        .collect()
+}
+
+/// The clause about a status that is asserted and that is about an older spec.
+fn stale(a: &ObjectMatch, object_name: &str, object: &Value) -> Option<Clause> {
+    a.fields.get("status")?;
+    let generation = object["metadata"]["generation"].as_i64()?;
+    let observed = object["status"]["observedGeneration"].as_i64()?;
+    let what = format!("status of {object_name} is current");
+    let (expected, actual) = (
+        format!("generation {generation}"),
+        format!("generation {observed}"),
+    );
+    (observed < generation).then(|| Clause::new(Status::Pending, what, expected, actual))
+}
+
+/// A field that does not match.
+struct Mismatch {
+    path: String,
+    expected: String,
+    actual: String,
+}
+
+/// Compares the fields of `expected` with those of `actual`: maps key by key, all else as a whole.
+fn compare(expected: &Value, actual: Option<&Value>, path: &mut String, wrong: &mut Vec<Mismatch>) {
+    if let (Value::Object(fields), Some(Value::Object(object))) = (expected, actual) {
+        for (key, expected) in fields {
+            let parent = path.len();
+            push_key(path, key);
+            compare(expected, object.get(key), path, wrong);
+            path.truncate(parent);
+        }
+        return;
+    }
+    // An author who writes null means a field that is not set.
+    if !same(expected, actual.unwrap_or(&Value::Null)) {
+        wrong.push(Mismatch {
+            path: path.clone(),
+            expected: shown(Some(expected)),
+            actual: shown(actual),
+        });
+    }
+}
+
+/// Appends `key` to `path`, as kubectl's jsonpath writes it.
+fn push_key(path: &mut String, key: &str) {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if !key.chars().all(plain) || key.is_empty() {
+        path.extend(["['", &clean(key), "']"]);
+        return;
+    }
+    if !path.is_empty() {
+        path.push('.');
+    }
+    path.push_str(key);
+}
+
+/// Whether two values are the same.
+fn same(expected: &Value, actual: &Value) -> bool {
+    match (expected, actual) {
+        (Value::Number(a), Value::Number(b)) => same_number(a, b),
+        (Value::Array(a), Value::Array(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b))
+        }
+        (Value::Object(a), Value::Object(b)) => {
+            let equal = |(key, value)| b.get(key).is_some_and(|other| same(value, other));
+            a.len() == b.len() && a.iter().all(equal)
+        }
+        (a, b) => a == b,
+    }
+}
+
+/// YAML and JSON may write the same number with and without a fraction.
+fn same_number(a: &Number, b: &Number) -> bool {
+    a == b || (a.is_f64() || b.is_f64()) && a.as_f64() == b.as_f64()
+}
+
+fn shown(value: Option<&Value>) -> String {
+    match value {
+        None | Some(Value::Null) => "absent".to_owned(),
+        Some(value) => clean(&value.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::assert::fixture::{World, said};
+    use serde_json::json;
+
+    fn object(fields: &str) -> String {
+        format!("object: {{api-version: v1, kind: ConfigMap, name: app, match: {fields}}}")
+    }
+
+    fn world() -> World {
+        World::empty().add(json!({"apiVersion": "v1", "kind": "ConfigMap",
+            "metadata": {"name": "app", "generation": 2,
+                "labels": {"app.kubernetes.io/name": "web", "tier": "a\u{202e}b"}},
+            "spec": {"replicas": 3, "ports": [{"port": 80}], "ratio": 1},
+            "status": {"observedGeneration": 2, "phase": "Active"}}))
+    }
+
+    fn said_of(fields: &str) -> Vec<String> {
+        world().faults(&object(fields)).iter().map(said).collect()
+    }
+
+    #[test]
+    fn asserted_fields_that_match_pass_whatever_else_there_is() {
+        for fields in [
+            "{spec: {replicas: 3}}",
+            "{spec: {ports: [{port: 80}], ratio: 1.0}, status: {phase: Active}}",
+            "{spec: {paused: null}}",
+            "{}",
+        ] {
+            world().passes(&object(fields));
+        }
+        world().passes("object: {api-version: v1, kind: ConfigMap, name: app}");
+    }
+
+    #[test]
+    fn every_field_that_differs_has_a_clause_with_its_path() {
+        let fields = "{metadata: {labels: {app.kubernetes.io/name: api, tier: c}}, \
+            spec: {replicas: 2, paused: true}, data: {key: x}}";
+        assert_eq!(
+            said_of(fields),
+            [
+                r#"Pending: data of configmap/app: expected {"key":"x"}, is absent"#,
+                "Pending: metadata.labels['app.kubernetes.io/name'] of configmap/app: expected \
+             \"api\", is \"web\"",
+                r#"Pending: metadata.labels.tier of configmap/app: expected "c", is "ab""#,
+                "Pending: spec.paused of configmap/app: expected true, is absent",
+                "Pending: spec.replicas of configmap/app: expected 2, is 3",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_list_is_compared_as_a_whole() {
+        assert_eq!(
+            said_of("{spec: {ports: [{port: 80}, {port: 81}]}}"),
+            [
+                r#"Pending: spec.ports of configmap/app: expected [{"port":80},{"port":81}], is [{"port":80}]"#
+            ]
+        );
+        assert_eq!(said_of("{spec: {ports: []}}").len(), 1);
+        assert_eq!(said_of("{spec: 3}").len(), 1);
+        assert_eq!(said_of("3").len(), 1);
+    }
+
+    #[test]
+    fn a_status_about_an_older_generation_says_nothing() {
+        let world = world().with("ConfigMap", "app", json!({"metadata": {"generation": 3}}));
+        assert_eq!(
+            said(&world.fault(&object("{status: {phase: Active}}"))),
+            "Pending: status of configmap/app is current: expected generation 3, is generation 2"
+        );
+        world.passes(&object("{spec: {replicas: 3}}"));
+    }
+
+    #[test]
+    fn what_is_absent_or_unreachable_never_passes() {
+        for fields in ["{}", "{spec: {replicas: null}}"] {
+            let clause = World::empty().fault(&object(fields));
+            assert_eq!(
+                said(&clause),
+                "Pending: configmap/app exists: expected exists, is absent"
+            );
+            assert_eq!(
+                World::unreachable().fault(&object(fields)).status,
+                Status::Unknown
+            );
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! `rollout-complete`: what the two kinds of workload have in common.
+
+mod deployment;
+mod stateful_set;
+
+use k8s_openapi::{
+    api::{
+        apps::v1::{Deployment, StatefulSet},
+        core::v1::Pod,
+    },
+    apimachinery::pkg::apis::meta::v1::ObjectMeta,
+};
+
+use super::{Context, missing};
+use crate::{
+    assert::{
+        cause::{self, held_by},
+        pod,
+    },
+    event::{Clause, Status},
+    spec::{WorkloadKind, assertion::RolloutComplete},
+};
+
+pub(super) fn check(a: &RolloutComplete, context: &Context<'_>) -> Vec<Clause> {
+    let namespace = Some(context.namespace);
+    let absent = |why| vec![missing(format!("{} exists", a.of), "exists", &why)];
+    match a.of.kind {
+        WorkloadKind::StatefulSet => {
+            match context.observed.get::<StatefulSet>(namespace, &a.of.name) {
+                Ok(set) => clauses(a, &stateful_set::rollout(&set), || {
+                    stateful_set::pods(a, &set, context)
+                }),
+                Err(why) => absent(why),
+            }
+        }
+        WorkloadKind::Deployment => {
+            match context.observed.get::<Deployment>(namespace, &a.of.name) {
+                Ok(deployment) => clauses(a, &deployment::rollout(&deployment), || {
+                    deployment::pods(a, &deployment, context)
+                }),
+                Err(why) => absent(why),
+            }
+        }
+    }
+}
+
+/// What a workload and its controller say of a rollout.
+struct Rollout<'a> {
+    metadata: &'a ObjectMeta,
+    /// `status.observedGeneration`
+    observed: Option<i64>,
+    /// `spec.replicas`
+    asked: i32,
+    /// What of the status is compared.
+    fields: Vec<Field>,
+    /// What the controller complains of.
+    complaints: Vec<String>,
+}
+
+/// One field of a status, and what it has to be.
+struct Field {
+    what: &'static str,
+    expected: String,
+    actual: String,
+    holds: bool,
+}
+
+impl Field {
+    /// A count that has to be exact.
+    fn count(what: &'static str, expected: i32, actual: Option<i32>) -> Self {
+        // The API leaves a count of zero out.
+        let actual = actual.unwrap_or(0);
+        Self {
+            what,
+            expected: expected.to_string(),
+            actual: actual.to_string(),
+            holds: actual == expected,
+        }
+    }
+}
+
+fn clauses(
+    a: &RolloutComplete,
+    rollout: &Rollout<'_>,
+    pods: impl FnOnce() -> Clause,
+) -> Vec<Clause> {
+    let of = &a.of;
+    let mut clauses = Vec::new();
+    if let Some(replicas) = a.replicas {
+        let what = format!("replicas asked for by {of}");
+        let (expected, actual) = (replicas.to_string(), rollout.asked.to_string());
+        let holds = replicas == rollout.asked;
+        clauses.push(Clause::when(holds, Status::Failed, what, expected, actual));
+    }
+    if rollout.metadata.deletion_timestamp.is_some() {
+        let actual = format!("being deleted{}", held_by(rollout.metadata));
+        clauses.push(Clause::new(
+            Status::Pending,
+            format!("{of} exists"),
+            "exists",
+            actual,
+        ));
+        return clauses;
+    }
+    let generation = rollout.metadata.generation.unwrap_or(0);
+    if rollout
+        .observed
+        .is_none_or(|observed| observed < generation)
+    {
+        let actual = match rollout.observed {
+            Some(observed) => format!("generation {observed} so far"),
+            None => "none so far".to_owned(),
+        };
+        let what = format!("{of} was seen by its controller");
+        clauses.push(Clause::new(
+            Status::Pending,
+            what,
+            format!("generation {generation}"),
+            actual,
+        ));
+        // The rest of the status is about what was asked for before.
+        return clauses;
+    }
+    clauses.extend(counts(a, rollout));
+    clauses.push(pods());
+    if let Some(first) = clauses.iter_mut().find(|c| c.status == Status::Pending) {
+        first.evidence.extend(rollout.complaints.iter().cloned());
+    }
+    clauses
+}
+
+/// A clause for each field that does not hold, or one that all do.
+fn counts(a: &RolloutComplete, rollout: &Rollout<'_>) -> Vec<Clause> {
+    let wrong: Vec<Clause> = rollout
+        .fields
+        .iter()
+        .filter(|field| !field.holds)
+        .map(|field| {
+            let what = format!("{} of {}", field.what, a.of);
+            Clause::new(Status::Pending, what, &*field.expected, &*field.actual)
+        })
+        .collect();
+    if !wrong.is_empty() {
+        return wrong;
+    }
+    let what = format!("replicas of {} are updated, ready and available", a.of);
+    let asked = rollout.asked.to_string();
+    vec![Clause::new(Status::Pass, what, asked.clone(), asked)]
+}
+
+/// The clause about the pods themselves: a status can be older than they are, and count a pod as
+/// ready that was killed just now. `ready` of them are, and `why` says what is wrong with others.
+fn pods_clause(a: &RolloutComplete, asked: i32, ready: usize, why: Trouble) -> Clause {
+    let what = format!("pods of {} are Ready", a.of);
+    let holds = i32::try_from(ready).is_ok_and(|ready| ready >= asked);
+    let clause = Clause::when(
+        holds,
+        Status::Pending,
+        what,
+        asked.to_string(),
+        ready.to_string(),
+    );
+    if holds {
+        clause
+    } else {
+        clause.because(why.because).evidence(why.evidence)
+    }
+}
+
+/// What is wrong with the pods of a workload.
+#[derive(Default)]
+struct Trouble {
+    because: Vec<String>,
+    evidence: Vec<String>,
+}
+
+impl Trouble {
+    /// Adds why `pod` is not ready.
+    fn add(&mut self, pod: &Pod, context: &Context<'_>) {
+        let because = cause::why_not_ready(pod, context.observed, context.namespace);
+        let named = |text: String| format!("pod {}: {text}", pod::name(pod));
+        let evidence = cause::evidence(pod, &because);
+        self.evidence.extend(evidence.into_iter().map(named));
+        self.because.extend(because.into_iter().map(named));
+    }
+}
+
+#[cfg(test)]
+mod tests;

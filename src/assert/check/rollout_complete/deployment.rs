@@ -1,0 +1,88 @@
+//! The rollout of a `Deployment`.
+
+use k8s_openapi::api::{apps::v1::Deployment, core::v1::Pod};
+
+use super::{Context, Field, Rollout, Trouble, pods_clause};
+use crate::{
+    assert::{check::unknown, labels, pod, text::clean},
+    event::Clause,
+    spec::assertion::RolloutComplete,
+};
+
+fn asked(deployment: &Deployment) -> i32 {
+    deployment
+        .spec
+        .as_ref()
+        .and_then(|spec| spec.replicas)
+        .unwrap_or(1)
+}
+
+pub(super) fn rollout(deployment: &Deployment) -> Rollout<'_> {
+    let status = deployment.status.clone().unwrap_or_default();
+    let asked = asked(deployment);
+    let mut complaints: Vec<String> = status
+        .conditions
+        .iter()
+        .flatten()
+        .filter(|c| match c.type_.as_str() {
+            "ReplicaFailure" => c.status == "True",
+            // False once its deadline is exceeded. That ends nothing: it goes on trying.
+            "Progressing" => c.status == "False",
+            _ => false,
+        })
+        .map(|c| {
+            let text = |text: &Option<String>| clean(text.as_deref().unwrap_or_default());
+            format!(
+                "{}: {}: {}",
+                clean(&c.type_),
+                text(&c.reason),
+                text(&c.message)
+            )
+        })
+        .collect();
+    if deployment.spec.as_ref().and_then(|spec| spec.paused) == Some(true) {
+        complaints.push("it is paused (kubectl rollout resume)".to_owned());
+    }
+    Rollout {
+        metadata: &deployment.metadata,
+        observed: status.observed_generation,
+        asked,
+        fields: vec![
+            Field::count("replicas", asked, status.replicas),
+            Field::count("updated replicas", asked, status.updated_replicas),
+            Field::count("ready replicas", asked, status.ready_replicas),
+            Field::count("available replicas", asked, status.available_replicas),
+        ],
+        complaints,
+    }
+}
+
+/// The clause about the pods that the selector of `deployment` selects.
+pub(super) fn pods(a: &RolloutComplete, deployment: &Deployment, context: &Context<'_>) -> Clause {
+    let asked = asked(deployment);
+    let all: Vec<Pod> = match context.observed.list(Some(context.namespace)) {
+        Ok(pods) => pods,
+        Err(why) => {
+            return unknown(
+                format!("pods of {} are Ready", a.of),
+                asked.to_string(),
+                &why,
+            );
+        }
+    };
+    let selector = deployment.spec.as_ref().map(|spec| &spec.selector);
+    let mut ready = 0;
+    let mut trouble = Trouble::default();
+    for pod in &all {
+        let labels = pod.metadata.labels.as_ref();
+        if !selector.is_some_and(|selector| labels::selects(selector, labels)) {
+            continue;
+        }
+        if pod::is_ready(pod) {
+            ready += 1;
+        } else {
+            trouble.add(pod, context);
+        }
+    }
+    pods_clause(a, asked, ready, trouble)
+}

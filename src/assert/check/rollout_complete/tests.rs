@@ -1,0 +1,229 @@
+use serde_json::{Value, json};
+
+use crate::{
+    assert::fixture::{World, container, deployment, not_ready, said, unschedulable, web_pod},
+    event::Status,
+};
+
+const SET: &str = "rollout-complete: {of: statefulset/postgres}";
+const WEB: &str = "rollout-complete: {of: deployment/web}";
+
+fn set(patch: Value) -> World {
+    World::well().with("StatefulSet", "postgres", patch)
+}
+
+fn web() -> World {
+    World::well()
+        .add(deployment())
+        .add(web_pod("web-a"))
+        .add(web_pod("web-b"))
+}
+
+fn all_said(world: &World, yaml: &str) -> Vec<String> {
+    world.faults(yaml).iter().map(said).collect()
+}
+
+#[test]
+fn a_rollout_that_is_through_passes() {
+    World::well().passes(SET);
+    World::well().passes("rollout-complete: {of: statefulset/postgres, replicas: 3}");
+    web().passes(WEB);
+}
+
+#[test]
+fn what_does_not_exist_or_cannot_be_asked_never_passes() {
+    for yaml in [SET, WEB] {
+        let clause = World::empty().fault(yaml);
+        assert_eq!(
+            (clause.status, clause.actual.as_str()),
+            (Status::Pending, "absent")
+        );
+        assert_eq!(World::unreachable().fault(yaml).status, Status::Unknown);
+        assert_eq!(web().lost("Pod").verdict(WEB).status, Status::Unknown);
+    }
+    assert_eq!(
+        all_said(&World::well().lost("Pod"), SET),
+        [
+            "Unknown: pods of statefulset/postgres are Ready: expected 3, is cannot be told: \
+         connection refused"
+        ]
+    );
+    let deleting = World::well().deleting("StatefulSet", "postgres");
+    assert_eq!(deleting.fault(SET).actual, "being deleted");
+}
+
+#[test]
+fn other_replicas_asked_for_than_expected_fail_at_once() {
+    let clause = World::well().fault("rollout-complete: {of: statefulset/postgres, replicas: 2}");
+    assert_eq!(
+        said(&clause),
+        "Failed: replicas asked for by statefulset/postgres: expected 2, is 3"
+    );
+}
+
+#[test]
+fn a_status_about_an_older_generation_says_nothing() {
+    for (world, yaml, expected) in [
+        (
+            set(json!({"metadata": {"generation": 2}})),
+            SET,
+            "generation 1 so far",
+        ),
+        (set(json!({"status": null})), SET, "none so far"),
+        (
+            web().with("Deployment", "web", json!({"metadata": {"generation": 3}})),
+            WEB,
+            "generation 2 so far",
+        ),
+    ] {
+        let clause = world.fault(yaml);
+        assert_eq!(
+            (clause.status, clause.actual.as_str()),
+            (Status::Pending, expected)
+        );
+    }
+}
+
+#[test]
+fn every_count_that_is_off_has_a_clause() {
+    let world = set(
+        json!({"status": {"readyReplicas": 2, "availableReplicas": null,
+        "updatedReplicas": 1, "replicas": 4, "currentRevision": "postgres-4b"}}),
+    );
+    assert_eq!(
+        all_said(&world, SET),
+        [
+            "Pending: replicas of statefulset/postgres: expected 3, is 4",
+            "Pending: updated replicas of statefulset/postgres: expected 3, is 1",
+            "Pending: ready replicas of statefulset/postgres: expected 3, is 2",
+            "Pending: available replicas of statefulset/postgres: expected 3, is 0",
+            "Pending: revision of statefulset/postgres: expected postgres-5c, is postgres-4b",
+        ]
+    );
+    let world = web().with(
+        "Deployment",
+        "web",
+        json!({"spec": {"paused": true}, "status": {
+        "replicas": 3, "conditions": [{"type": "Progressing", "status": "False",
+            "reason": "ProgressDeadlineExceeded", "message": "timed out"}]}}),
+    );
+    let clause = world.fault(WEB);
+    assert_eq!(
+        said(&clause),
+        "Pending: replicas of deployment/web: expected 2, is 3"
+    );
+    assert_eq!(
+        clause.evidence,
+        [
+            "Progressing: ProgressDeadlineExceeded: timed out",
+            "it is paused (kubectl rollout resume)",
+        ]
+    );
+}
+
+#[test]
+fn a_partition_holds_pods_back_on_purpose() {
+    let held = |updated: i32| {
+        set(json!({
+            "spec": {"updateStrategy": {"rollingUpdate": {"partition": 2}}},
+            "status": {"updatedReplicas": updated, "currentRevision": "postgres-4b"}}))
+        .with(
+            "Pod",
+            "postgres-0",
+            json!({"metadata": {"labels": {"controller-revision-hash": "postgres-4b"}}}),
+        )
+    };
+    held(1).passes(SET);
+    assert_eq!(
+        all_said(&held(0), SET),
+        [
+            "Pending: updated replicas of statefulset/postgres: expected at least 1 (partition 2), is 0"
+        ]
+    );
+}
+
+#[test]
+fn on_delete_waits_for_somebody_to_delete() {
+    let strategy = json!({"spec": {"updateStrategy": {"type": "OnDelete"}},
+        "status": {"currentRevision": "postgres-4b"}});
+    set(strategy.clone()).passes(SET);
+    let world = set(strategy).with(
+        "StatefulSet",
+        "postgres",
+        json!({"status":
+        {"updatedReplicas": 2}}),
+    );
+    assert_eq!(
+        world.fault(SET).evidence,
+        ["its updateStrategy is OnDelete: a pod gets the new revision when it is deleted"]
+    );
+}
+
+#[test]
+fn pods_are_looked_at_themselves_as_a_status_can_lag() {
+    let old = json!({"metadata": {"labels": {"controller-revision-hash": "postgres-4b"}}});
+    let foreign = json!({"metadata": {"ownerReferences": null}});
+    for (world, because) in [
+        (
+            World::well().deleting("Pod", "postgres-1"),
+            "pod postgres-1: it is being deleted",
+        ),
+        (
+            World::well().with("Pod", "postgres-1", not_ready()),
+            "pod postgres-1: container postgres runs, but its readiness probe fails",
+        ),
+        (
+            World::well().without("Pod", "postgres-2"),
+            "pod postgres-2 does not exist yet",
+        ),
+        (
+            World::well().with("Pod", "postgres-1", old),
+            "pod postgres-1 runs revision postgres-4b, not postgres-5c",
+        ),
+        (
+            World::well().with("Pod", "postgres-1", foreign),
+            "pod postgres-1 does not belong to statefulset/postgres",
+        ),
+    ] {
+        let clause = world.fault(SET);
+        assert_eq!(
+            said(&clause),
+            "Pending: pods of statefulset/postgres are Ready: expected 3, is 2"
+        );
+        assert_eq!(clause.because, [because]);
+    }
+    let world = web().deleting("Pod", "web-b");
+    assert_eq!(world.fault(WEB).because, ["pod web-b: it is being deleted"]);
+}
+
+#[test]
+fn each_pod_that_is_not_ready_has_its_causes() {
+    let waiting = json!({"waiting": {"reason": "CreateContainerConfigError",
+        "message": "secret \"postgres\" not found"}});
+    let world = World::well()
+        .with(
+            "Pod",
+            "postgres-1",
+            unschedulable("0/4 nodes are available"),
+        )
+        .with(
+            "Node",
+            "lab-10-3-worker2",
+            json!({"spec": {"unschedulable": true}}),
+        )
+        .with("Pod", "postgres-2", container(&waiting));
+    let clause = world.fault(SET);
+    assert_eq!(
+        clause.because,
+        [
+            "pod postgres-1: volume pvc-9a000001… is bound to node lab-10-3-worker2, which is cordoned \
+         (kubectl uncordon lab-10-3-worker2)",
+            "pod postgres-2: container postgres cannot start (CreateContainerConfigError): secret \
+         \"postgres\" not found",
+        ]
+    );
+    assert_eq!(
+        clause.evidence,
+        ["pod postgres-1: scheduler: 0/4 nodes are available"]
+    );
+}

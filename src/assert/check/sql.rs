@@ -1,0 +1,168 @@
+//! `sql`
+
+use super::{Context, answer, explained, missing};
+use crate::{
+    assert::{Probe, pod, text::quoted},
+    event::{Clause, Status},
+    spec::assertion::Sql,
+};
+
+/// `psql` as the user and in the database that the image's own variables name. The query is an
+/// argument of its own, so no shell reads it.
+const PSQL: &str = "exec psql -XAtq -v ON_ERROR_STOP=1 -U \"${POSTGRES_USER:-postgres}\" \
+    -d \"${POSTGRES_DB:-${POSTGRES_USER:-postgres}}\" -c \"$1\"";
+
+/// How the query is asked.
+pub(in crate::assert) fn probe(a: &Sql, namespace: &str) -> Probe {
+    Probe::Exec {
+        namespace: namespace.to_owned(),
+        pod: a.pod.clone(),
+        command: ["sh", "-c", PSQL, "psql", &a.query]
+            .map(ToOwned::to_owned)
+            .to_vec(),
+    }
+}
+
+pub(super) fn check(a: &Sql, context: &Context<'_>) -> Vec<Clause> {
+    vec![clause(a, context)]
+}
+
+fn clause(a: &Sql, context: &Context<'_>) -> Clause {
+    let what = format!("answer of {} to `{}`", a.pod, a.query.trim());
+    let expected = quoted(&a.equals);
+    let pod = match context.pod(&a.pod) {
+        Ok(pod) => pod,
+        Err(why) => return missing(format!("pod {} exists", a.pod), "exists", &why),
+    };
+    // An answer of a pod that is going is not one of the pod that comes after it.
+    if !pod::can_run_commands(&pod) {
+        let actual = format!(
+            "not asked: pod {} is {}",
+            a.pod,
+            pod::state(&pod, context.now)
+        );
+        let clause = Clause::new(Status::Pending, what, expected, actual);
+        return explained(clause, &pod, context);
+    }
+    let stdout = match answer(&probe(a, context.namespace), context, &what, &expected) {
+        Ok(stdout) => stdout,
+        Err(clause) => return explained_by_readiness(*clause, &pod, context),
+    };
+    // A wrong answer of a database that is ready does not come right by itself. One that gave no
+    // answer, or is not ready, may still be starting.
+    let otherwise = if stdout.is_empty() || !pod::is_ready(&pod) {
+        Status::Pending
+    } else {
+        Status::Failed
+    };
+    let actual = if stdout.is_empty() {
+        "nothing".to_owned()
+    } else {
+        quoted(stdout)
+    };
+    if stdout == a.equals {
+        return Clause::new(Status::Pass, what, expected, quoted(stdout));
+    }
+    Clause::new(otherwise, what, expected, actual)
+}
+
+/// `clause`, with why the pod is not ready, if it is not; what was printed stays the evidence.
+fn explained_by_readiness(
+    clause: Clause,
+    pod: &k8s_openapi::api::core::v1::Pod,
+    context: &Context<'_>,
+) -> Clause {
+    let evidence = clause.evidence.clone();
+    let mut clause = explained(clause, pod, context);
+    clause.evidence.splice(0..0, evidence);
+    clause
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        assert::{
+            ProbeResult,
+            fixture::{self, NS, World, failed, ran, said},
+        },
+        spec::Assertion,
+    };
+
+    const SQL: &str =
+        r#"sql: {in: postgres-0, query: "select note from lab", equals: "written before"}"#;
+
+    fn question() -> Probe {
+        match fixture::assertion(SQL) {
+            Assertion::Sql(a) => probe(&a, NS),
+            _ => panic!(),
+        }
+    }
+
+    fn answered(result: ProbeResult) -> World {
+        World::well().answer(question(), result)
+    }
+
+    #[test]
+    fn the_query_is_an_argument_of_its_own() {
+        let Probe::Exec { pod, command, .. } = question() else {
+            panic!()
+        };
+        assert_eq!(pod, "postgres-0");
+        assert_eq!(command[0..2], ["sh", "-c"]);
+        assert!(command[2].ends_with(r#"-c "$1""#), "{}", command[2]);
+        assert_eq!(command[3..], ["psql", "select note from lab"]);
+    }
+
+    #[test]
+    fn the_very_answer_passes_and_another_fails_at_once() {
+        answered(ran("written before")).passes(SQL);
+        assert_eq!(
+            said(&answered(ran("written\nafter\u{1b}[2J")).fault(SQL)),
+            "Failed: answer of postgres-0 to `select note from lab`: expected \"written before\", \
+             is \"written\\nafter\""
+        );
+    }
+
+    #[test]
+    fn a_database_that_may_still_be_starting_is_waited_for() {
+        let status = |world: World| world.fault(SQL).status;
+        assert_eq!(status(answered(ran(""))), Status::Pending);
+        let not_ready = fixture::not_ready();
+        let starting = answered(ran("written after")).with("Pod", "postgres-0", not_ready);
+        assert_eq!(status(starting), Status::Pending);
+        let clause = answered(failed(2, "", "psql: error: connection refused\n")).fault(SQL);
+        assert_eq!(
+            (clause.status, clause.actual.as_str()),
+            (Status::Pending, "exit code 2")
+        );
+        assert_eq!(clause.evidence, ["psql: error: connection refused"]);
+        assert_eq!(World::well().fault(SQL).actual, "not asked yet");
+        let message = "container not found (\"postgres\")".to_owned();
+        let clause = answered(ProbeResult::Refused { message }).fault(SQL);
+        assert_eq!(clause.status, Status::Pending);
+        assert_eq!(clause.evidence, ["container not found (\"postgres\")"]);
+    }
+
+    #[test]
+    fn an_answer_of_a_pod_that_is_gone_or_going_does_not_count() {
+        let world = answered(ran("written before"));
+        let gone = world.clone().without("Pod", "postgres-0").fault(SQL);
+        assert_eq!(
+            said(&gone),
+            "Pending: pod postgres-0 exists: expected exists, is absent"
+        );
+        let going = world.clone().deleting("Pod", "postgres-0").fault(SQL);
+        assert_eq!(going.actual, "not asked: pod postgres-0 is being deleted");
+        let pending = world.with("Pod", "postgres-0", fixture::unschedulable("no room"));
+        assert_eq!(pending.fault(SQL).because, ["no node fits: no room"]);
+    }
+
+    #[test]
+    fn an_unreachable_cluster_is_unknown() {
+        let unreachable = answered(ProbeResult::Unreachable("timed out".to_owned())).fault(SQL);
+        assert_eq!(unreachable.status, Status::Unknown);
+        let world = World::unreachable().answer(question(), ran("written before"));
+        assert_eq!(world.fault(SQL).status, Status::Unknown);
+    }
+}

@@ -1,0 +1,291 @@
+//! Asking a cluster: lists, probes, its identity. I/O, over a private kubeconfig.
+
+use std::{path::Path, time::Duration};
+
+use futures::future::join_all;
+use k8s_openapi::api::core::v1::{Namespace, Pod};
+use kube::{
+    Api, Client, Config, ResourceExt,
+    api::{
+        ApiResource, AttachParams, DeleteParams, DynamicObject, EvictParams, GroupVersionKind,
+        ListParams, PostParams,
+    },
+    config::{KubeConfigOptions, Kubeconfig},
+};
+use tokio::io::AsyncReadExt;
+
+use super::{
+    Needs, Observed, Probe, ProbeResult, Scope,
+    needs::probes,
+    observed::{Objects, Seen},
+};
+use crate::spec::Assertion;
+
+/// How long an answer of the API server may take: it is on this machine.
+const ANSWER: Duration = Duration::from_secs(5);
+/// How long a command in a pod may take.
+const EXEC: Duration = Duration::from_secs(10);
+/// The most that is read of what a command in a pod prints, in bytes.
+const OUTPUT: u64 = 64 << 10;
+
+/// Why a cluster cannot be asked.
+#[derive(Debug, thiserror::Error)]
+pub enum ClusterError {
+    /// The kubeconfig cannot be read.
+    #[error("the kubeconfig {path} cannot be used")]
+    Kubeconfig {
+        /// Its path.
+        path: String,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The kubeconfig runs a program to log in, which is not done unasked.
+    #[error("the kubeconfig {path} runs a program to log in, which labctl refuses")]
+    Plugin {
+        /// Its path.
+        path: String,
+    },
+    /// The API server does not answer.
+    #[error("the cluster's API server does not answer: {why}")]
+    Unreachable {
+        /// What happened instead.
+        why: String,
+    },
+}
+
+/// A cluster that can be asked.
+#[derive(Clone)]
+pub struct Cluster {
+    client: Client,
+}
+
+impl Cluster {
+    /// A cluster as the kubeconfig at `path` describes it. Nothing is sent yet.
+    pub async fn open(path: &Path) -> Result<Self, ClusterError> {
+        let shown = path.display().to_string();
+        let unusable = |source: Box<dyn std::error::Error + Send + Sync>| {
+            let path = shown.clone();
+            ClusterError::Kubeconfig { path, source }
+        };
+        let kubeconfig = Kubeconfig::read_from(path).map_err(|e| unusable(e.into()))?;
+        let runs_a_program = kubeconfig.auth_infos.iter().any(|named| {
+            let auth = named.auth_info.as_ref();
+            auth.is_some_and(|auth| auth.exec.is_some() || auth.auth_provider.is_some())
+        });
+        if runs_a_program {
+            return Err(ClusterError::Plugin { path: shown });
+        }
+        let mut config =
+            Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
+                .await
+                .map_err(|e| unusable(e.into()))?;
+        config.connect_timeout = Some(ANSWER);
+        let client = Client::try_from(config).map_err(|e| unusable(e.into()))?;
+        Ok(Self { client })
+    }
+
+    /// The uid of the namespace `kube-system`, which is as good as the cluster's own.
+    pub async fn uid(&self) -> Result<String, ClusterError> {
+        let namespaces: Api<Namespace> = Api::all(self.client.clone());
+        let unreachable = |why: String| ClusterError::Unreachable { why };
+        let answer = tokio::time::timeout(ANSWER, namespaces.get("kube-system")).await;
+        let namespace = answer
+            .map_err(|_| unreachable(no_answer()))?
+            .map_err(|e| unreachable(why(&e)))?;
+        namespace
+            .uid()
+            .ok_or_else(|| unreachable("it knows no kube-system namespace".to_owned()))
+    }
+
+    /// Everything that `needs` and `assertions` ask for, once.
+    pub async fn observe(
+        &self,
+        needs: &Needs,
+        assertions: &[Assertion],
+        namespace: &str,
+    ) -> Observed {
+        let mut observed = Observed::default();
+        let early = probes(assertions, namespace, &observed);
+        let lists = join_all(needs.scopes.iter().map(|scope| self.list(scope)));
+        let answers = join_all(early.iter().map(|probe| self.ask(probe)));
+        let (lists, answers) = futures::future::join(lists, answers).await;
+        observed.objects = needs.scopes.iter().cloned().zip(lists).collect();
+        observed.probes = early.into_iter().zip(answers).collect();
+        // From where a name is asked for is known only once the pods are.
+        let mut late = probes(assertions, namespace, &observed);
+        late.retain(|probe| !observed.probes.contains_key(probe));
+        let answers = join_all(late.iter().map(|probe| self.ask(probe))).await;
+        observed.probes.extend(late.into_iter().zip(answers));
+        observed
+    }
+
+    /// All objects of `scope`.
+    async fn list(&self, scope: &Scope) -> Seen {
+        let listed = self.api(scope);
+        match tokio::time::timeout(ANSWER, listed.list(&ListParams::default())).await {
+            Ok(Ok(list)) => Seen::Objects(list.items.iter().filter_map(entry).collect()),
+            Ok(Err(kube::Error::Api(status))) if status.code == 404 => {
+                // The cluster does not know the kind: there are no objects of it.
+                Seen::Objects(Objects::new())
+            }
+            Ok(Err(error)) => Seen::Unreachable(why(&error)),
+            Err(_) => Seen::Unreachable(no_answer()),
+        }
+    }
+
+    /// The objects of `scope`, untyped.
+    pub(super) fn api(&self, scope: &Scope) -> Api<DynamicObject> {
+        let (group, version) = scope
+            .api_version
+            .split_once('/')
+            .unwrap_or(("", &scope.api_version));
+        let gvk = GroupVersionKind::gvk(group, version, &scope.kind);
+        let resource = ApiResource::from_gvk(&gvk);
+        match &scope.namespace {
+            Some(namespace) => Api::namespaced_with(self.client.clone(), namespace, &resource),
+            None => Api::all_with(self.client.clone(), &resource),
+        }
+    }
+
+    /// What comes of `probe`.
+    pub async fn ask(&self, probe: &Probe) -> ProbeResult {
+        let (limit, answer) = match probe {
+            Probe::Exec {
+                namespace,
+                pod,
+                command,
+            } => {
+                let exec = self.exec(namespace, pod, command);
+                (EXEC, tokio::time::timeout(EXEC, exec).await)
+            }
+            Probe::Evict { namespace, pod } => {
+                let evict = self.evict(namespace, pod);
+                (ANSWER, tokio::time::timeout(ANSWER, evict).await)
+            }
+        };
+        match answer {
+            Ok(Ok(result)) => result,
+            Ok(Err(error)) => refused_or_unreachable(&error),
+            Err(_) => ProbeResult::Refused {
+                message: format!("no answer within {} s", limit.as_secs()),
+            },
+        }
+    }
+
+    async fn exec(
+        &self,
+        namespace: &str,
+        pod: &str,
+        command: &[String],
+    ) -> kube::Result<ProbeResult> {
+        let pods: Api<Pod> = Api::namespaced(self.client.clone(), namespace);
+        let params = AttachParams::default().stdout(true).stderr(true).stdin(false);
+        let mut process = pods.exec(pod, command, &params).await?;
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let (stdout, stderr, status) = (process.stdout(), process.stderr(), process.take_status());
+        let read_out = async {
+            if let Some(stdout) = stdout {
+                let _ = stdout.take(OUTPUT).read_to_end(&mut out).await;
+            }
+        };
+        let read_err = async {
+            if let Some(stderr) = stderr {
+                let _ = stderr.take(OUTPUT).read_to_end(&mut err).await;
+            }
+        };
+        let status = async {
+            match status {
+                Some(status) => status.await,
+                None => None,
+            }
+        };
+        let ((), (), status) = futures::future::join3(read_out, read_err, status).await;
+        let Some(status) = status else {
+            return Ok(ProbeResult::Refused {
+                message: "the connection to the pod was lost".to_owned(),
+            });
+        };
+        // The API server says `Success`, or a failure with the exit code among its causes; without
+        // one the command did not run at all.
+        let succeeded = status.status.as_deref() == Some("Success");
+        let causes = status.details.iter().flat_map(|d| d.causes.iter().flatten());
+        let mut exit_codes = causes.filter(|c| c.reason.as_deref() == Some("ExitCode"));
+        let code = match (succeeded, exit_codes.next()) {
+            (true, _) => Some(0),
+            (false, Some(cause)) => cause.message.as_ref().and_then(|m| m.parse().ok()),
+            (false, None) => None,
+        };
+        let Some(code) = code else {
+            let message = status.message.unwrap_or_default();
+            return Ok(ProbeResult::Refused { message });
+        };
+        let text = |bytes: &[u8]| {
+            let text = String::from_utf8_lossy(bytes);
+            text.trim_end_matches(['\n', '\r']).to_owned()
+        };
+        Ok(ProbeResult::Ran {
+            code,
+            stdout: text(&out),
+            stderr: text(&err),
+        })
+    }
+
+    /// Asks for an eviction as a dry run: a disruption budget answers as it would, and nothing is
+    /// evicted.
+    async fn evict(&self, namespace: &str, pod: &str) -> kube::Result<ProbeResult> {
+        let pods: Api<Pod> = Api::namespaced(self.client.clone(), namespace);
+        let params = EvictParams {
+            delete_options: Some(DeleteParams {
+                dry_run: true,
+                ..DeleteParams::default()
+            }),
+            post_options: PostParams {
+                dry_run: true,
+                ..PostParams::default()
+            },
+        };
+        match pods.evict(pod, &params).await {
+            Ok(_) => Ok(ProbeResult::EvictionGranted),
+            Err(kube::Error::Api(status)) if status.code == 429 => {
+                let message = status.message.clone();
+                Ok(ProbeResult::EvictionRefused { message })
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// An object's name and the object, without the record of who set which field, which is large and
+/// which no assertion looks at.
+pub(super) fn entry(object: &DynamicObject) -> Option<(String, serde_json::Value)> {
+    let mut value = serde_json::to_value(object).ok()?;
+    if let Some(metadata) = value.get_mut("metadata").and_then(|m| m.as_object_mut()) {
+        metadata.remove("managedFields");
+    }
+    Some((object.name_any(), value))
+}
+
+fn refused_or_unreachable(error: &kube::Error) -> ProbeResult {
+    match error {
+        kube::Error::Api(status) => ProbeResult::Refused {
+            message: status.message.clone(),
+        },
+        kube::Error::UpgradeConnection(error) => ProbeResult::Refused {
+            message: error.to_string(),
+        },
+        error => ProbeResult::Unreachable(why(error)),
+    }
+}
+
+/// The innermost cause of `error`: `connection refused` says more than the layers around it.
+pub(super) fn why(error: &dyn std::error::Error) -> String {
+    let mut innermost = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    innermost.to_string()
+}
+
+fn no_answer() -> String {
+    format!("no answer within {} s", ANSWER.as_secs())
+}

@@ -1,0 +1,105 @@
+//! Short texts for clauses. What came from a cluster is made harmless here.
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+use crate::event::Untrusted;
+
+/// Longer texts are cut: a clause is read at a glance.
+const LONGEST: usize = 300;
+
+/// `text` from elsewhere, on one line.
+pub(super) fn clean(text: &str) -> String {
+    one_line(text, " ")
+}
+
+/// `text` from elsewhere, quoted, with its line breaks visible: an answer is compared to the letter.
+pub(super) fn quoted(text: &str) -> String {
+    format!("\"{}\"", one_line(text, "\\n"))
+}
+
+fn one_line(text: &str, line_break: &str) -> String {
+    let lines: Vec<String> = text
+        .lines()
+        .map(|line| Untrusted::new(line).as_str().to_owned())
+        .collect();
+    shortened(&lines.join(line_break), LONGEST)
+}
+
+/// The first lines of what a command printed.
+pub(super) fn first_lines(text: &str) -> Vec<String> {
+    text.lines()
+        .filter(|line| !line.trim().is_empty())
+        .take(3)
+        .map(clean)
+        .collect()
+}
+
+/// A uid, short enough to compare by eye.
+pub(super) fn uid(uid: &str) -> String {
+    shortened(&clean(uid), 8)
+}
+
+/// A volume's name. Only provisioned names are cut: they are `pvc-` and a uid, whereas others may
+/// differ in their last character.
+pub(super) fn volume(name: &str) -> String {
+    let name = clean(name);
+    if name.starts_with("pvc-") {
+        shortened(&name, 12)
+    } else {
+        name
+    }
+}
+
+fn shortened(text: &str, longest: usize) -> String {
+    match text.char_indices().nth(longest) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+/// How long ago `since` was, in steps coarse enough that a text is not new every second; none
+/// below the first step.
+pub(super) fn age(since: Option<&Time>, now: Timestamp) -> Option<String> {
+    let seconds = now.duration_since(since?.0).as_secs();
+    match seconds {
+        ..10 => None,
+        10..60 => Some(format!("{} s", seconds / 10 * 10)),
+        60..3600 => Some(format!("{} min", seconds / 60)),
+        _ => Some(format!("{} h", seconds / 3600)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_came_from_elsewhere_is_one_harmless_line() {
+        assert_eq!(clean("a\u{1b}[31m\nb"), "a b");
+        assert_eq!(quoted("a\nb "), r#""a\nb ""#);
+        assert_eq!(
+            first_lines("\none\ntwo\n\nthree\nfour"),
+            ["one", "two", "three"]
+        );
+        assert!(clean(&"ä".repeat(400)).ends_with('…'));
+    }
+
+    #[test]
+    fn names_that_could_differ_at_the_end_stay_whole() {
+        assert_eq!(uid("1f3a5b7c-0000"), "1f3a5b7c…");
+        assert_eq!(volume("pvc-9a1b2c3d-4e5f"), "pvc-9a1b2c3d…");
+        assert_eq!(volume("data-of-postgres-0"), "data-of-postgres-0");
+    }
+
+    #[test]
+    fn an_age_changes_every_ten_seconds_at_most() {
+        let at = |seconds: i64| Time(Timestamp::from_second(1_000_000 - seconds).unwrap());
+        let age = |seconds| super::age(Some(&at(seconds)), at(0).0);
+        assert_eq!(age(38).as_deref(), Some("30 s"));
+        assert_eq!(age(185).as_deref(), Some("3 min"));
+        assert_eq!(age(7300).as_deref(), Some("2 h"));
+        // Clocks of two machines: what happens in the future has no age.
+        assert_eq!((age(3), age(-60)), (None, None));
+    }
+}

@@ -1,0 +1,141 @@
+//! What a command that cannot go on says: what failed, why, what to do next, and its exit code.
+
+use crate::{
+    assert::ClusterError,
+    engine::EngineError,
+    event::Failure,
+    state::StateError,
+    tool::ToolError,
+};
+
+use super::exit;
+
+/// An error at the edge.
+#[derive(Debug)]
+pub(crate) struct CliError {
+    /// The exit code.
+    pub(crate) code: u8,
+    /// What failed, with its causes.
+    pub(crate) error: anyhow::Error,
+    /// What to do next.
+    pub(crate) hints: Vec<String>,
+    /// The last lines that a failed command printed.
+    pub(crate) tail: Vec<String>,
+}
+
+impl CliError {
+    /// An error with this exit code.
+    pub(crate) fn new(code: u8, error: impl Into<anyhow::Error>) -> Self {
+        Self {
+            code,
+            error: error.into(),
+            hints: Vec::new(),
+            tail: Vec::new(),
+        }
+    }
+
+    /// The command line is wrong.
+    pub(crate) fn usage(error: impl Into<anyhow::Error>) -> Self {
+        Self::new(exit::USAGE, error)
+    }
+
+    /// labctl itself cannot go on.
+    pub(crate) fn internal(error: impl Into<anyhow::Error>) -> Self {
+        Self::new(exit::INTERNAL, error)
+    }
+
+    /// The same with one more hint.
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    /// Whether nobody reads what is written any more, which is no failure.
+    pub(crate) fn is_broken_pipe(&self) -> bool {
+        self.error.chain().any(|cause| {
+            let io = cause.downcast_ref::<std::io::Error>();
+            io.is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe)
+        })
+    }
+
+    /// This error as the failure that reports show.
+    pub(crate) fn failure(&self) -> Failure {
+        let mut causes: Vec<String> = self.error.chain().map(ToString::to_string).collect();
+        // `transparent` errors say the same as what they hold.
+        causes.dedup();
+        let summary = causes.remove(0);
+        Failure {
+            summary,
+            causes,
+            hint: (!self.hints.is_empty()).then(|| self.hints.join("\n")),
+            tail: self.tail.clone(),
+            verdicts: Vec::new(),
+        }
+    }
+}
+
+impl From<StateError> for CliError {
+    fn from(error: StateError) -> Self {
+        let (code, hint) = match &error {
+            StateError::Locked { .. } => (exit::LOCKED, Some("wait until it has ended")),
+            StateError::Absent { .. } => (
+                exit::USAGE,
+                Some("`labctl status` lists the environments; `labctl up LAB` makes one"),
+            ),
+            StateError::File { source, .. } => match source.kind() {
+                std::io::ErrorKind::StorageFull => (
+                    exit::INTERNAL,
+                    Some("free some space, or name another directory with --state-dir"),
+                ),
+                std::io::ErrorKind::PermissionDenied
+                | std::io::ErrorKind::ReadOnlyFilesystem => (
+                    exit::INTERNAL,
+                    Some("name a directory that you may write with --state-dir"),
+                ),
+                _ => (exit::INTERNAL, None),
+            },
+            StateError::Corrupt { .. } => (exit::INTERNAL, None),
+        };
+        let cli = Self::new(code, error);
+        match hint {
+            Some(hint) => cli.hint(hint),
+            None => cli,
+        }
+    }
+}
+
+impl From<EngineError> for CliError {
+    fn from(error: EngineError) -> Self {
+        match error {
+            EngineError::State(error) => error.into(),
+            EngineError::Cluster { ref source, .. } => {
+                let refused = matches!(source, ClusterError::Plugin { .. });
+                let code = if refused { exit::UNSAFE } else { exit::UNREACHABLE };
+                Self::new(code, error).hint(
+                    "if its containers were stopped, start them again (`docker start`); \
+                     `labctl down` and `labctl up` begin anew",
+                )
+            }
+            EngineError::Tool { ref source, .. } => {
+                let (code, tail) = match source {
+                    ToolError::Missing { .. } => (exit::TOOL, Vec::new()),
+                    ToolError::Exit { tail, .. } => (exit::FAILED, tail.clone()),
+                    _ => (exit::FAILED, Vec::new()),
+                };
+                let mut cli = Self::new(code, error);
+                cli.tail = tail;
+                cli
+            }
+            EngineError::Unsafe { .. } => Self::new(exit::UNSAFE, error)
+                .hint("use another name with --env, or remove it with the tool that made it"),
+            EngineError::Step(failure) => {
+                let mut cli = Self::new(exit::FAILED, anyhow::Error::msg(failure.summary));
+                cli.hints.extend(failure.hint);
+                cli.tail = failure.tail;
+                cli
+            }
+            EngineError::Stopped => Self::new(exit::FAILED, error),
+            EngineError::Report(_) => Self::internal(error),
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! Which labs there are, and which one is meant.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
+
+use include_dir::{Dir, include_dir};
+
+use super::{error::CliError, exit, settings::Settings};
+use crate::{
+    spec::{
+        Lab, LabTree,
+        tree::LAB_FILE,
+        validate::{self, Known, nearest},
+        yaml::Fault,
+    },
+    state::environment::read_tree,
+};
+
+static LABS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/labs");
+static TEMPLATES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/templates");
+
+/// A lab that was read and is sound.
+#[derive(Debug, Clone)]
+pub(crate) struct Loaded {
+    /// What it says.
+    pub(crate) lab: Lab,
+    /// Its files.
+    pub(crate) tree: LabTree,
+}
+
+/// The built-in kind configurations, by name.
+pub(crate) fn kind_templates() -> BTreeMap<String, String> {
+    let files = TEMPLATES.get_dir("kind").map(Dir::files).into_iter().flatten();
+    let named = files.filter_map(|file| {
+        let name = file.path().file_stem()?.to_str()?;
+        Some((name.to_owned(), file.contents_utf8()?.to_owned()))
+    });
+    named.collect()
+}
+
+/// The ids of the built-in labs, in order.
+pub(crate) fn built_in() -> Vec<String> {
+    let dirs = LABS.dirs().filter_map(|dir| dir.path().to_str());
+    let mut ids: Vec<String> = dirs.map(ToOwned::to_owned).collect();
+    ids.sort();
+    ids
+}
+
+/// Reads the lab that `name` means: an id, the beginning of one, or a directory.
+pub(crate) fn load(name: &str, settings: &Settings) -> Result<Loaded, CliError> {
+    check(find(name, settings)?)
+}
+
+/// The id of the lab that `name` means, for finding an environment of it.
+pub(crate) fn id(name: &str, settings: &Settings) -> Result<String, CliError> {
+    Ok(load(name, settings)?.lab.lab)
+}
+
+/// Checks the lab in `tree`.
+pub(crate) fn check(tree: LabTree) -> Result<Loaded, CliError> {
+    let known = Known {
+        kind_templates: kind_templates().into_keys().collect::<BTreeSet<_>>(),
+    };
+    let lab = validate::load(&tree, &known).map_err(|faults| invalid(&tree, &faults))?;
+    Ok(Loaded { lab, tree })
+}
+
+/// Reads the lab in the directory `path`, or the one whose `lab.yaml` it is.
+pub(crate) fn read(path: &Path) -> Result<LabTree, CliError> {
+    let dir = match path.file_name() {
+        Some(name) if name == LAB_FILE => path.parent().unwrap_or(path),
+        _ => path,
+    };
+    // A mistaken path is not read through: a lab's directory has a lab.yaml.
+    if !dir.join(LAB_FILE).is_file() {
+        let error = anyhow::anyhow!("{} has no {LAB_FILE}", dir.display());
+        return Err(CliError::new(exit::INVALID_LAB, error));
+    }
+    let tree = read_tree(dir);
+    tree.map_err(|error| CliError::new(exit::INVALID_LAB, error))
+}
+
+fn find(name: &str, settings: &Settings) -> Result<LabTree, CliError> {
+    let ids = built_in();
+    if let Some(id) = ids.iter().find(|id| *id == name) {
+        return Ok(embedded(id));
+    }
+    let path = settings.cwd.join(name);
+    if name.contains('/') || path.join(LAB_FILE).is_file() {
+        return read(&path);
+    }
+    let matching: Vec<&String> = ids.iter().filter(|id| id.starts_with(name)).collect();
+    match matching.as_slice() {
+        [id] if !name.is_empty() => Ok(embedded(id)),
+        [] => {
+            let near = nearest(name, ids.iter());
+            let error = anyhow::anyhow!("there is no lab `{name}`{near}");
+            Err(CliError::usage(error).hint("`labctl list` lists the labs"))
+        }
+        several => {
+            let several: Vec<&str> = several.iter().map(|id| id.as_str()).collect();
+            let error = anyhow::anyhow!("`{name}` can mean several labs: {}", several.join(", "));
+            Err(CliError::usage(error).hint("type more of its id"))
+        }
+    }
+}
+
+fn embedded(id: &str) -> LabTree {
+    let mut tree = LabTree {
+        origin: format!("the built-in lab {id}"),
+        files: BTreeMap::new(),
+    };
+    if let Some(dir) = LABS.get_dir(id) {
+        collect(dir, dir.path(), &mut tree);
+    }
+    tree
+}
+
+fn collect(dir: &Dir<'_>, root: &Path, tree: &mut LabTree) {
+    for file in dir.files() {
+        let name = file.path().strip_prefix(root).ok().and_then(Path::to_str);
+        if let Some(name) = name {
+            tree.files.insert(name.to_owned(), file.contents().to_vec());
+        }
+    }
+    for dir in dir.dirs() {
+        collect(dir, root, tree);
+    }
+}
+
+fn invalid(tree: &LabTree, faults: &[Fault]) -> CliError {
+    let texts: Vec<&str> = faults.iter().map(|fault| fault.text.as_str()).collect();
+    let cause = anyhow::Error::msg(texts.join("\n"));
+    CliError::new(
+        exit::INVALID_LAB,
+        cause.context(format!("{} is not a sound lab", tree.origin)),
+    )
+}

@@ -1,0 +1,64 @@
+//! The command line: arguments, settings resolved once, exit codes, a file for each verb.
+//!
+//! The only place that reads the environment of the process and its working directory, and the only
+//! one that uses `anyhow`.
+
+mod args;
+mod error;
+mod exit;
+mod labs;
+mod output;
+mod preflight;
+mod session;
+mod settings;
+mod signals;
+mod tools;
+mod verbs;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Args, Command};
+use error::CliError;
+use settings::Settings;
+
+/// Runs the command line of this process.
+#[must_use]
+pub fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            // Help and the version are no errors; clap writes each where it belongs.
+            let code = if error.use_stderr() { exit::USAGE } else { exit::OK };
+            let _ = error.print();
+            return ExitCode::from(code);
+        }
+    };
+    let settings = Settings::resolve(&args.global);
+    let result = settings.and_then(|settings| run(&args.command, &settings));
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(error) if error.is_broken_pipe() => ExitCode::from(exit::OK),
+        Err(error) => {
+            output::error(&error);
+            ExitCode::from(error.code)
+        }
+    }
+}
+
+fn run(command: &Command, settings: &Settings) -> Result<u8, CliError> {
+    match command {
+        Command::Up(args) => verbs::up::run(args, settings),
+        Command::Verify(args) => verbs::verify::run(args, settings),
+        Command::Status(args) => verbs::status::run(args, settings),
+        Command::Down(args) => verbs::down::run(args, settings),
+        Command::List => verbs::list::run(settings),
+        Command::Show(args) => verbs::show::run(args, settings),
+        Command::Plan(args) => verbs::plan::run(args, settings),
+        Command::Validate(args) => verbs::validate::run(args, settings),
+        Command::Env(args) => verbs::env::run(args, settings),
+        Command::Shell(args) => verbs::shell::run(args, settings),
+        Command::Logs(args) => verbs::logs::run(args, settings),
+    }
+}

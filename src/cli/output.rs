@@ -1,0 +1,82 @@
+//! Writing: answers to standard output, everything else for people to standard error.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use super::{
+    args::Format,
+    error::CliError,
+    settings::Settings,
+};
+use crate::report::{self, Kind, Look, Reporter};
+
+/// Where lines are broken if the terminal does not say.
+const WIDTH: usize = 100;
+
+/// How text for people on standard error looks.
+pub(crate) fn look(settings: &Settings) -> Look {
+    Look {
+        width: width(),
+        colour: settings.colour.stderr,
+    }
+}
+
+/// How text for people on standard output looks.
+pub(crate) fn answer_look(settings: &Settings) -> Look {
+    Look {
+        width: width(),
+        colour: settings.colour.stdout,
+    }
+}
+
+fn width() -> usize {
+    let size = rustix::termios::tcgetwinsize(io::stderr());
+    match size {
+        Ok(size) if size.ws_col > 0 => usize::from(size.ws_col).min(WIDTH),
+        _ => WIDTH,
+    }
+}
+
+/// Who shows a run.
+pub(crate) fn reporter(settings: &Settings) -> Box<dyn Reporter + Send> {
+    kind(settings).open(look(settings))
+}
+
+fn kind(settings: &Settings) -> Kind {
+    let format = match settings.output {
+        Format::Text => report::Format::Text,
+        Format::Json => report::Format::Json,
+    };
+    report::resolve(format, settings.draws, false, settings.verbosity)
+}
+
+/// Writes an answer as text.
+pub(crate) fn answer(text: &str) -> Result<(), CliError> {
+    let mut out = io::stdout().lock();
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    written.map_err(CliError::internal)
+}
+
+/// Writes an answer as one JSON document.
+pub(crate) fn json(value: &impl Serialize) -> Result<(), CliError> {
+    let mut text = serde_json::to_string_pretty(value).map_err(CliError::internal)?;
+    text.push('\n');
+    answer(&text)
+}
+
+/// Writes text for people.
+pub(crate) fn tell(text: &str) {
+    // Nobody can be told that standard error is gone.
+    let _ = io::stderr().lock().write_all(text.as_bytes());
+}
+
+/// Says why the command cannot go on.
+pub(crate) fn error(error: &CliError) {
+    let colour = std::env::var_os("NO_COLOR").is_none() && io::IsTerminal::is_terminal(&io::stderr());
+    let look = Look {
+        width: width(),
+        colour,
+    };
+    tell(&report::failure(&error.failure(), look));
+}

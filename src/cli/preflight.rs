@@ -1,0 +1,132 @@
+//! What has to be there before anything is touched; all that is missing is told at once.
+
+use serde_json::Value;
+
+use super::{error::CliError, exit};
+use crate::{
+    spec::{AtLeast, Lab},
+    state::{Bundle, bundle::Role},
+    tool::{Invocation, Stopper, ToolError, Toolbox, docker, kind, kubectl},
+};
+
+/// Checks the tools, the engine and the bundle for `lab`.
+pub(crate) async fn check(
+    lab: &Lab,
+    toolbox: &Toolbox,
+    bundle: Option<&Bundle>,
+) -> Result<(), CliError> {
+    let (kind, kubectl, engine) = futures::future::join3(
+        version(toolbox, kind::version(), lab.needs.kind, kind_version),
+        version(toolbox, kubectl::version(), lab.needs.kubectl, kubectl_version),
+        engine(toolbox),
+    )
+    .await;
+    let mut faults: Vec<Fault> = [kind, kubectl, engine].into_iter().filter_map(Result::err).collect();
+    faults.extend(bundle.and_then(|bundle| images(lab, bundle)));
+    if faults.is_empty() {
+        return Ok(());
+    }
+    let texts: Vec<String> = faults.iter().map(|f| f.text.clone()).collect();
+    let mut error = CliError::new(
+        exit::TOOL,
+        anyhow::Error::msg(texts.join("\n"))
+            .context(format!("lab {} cannot be brought up on this machine", lab.lab)),
+    );
+    error.hints = faults.into_iter().map(|f| f.hint).collect();
+    Err(error)
+}
+
+struct Fault {
+    text: String,
+    hint: String,
+}
+
+async fn version(
+    toolbox: &Toolbox,
+    ask: Invocation,
+    needed: Option<AtLeast>,
+    read: fn(&str) -> Option<String>,
+) -> Result<(), Fault> {
+    let tool = ask.program.clone();
+    let answer = toolbox.run(&ask, &mut Stopper::never(), |_| {}).await;
+    let stdout = answer.map_err(|error| missing(&tool, &error))?.stdout;
+    let Some(needed) = needed else { return Ok(()) };
+    let found = read(&stdout).unwrap_or_else(|| stdout.clone());
+    if needed.admits(&found) == Some(true) {
+        return Ok(());
+    }
+    Err(Fault {
+        text: format!("{tool} {found} is installed; {needed} is needed"),
+        hint: format!("install a later {tool}: {}", install_page(&tool)),
+    })
+}
+
+async fn engine(toolbox: &Toolbox) -> Result<(), Fault> {
+    let answer = toolbox.run(&docker::version(), &mut Stopper::never(), |_| {}).await;
+    let hint = "start it (Docker Desktop, or `systemctl start docker`)";
+    match answer {
+        Ok(_) => Ok(()),
+        Err(error @ ToolError::Missing { .. }) => Err(missing("docker", &error)),
+        Err(ToolError::Exit { tail, .. }) => Err(Fault {
+            text: format!("no container engine answers: {}", tail.join(" ")),
+            hint: hint.to_owned(),
+        }),
+        Err(error) => Err(Fault {
+            text: format!("no container engine answers: {error}"),
+            hint: hint.to_owned(),
+        }),
+    }
+}
+
+fn images(lab: &Lab, bundle: &Bundle) -> Option<Fault> {
+    let lacks = |image: &&String| bundle.image(Role::Workload, image).is_none();
+    let missing: Vec<&str> = lab.images.iter().filter(lacks).map(String::as_str).collect();
+    (!missing.is_empty()).then(|| Fault {
+        text: format!("the bundle {} lacks {}", bundle.dir.display(), missing.join(", ")),
+        hint: "make the bundle anew, or leave --bundle away".to_owned(),
+    })
+}
+
+fn missing(tool: &str, error: &ToolError) -> Fault {
+    Fault {
+        text: error.to_string(),
+        hint: format!("install {tool}: {}", install_page(tool)),
+    }
+}
+
+fn install_page(tool: &str) -> &'static str {
+    match tool {
+        "kind" => "https://kind.sigs.k8s.io/docs/user/quick-start/#installation",
+        "kubectl" => "https://kubernetes.io/docs/tasks/tools/#kubectl",
+        _ => "https://docs.docker.com/engine/install/",
+    }
+}
+
+/// `kind v0.33.0 go1.26 linux/amd64`
+fn kind_version(text: &str) -> Option<String> {
+    Some(text.split_whitespace().nth(1)?.to_owned())
+}
+
+/// `{"clientVersion": {"gitVersion": "v1.34.4"}}`
+fn kubectl_version(text: &str) -> Option<String> {
+    let answer: Value = serde_json::from_str(text).ok()?;
+    Some(answer.pointer("/clientVersion/gitVersion")?.as_str()?.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_read_as_the_tools_print_them() {
+        assert_eq!(
+            kind_version("kind v0.33.0 go1.26.8 linux/amd64").as_deref(),
+            Some("v0.33.0")
+        );
+        assert_eq!(
+            kubectl_version(r#"{"clientVersion": {"gitVersion": "v1.34.10"}}"#).as_deref(),
+            Some("v1.34.10")
+        );
+        assert_eq!(kubectl_version("nonsense"), None);
+    }
+}

@@ -1,0 +1,191 @@
+//! What verbs about an environment share: finding it, holding it, and the run itself.
+
+use std::{future::Future, io, time::Duration};
+
+use jiff::Timestamp;
+use tokio::runtime::Runtime;
+
+use super::{
+    error::CliError,
+    labs::{self, Loaded},
+    output,
+    settings::Settings,
+    tools,
+};
+use crate::{
+    engine::{self, Context, Emitter, EngineError, dispatcher::Outputs},
+    event::{Event, RunState},
+    state::{
+        Bundle, Environment, Holder, Journal, Lock, StateError,
+        lock::Attempt,
+    },
+    tool::{Stopper, process},
+};
+
+/// The runtime that a run lives on: one thread is enough, as labctl only waits.
+pub(crate) fn runtime() -> Result<Runtime, CliError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    runtime.map_err(CliError::internal)
+}
+
+/// The name that the environment of the lab `id` has if none is given.
+pub(crate) fn default_name(id: &str) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
+    let id: String = id.chars().map(plain).collect();
+    format!("lab-{id}")
+}
+
+/// The environment that is meant: the named one, the lab's, or the only one.
+pub(crate) fn find(settings: &Settings, lab: Option<&str>) -> Result<Environment, CliError> {
+    if let Some(name) = &settings.environment {
+        return Ok(settings.store.get(name)?);
+    }
+    let all = settings.store.list()?;
+    let Some(lab) = lab else {
+        return only(all, "there is no environment", "there are several environments");
+    };
+    // The name of an environment is as good as that of its lab.
+    if let Some(named) = all.iter().find(|e| e.name() == lab) {
+        return Ok(named.clone());
+    }
+    let id = labs::id(lab, settings)?;
+    let default = default_name(&id);
+    if let Some(environment) = all.iter().find(|e| e.name() == default) {
+        return Ok(environment.clone());
+    }
+    let of_lab = all.into_iter().filter(|e| e.record.lab == id).collect();
+    let none = format!("there is no environment of lab {id}");
+    let several = format!("there are several environments of lab {id}");
+    only(of_lab, &none, &several)
+}
+
+fn only(mut all: Vec<Environment>, none: &str, several: &str) -> Result<Environment, CliError> {
+    if all.len() > 1 {
+        let names: Vec<&str> = all.iter().map(Environment::name).collect();
+        let error = anyhow::anyhow!("{several}: {}", names.join(", "));
+        return Err(CliError::usage(error).hint("choose one with --env NAME"));
+    }
+    all.pop().ok_or_else(|| {
+        CliError::usage(anyhow::Error::msg(none.to_owned())).hint("`labctl up LAB` makes one")
+    })
+}
+
+/// Takes the environment `name` for `verb`. What an earlier labctl that is gone left running in it
+/// is ended first.
+pub(crate) async fn hold(settings: &Settings, name: &str, verb: &str) -> Result<Lock, CliError> {
+    /// How long the kernel may take to let go of the lock once its holders are gone.
+    const RELEASE: Duration = Duration::from_secs(15);
+    let pid = std::process::id();
+    let me = Holder {
+        pid,
+        started: process::start_of(pid).unwrap_or(0),
+        verb: verb.to_owned(),
+        since: Timestamp::now(),
+    };
+    let deadline = tokio::time::Instant::now() + RELEASE;
+    loop {
+        let holder = match settings.store.lock(name, &me)? {
+            Attempt::Held(lock) => return Ok(lock),
+            Attempt::Busy(holder) => holder,
+        };
+        let alive = holder
+            .as_ref()
+            .is_some_and(|h| process::start_of(h.pid) == Some(h.started));
+        if alive || tokio::time::Instant::now() >= deadline {
+            let holder = holder.unwrap_or(Holder {
+                pid: 0,
+                started: 0,
+                verb: "?".to_owned(),
+                since: Timestamp::now(),
+            });
+            let name = name.to_owned();
+            return Err(StateError::Locked { name, holder }.into());
+        }
+        // The labctl that took it is gone; what it started still has the lock.
+        let journal = settings.store.path(name).join("journal.jsonl");
+        for child in Journal::read(&journal)?.state.children {
+            if process::end_survivor(&child).await {
+                output::tell(&format!(
+                    "ended `{}` (process {}), which an interrupted `labctl` had left running\n",
+                    child.program, child.group
+                ));
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// The bundle that the environment is made from, if it still can be used.
+pub(crate) fn bundle_of(environment: &Environment) -> Option<Bundle> {
+    let dir = environment.record.bundle.as_ref()?;
+    Bundle::open(dir).ok()
+}
+
+/// The lab that the environment was made from, as it was applied.
+pub(crate) fn applied_lab(environment: &Environment) -> Result<Loaded, CliError> {
+    labs::check(environment.lab()?)
+}
+
+/// What a run in `environment` works on.
+pub(crate) fn context(
+    settings: &Settings,
+    environment: Environment,
+    loaded: Loaded,
+    bundle: Option<Bundle>,
+    timeout_scale: f64,
+) -> Context {
+    let Loaded { lab, tree } = loaded;
+    Context {
+        toolbox: tools::find(settings, bundle.as_ref()),
+        environment,
+        lab,
+        tree,
+        kind_templates: labs::kind_templates(),
+        bundle,
+        timeout_scale,
+    }
+}
+
+/// The position of the step `to`, or of the last one.
+pub(crate) fn last_step(loaded: &Loaded, to: Option<&str>) -> Result<usize, CliError> {
+    let steps = &loaded.lab.steps;
+    let Some(to) = to else {
+        return Ok(steps.len() - 1);
+    };
+    loaded.lab.position(to).ok_or_else(|| {
+        let near = crate::spec::validate::nearest(to, steps.iter().map(|s| &s.id));
+        let ids: Vec<&str> = steps.iter().map(|s| s.id.as_str()).collect();
+        let error = anyhow::anyhow!("lab {} has no step `{to}`{near}", loaded.lab.lab);
+        CliError::usage(error).hint(format!("its steps are {}", ids.join(", ")))
+    })
+}
+
+/// Where the events of a run go, besides to whoever shows them.
+pub(crate) struct Kept {
+    /// The journal, if the run may change the environment.
+    pub(crate) journal: Option<Journal>,
+    /// The file of all events of the run.
+    pub(crate) log: Option<std::fs::File>,
+}
+
+/// Runs `work`, and shows its events through `show`.
+pub(crate) async fn run<T, F>(
+    state: RunState,
+    kept: Kept,
+    show: &mut dyn FnMut(&Event) -> io::Result<()>,
+    stopper: Stopper,
+    work: impl FnOnce(Emitter, Stopper) -> F,
+) -> Result<T, EngineError>
+where
+    F: Future<Output = Result<T, EngineError>>,
+{
+    let outputs = Outputs {
+        journal: kept.journal,
+        log: kept.log,
+        sink: show,
+    };
+    engine::run(state, outputs, stopper, work).await
+}
+

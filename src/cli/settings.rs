@@ -1,0 +1,99 @@
+//! The settings, resolved once: from arguments, the environment of the process and the terminal.
+
+use std::{
+    env,
+    ffi::OsString,
+    io::{IsTerminal, stderr, stdout},
+    path::PathBuf,
+};
+
+use anyhow::Context as _;
+use etcetera::BaseStrategy;
+
+use super::{
+    args::{Format, Global},
+    error::CliError,
+};
+use crate::{spec::validate::is_name, state::Store};
+
+/// What holds for the whole command.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    /// How results are printed.
+    pub(crate) output: Format,
+    /// The environment that was named.
+    pub(crate) environment: Option<String>,
+    /// Where environments are.
+    pub(crate) store: Store,
+    /// How often `-v` was given.
+    pub(crate) verbosity: u8,
+    /// Whether standard error is a terminal that can be drawn on.
+    pub(crate) draws: bool,
+    /// Whether standard error and standard output are to be coloured.
+    pub(crate) colour: Colour,
+    /// The working directory.
+    pub(crate) cwd: PathBuf,
+    /// `PATH`
+    pub(crate) path: OsString,
+    /// The user's shell.
+    pub(crate) shell: String,
+}
+
+/// Which stream is coloured.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Colour {
+    /// Standard output.
+    pub(crate) stdout: bool,
+    /// Standard error.
+    pub(crate) stderr: bool,
+}
+
+impl Settings {
+    /// Resolves the settings of this process.
+    pub(crate) fn resolve(global: &Global) -> Result<Self, CliError> {
+        if let Some(name) = &global.environment {
+            if !is_name(name) {
+                let error = anyhow::anyhow!("`{name}` cannot name an environment");
+                let hint = "use lower-case letters, digits and `-`, at most 63 of them";
+                return Err(CliError::usage(error).hint(hint));
+            }
+        }
+        let state_dir = match &global.state_dir {
+            Some(dir) => std::path::absolute(dir)
+                .with_context(|| format!("the state directory {} is no path", dir.display()))
+                .map_err(CliError::usage)?,
+            None => default_state_dir()?,
+        };
+        let cwd = env::current_dir()
+            .context("the working directory cannot be read")
+            .map_err(CliError::internal)?;
+        let set = |name: &str| env::var_os(name).is_some_and(|value| !value.is_empty());
+        let plain = set("NO_COLOR") || env::var_os("TERM").is_some_and(|term| term == "dumb");
+        Ok(Self {
+            output: global.output,
+            environment: global.environment.clone(),
+            store: Store::new(state_dir),
+            verbosity: global.verbose,
+            draws: stderr().is_terminal() && !set("CI") && !plain_terminal(),
+            colour: Colour {
+                stdout: stdout().is_terminal() && !plain,
+                stderr: stderr().is_terminal() && !plain,
+            },
+            cwd,
+            path: env::var_os("PATH").unwrap_or_default(),
+            shell: env::var("SHELL").unwrap_or_else(|_| "/bin/sh".to_owned()),
+        })
+    }
+}
+
+fn plain_terminal() -> bool {
+    env::var_os("TERM").is_none_or(|term| term == "dumb")
+}
+
+fn default_state_dir() -> Result<PathBuf, CliError> {
+    let base = etcetera::choose_base_strategy()
+        .context("the home directory cannot be found")
+        .map_err(|e| CliError::usage(e).hint("name a directory with --state-dir"))?;
+    let state = base.state_dir().unwrap_or_else(|| base.data_dir());
+    Ok(state.join("labctl"))
+}

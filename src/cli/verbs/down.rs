@@ -1,0 +1,48 @@
+//! `labctl down`
+
+use crate::{
+    cli::{
+        args::OfEnvironment,
+        error::CliError,
+        exit, output,
+        session::{self, Kept},
+        settings::Settings,
+        signals,
+    },
+    engine::{self, EngineError},
+    state::Journal,
+};
+
+/// Removes an environment.
+pub(crate) fn run(args: &OfEnvironment, settings: &Settings) -> Result<u8, CliError> {
+    let environment = session::find(settings, args.lab.as_deref())?;
+    let loaded = session::applied_lab(&environment)?;
+    let bundle = session::bundle_of(&environment);
+    let name = environment.name().to_owned();
+    session::runtime()?.block_on(async {
+        let stopper = signals::listen()?;
+        let _lock = session::hold(settings, &name, "down").await?;
+        let (journal, replayed) = Journal::open(&environment.journal())?;
+        let kept = Kept {
+            journal: Some(journal),
+            log: None,
+        };
+        let context = session::context(settings, environment, loaded, bundle, 1.0);
+        let mut reporter = output::reporter(settings);
+        let mut show = |event: &_| reporter.event(event);
+        let asked = stopper.clone();
+        let work = |emitter, stopper| engine::down::down(&context, emitter, stopper);
+        let result = session::run(replayed.state, kept, &mut show, stopper, work).await;
+        reporter.finish().map_err(CliError::internal)?;
+        match result {
+            Ok(outcome) => {
+                settings.store.remove(&name)?;
+                Ok(exit::of(outcome))
+            }
+            Err(EngineError::Stopped) if asked.now().signal().is_some() => {
+                Ok(exit::signalled(asked.now().signal().unwrap_or_default()))
+            }
+            Err(error) => Err(error.into()),
+        }
+    })
+}

@@ -1,0 +1,58 @@
+//! `labctl env`
+
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use crate::{
+    cli::{
+        args::{Format, OfEnvironment},
+        error::CliError,
+        exit, output, session,
+        settings::Settings,
+    },
+    state::{Bundle, Environment},
+    tool::invocation::quote,
+};
+
+/// Prints the variables of an environment, for `eval "$(labctl env)"`.
+pub(crate) fn run(args: &OfEnvironment, settings: &Settings) -> Result<u8, CliError> {
+    let environment = session::find(settings, args.lab.as_deref())?;
+    let kubeconfig = existing_kubeconfig(&environment)?;
+    let tools = tools_dir(session::bundle_of(&environment).as_ref());
+    match settings.output {
+        Format::Json => output::json(&json!({
+            "environment": environment.name(),
+            "kubeconfig": kubeconfig,
+            "tools": tools,
+        }))?,
+        Format::Text => {
+            let export = |path: &Path| quote(&path.to_string_lossy()).into_owned();
+            let mut text = format!("export KUBECONFIG={}\n", export(&kubeconfig));
+            if let Some(tools) = &tools {
+                text.push_str(&format!("export PATH={}:\"$PATH\"\n", export(tools)));
+            }
+            output::answer(&text)?;
+        }
+    }
+    Ok(exit::OK)
+}
+
+/// The environment's kubeconfig; an error if its cluster was never made.
+pub(crate) fn existing_kubeconfig(environment: &Environment) -> Result<PathBuf, CliError> {
+    let kubeconfig = environment.kubeconfig();
+    if kubeconfig.is_file() {
+        return Ok(kubeconfig);
+    }
+    let name = environment.name();
+    let error = anyhow::anyhow!("the environment \"{name}\" has no cluster yet");
+    let hint = format!("`labctl up {}` makes it", environment.record.lab);
+    Err(CliError::new(exit::UNREACHABLE, error).hint(hint))
+}
+
+/// The directory of the bundle's tools: where kubectl is, if it is not on `PATH`.
+pub(crate) fn tools_dir(bundle: Option<&Bundle>) -> Option<PathBuf> {
+    let bundle = bundle?;
+    let kubectl = bundle.index.tools.iter().find(|tool| tool.name == "kubectl")?;
+    bundle.dir.join(&kubectl.path).parent().map(Path::to_owned)
+}

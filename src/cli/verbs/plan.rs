@@ -1,0 +1,183 @@
+//! `labctl plan`
+
+use std::fmt::Write;
+
+use serde::Serialize;
+
+use crate::{
+    cli::{
+        args::{Format, Plan},
+        error::CliError,
+        exit,
+        labs::{self, Loaded},
+        output, session,
+        settings::Settings,
+    },
+    engine::Context,
+    plan::{self, template},
+    spec::{Action, Facts, Step},
+    state::{
+        Bundle, Environment, Record, StateError,
+        bundle::Role,
+    },
+    tool::docker,
+};
+
+/// What one step would do.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Planned<'a> {
+    id: &'a str,
+    title: &'a str,
+    action: &'a str,
+    /// The commands, as they can be typed.
+    commands: Vec<String>,
+    /// Commands beside them: images, into the nodes while the cluster boots.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    beside: Vec<String>,
+    /// The files that the commands use, with their contents.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    files: Vec<PlannedFile>,
+    expects: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    undo: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct PlannedFile {
+    path: String,
+    text: String,
+}
+
+/// Shows what a lab would do.
+pub(crate) fn run(args: &Plan, settings: &Settings) -> Result<u8, CliError> {
+    let loaded = labs::load(&args.lab, settings)?;
+    let name = match &settings.environment {
+        Some(name) => name.clone(),
+        None => session::default_name(&loaded.lab.lab),
+    };
+    let existing = match settings.store.get(&name) {
+        Ok(environment) => Some(environment),
+        Err(StateError::Absent { .. }) => None,
+        Err(error) => return Err(error.into()),
+    };
+    let recorded = existing.as_ref().and_then(|e| e.record.bundle.as_ref());
+    let bundle = match args.bundled.bundle.as_ref().or(recorded) {
+        Some(dir) => {
+            let opened = Bundle::open(&settings.cwd.join(dir));
+            Some(opened.map_err(|error| CliError::new(exit::TOOL, error))?)
+        }
+        None => None,
+    };
+    let created = jiff::Timestamp::UNIX_EPOCH;
+    let environment = Environment {
+        dir: settings.store.path(&name),
+        record: Record::new(&name, &loaded.lab.lab, None, created),
+    };
+    let context = session::context(settings, environment, loaded.clone(), bundle, 1.0);
+    let steps: Result<Vec<Planned<'_>>, CliError> =
+        loaded.lab.steps.iter().map(|step| planned(step, &context, &loaded)).collect();
+    let steps = steps?;
+    match settings.output {
+        Format::Json => output::json(&steps)?,
+        Format::Text => output::answer(&text(&steps))?,
+    }
+    Ok(exit::OK)
+}
+
+fn planned<'a>(
+    step: &'a Step,
+    context: &Context,
+    loaded: &Loaded,
+) -> Result<Planned<'a>, CliError> {
+    let target = context.target();
+    let facts = Facts::new();
+    let mut files = Vec::new();
+    let mut beside = Vec::new();
+    match &step.action {
+        Action::KindCluster(kind) => {
+            let template = context.kind_templates.get(&kind.template);
+            let text = template::kind_config(template.map_or("", String::as_str), context.name());
+            let text = text.map_err(|why| CliError::new(exit::INVALID_LAB, anyhow::Error::msg(why)))?;
+            let path = target.kind_config.display().to_string();
+            files.push(PlannedFile { path, text });
+            beside = images(context);
+        }
+        Action::Apply(apply) => {
+            for (name, bytes) in loaded.tree.under(&apply.path) {
+                let path = target.lab_dir.join(name).display().to_string();
+                let text = String::from_utf8_lossy(bytes).into_owned();
+                files.push(PlannedFile { path, text });
+            }
+        }
+        _ => {}
+    }
+    let undo = step.undo.iter().flat_map(|undo| plan::undo(undo, &target, &facts));
+    let commands = plan::commands(&step.action, &target, &facts);
+    Ok(Planned {
+        id: &step.id,
+        title: &step.title,
+        action: step.action.name(),
+        commands: commands.iter().map(ToString::to_string).collect(),
+        beside,
+        files,
+        expects: step.assertions().iter().map(ToString::to_string).collect(),
+        undo: undo.map(|command| command.to_string()).collect(),
+    })
+}
+
+/// How each image gets into the nodes, and what it was made from.
+fn images(context: &Context) -> Vec<String> {
+    let mut lines = Vec::new();
+    for image in &context.lab.images {
+        let bundled = context.bundle.as_ref().and_then(|b| Some((b, b.image(Role::Workload, image)?)));
+        let archive = match bundled {
+            Some((bundle, entry)) => {
+                let source = entry.source.as_deref().unwrap_or("the bundle");
+                let built = if entry.packages { ", built from packages" } else { "" };
+                lines.push(format!("# {image}: {source}{built}"));
+                bundle.dir.join(&entry.path)
+            }
+            None => {
+                let archive = context.environment.images_dir().join("IMAGE.tar");
+                lines.push(docker::pull(image).to_string());
+                lines.push(docker::save(image, &archive).to_string());
+                archive
+            }
+        };
+        lines.push(docker::import("NODE", &archive).to_string());
+    }
+    lines
+}
+
+fn text(steps: &[Planned<'_>]) -> String {
+    let mut text = String::new();
+    for (index, step) in steps.iter().enumerate() {
+        let _ = writeln!(text, "# {}. {}: {}", index + 1, step.id, step.title);
+        for file in &step.files {
+            let _ = writeln!(text, "\n# {}", file.path);
+            for line in file.text.trim_end().lines() {
+                let _ = writeln!(text, "{}", format!("  {line}").trim_end());
+            }
+            text.push('\n');
+        }
+        for command in &step.commands {
+            let _ = writeln!(text, "$ {command}");
+        }
+        if !step.beside.is_empty() {
+            let _ = writeln!(text, "# beside it, for each node that runs workloads:");
+        }
+        for command in &step.beside {
+            let shown = if command.starts_with('#') { "" } else { "$ " };
+            let _ = writeln!(text, "{shown}{command}");
+        }
+        for assertion in &step.expects {
+            let _ = writeln!(text, "# expects {assertion}");
+        }
+        for command in &step.undo {
+            let _ = writeln!(text, "# taken back by: {command}");
+        }
+        text.push('\n');
+    }
+    text
+}

@@ -1,0 +1,45 @@
+//! `labctl shell`
+
+use std::env;
+
+use super::env::{existing_kubeconfig, tools_dir};
+use crate::{
+    cli::{args::Shell, error::CliError, exit, output, session, settings::Settings, tools},
+    tool::Invocation,
+};
+
+/// Starts a shell, or a command, in an environment.
+pub(crate) fn run(args: &Shell, settings: &Settings) -> Result<u8, CliError> {
+    let environment = session::find(settings, args.lab.as_deref())?;
+    let kubeconfig = existing_kubeconfig(&environment)?;
+    let bundle = session::bundle_of(&environment);
+    let mut toolbox = tools::find(settings, bundle.as_ref());
+    let mut path = settings.path.clone();
+    if let Some(dir) = tools_dir(bundle.as_ref()) {
+        let dirs = std::iter::once(dir).chain(env::split_paths(&settings.path));
+        path = env::join_paths(dirs).map_err(CliError::internal)?;
+    }
+    let (program, rest) = match args.command.split_first() {
+        Some((program, rest)) => (program.as_str(), rest),
+        None => (settings.shell.as_str(), &[][..]),
+    };
+    let found = which::which_in(program, Some(&path), &settings.cwd).map_err(|_| {
+        let error = anyhow::anyhow!("{program} is not installed, or not on PATH");
+        CliError::new(exit::TOOL, error)
+    })?;
+    toolbox.programs.insert(program.to_owned(), found);
+    if args.command.is_empty() && settings.draws {
+        output::tell(&format!(
+            "kubectl now talks to the environment \"{}\" only; `exit` leaves it\n",
+            environment.name()
+        ));
+    }
+    let shell = Invocation::new(program, rest)
+        .env("KUBECONFIG", kubeconfig.to_string_lossy())
+        .env("PATH", path.to_string_lossy())
+        .env("LABCTL_ENVIRONMENT", environment.name());
+    let code = toolbox
+        .interactive(&shell)
+        .map_err(|error| CliError::new(exit::TOOL, error))?;
+    Ok(u8::try_from(code).unwrap_or(exit::FAILED))
+}

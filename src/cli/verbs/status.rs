@@ -1,0 +1,129 @@
+//! `labctl status`
+
+use comfy_table::{Table, presets::NOTHING};
+use futures::future::join_all;
+use serde::Serialize;
+
+use crate::{
+    assert::Cluster,
+    cli::{
+        args::{Format, OfEnvironment},
+        error::CliError,
+        exit, output, session,
+        settings::Settings,
+    },
+    event::RunState,
+    spec::{Lab, Undo},
+    state::{Environment, Journal},
+};
+
+/// How one environment stands.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Standing {
+    environment: String,
+    lab: String,
+    /// The last step that was seen to hold.
+    cursor: Option<String>,
+    /// How many steps that is, and of how many.
+    reached: usize,
+    steps: usize,
+    /// `answers`, `does not answer`, `none`
+    cluster: &'static str,
+    /// The steps whose fault is open.
+    open_faults: Vec<String>,
+    /// Who is at work in it, or was when it ended.
+    interrupted: bool,
+}
+
+/// Shows how environments stand.
+pub(crate) fn run(args: &OfEnvironment, settings: &Settings) -> Result<u8, CliError> {
+    let chosen = args.lab.is_some() || settings.environment.is_some();
+    let environments = if chosen {
+        vec![session::find(settings, args.lab.as_deref())?]
+    } else {
+        settings.store.list()?
+    };
+    let runtime = session::runtime()?;
+    let standings = runtime.block_on(join_all(environments.iter().map(standing)));
+    let standings: Result<Vec<Standing>, CliError> = standings.into_iter().collect();
+    let standings = standings?;
+    match settings.output {
+        Format::Json => output::json(&standings)?,
+        Format::Text if standings.is_empty() => {
+            output::tell("there is no environment; `labctl up LAB` makes one\n");
+        }
+        Format::Text => output::answer(&text(&standings))?,
+    }
+    Ok(exit::OK)
+}
+
+async fn standing(environment: &Environment) -> Result<Standing, CliError> {
+    let state = Journal::read(&environment.journal())?.state;
+    let lab = session::applied_lab(environment)?.lab;
+    let reached = state.cursor.as_ref().and_then(|id| lab.position(id));
+    let interrupted = state.last_run.as_ref().is_some_and(|(_, _, ended)| ended.is_none());
+    Ok(Standing {
+        environment: environment.name().to_owned(),
+        lab: environment.record.lab.clone(),
+        cluster: cluster(environment, &state).await,
+        open_faults: open_faults(&lab, &state),
+        reached: reached.map_or(0, |at| at + 1),
+        steps: lab.steps.len(),
+        cursor: state.cursor,
+        interrupted,
+    })
+}
+
+async fn cluster(environment: &Environment, state: &RunState) -> &'static str {
+    let Some(known) = &state.cluster else {
+        return "none";
+    };
+    let uid = match Cluster::open(&environment.kubeconfig()).await {
+        Ok(cluster) => cluster.uid().await,
+        Err(error) => Err(error),
+    };
+    match uid {
+        Ok(uid) if uid == known.uid => "answers",
+        Ok(_) => "is another one",
+        Err(_) => "does not answer",
+    }
+}
+
+fn open_faults(lab: &Lab, state: &RunState) -> Vec<String> {
+    let is_open = |id: &String| state.steps.get(id).is_some_and(|s| s.open);
+    let faults = lab.steps.iter().filter(|step| {
+        let undo = step.undo.as_ref();
+        undo.is_some_and(|undo| *undo != Undo::None) && is_open(&step.id)
+    });
+    faults.map(|step| step.id.clone()).collect()
+}
+
+fn text(standings: &[Standing]) -> String {
+    let mut table = Table::new();
+    table
+        .load_style(NOTHING)
+        .set_header(["ENVIRONMENT", "LAB", "STEP", "CLUSTER", "OPEN FAULTS"]);
+    for s in standings {
+        let step = match &s.cursor {
+            Some(cursor) => format!("{}/{} {cursor}", s.reached, s.steps),
+            None => format!("0/{}", s.steps),
+        };
+        let faults = if s.open_faults.is_empty() { "none".to_owned() } else { s.open_faults.join(", ") };
+        table.add_row([
+            s.environment.clone(),
+            s.lab.clone(),
+            step,
+            s.cluster.to_owned(),
+            faults,
+        ]);
+    }
+    let mut text = format!("{}\n", table.trim_fmt());
+    for s in standings.iter().filter(|s| s.interrupted) {
+        text.push_str(&format!(
+            "\nthe last run in {} is under way, or was interrupted; `labctl up {}` goes on\n",
+            s.environment, s.lab
+        ));
+    }
+    text
+}

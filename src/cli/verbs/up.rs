@@ -1,0 +1,123 @@
+//! `labctl up`
+
+use jiff::Timestamp;
+
+use crate::{
+    cli::{
+        args::Up,
+        error::CliError,
+        exit,
+        labs::{self, Loaded},
+        output, preflight,
+        session::{self, Kept},
+        settings::Settings,
+        signals, tools,
+    },
+    engine::{self, EngineError},
+    state::{Bundle, Environment, Journal, Record, StateError},
+    tool::Stopper,
+};
+
+/// Brings a lab up.
+pub(crate) fn run(args: &Up, settings: &Settings) -> Result<u8, CliError> {
+    let loaded = labs::load(&args.lab, settings)?;
+    let last = session::last_step(&loaded, args.to.as_deref())?;
+    let name = match &settings.environment {
+        Some(name) => name.clone(),
+        None => session::default_name(&loaded.lab.lab),
+    };
+    let existing = match settings.store.get(&name) {
+        Ok(environment) => Some(environment),
+        Err(StateError::Absent { .. }) => None,
+        Err(error) => return Err(error.into()),
+    };
+    if let Some(other) = existing.as_ref().filter(|e| e.record.lab != loaded.lab.lab) {
+        let error = anyhow::anyhow!("the environment \"{name}\" is of lab {}", other.record.lab);
+        return Err(CliError::usage(error).hint("choose another name with --env NAME"));
+    }
+    let recorded = existing.as_ref().and_then(|e| e.record.bundle.as_ref());
+    let bundle = match args.bundled.bundle.as_ref().or(recorded) {
+        Some(dir) => {
+            let opened = Bundle::open(&settings.cwd.join(dir));
+            Some(opened.map_err(|error| CliError::new(exit::TOOL, error))?)
+        }
+        None => None,
+    };
+    let toolbox = tools::find(settings, bundle.as_ref());
+    session::runtime()?.block_on(async {
+        let stopper = signals::listen()?;
+        preflight::check(&loaded.lab, &toolbox, bundle.as_ref()).await?;
+        let _lock = session::hold(settings, &name, "up").await?;
+        let environment = make(settings, &name, &loaded, bundle.as_ref())?;
+        bring_up(args, settings, environment, loaded, bundle, last, stopper).await
+    })
+}
+
+/// The environment `name`, made if it is not there, with the lab's files in it.
+fn make(
+    settings: &Settings,
+    name: &str,
+    loaded: &Loaded,
+    bundle: Option<&Bundle>,
+) -> Result<Environment, CliError> {
+    let bundle = bundle.map(|bundle| bundle.dir.clone());
+    let environment = match settings.store.get(name) {
+        Ok(mut environment) => {
+            if environment.record.bundle != bundle {
+                environment.record.bundle = bundle;
+                environment.save()?;
+            }
+            environment
+        }
+        Err(StateError::Absent { .. }) => {
+            let record = Record::new(name, &loaded.lab.lab, bundle, Timestamp::now());
+            settings.store.create(record)?
+        }
+        Err(error) => return Err(error.into()),
+    };
+    environment.put_lab(&loaded.tree).map_err(|error| {
+        // Nothing was begun in an environment without a journal; nothing of it may stay.
+        if !environment.journal().exists() {
+            let _ = settings.store.remove(name);
+        }
+        error
+    })?;
+    Ok(environment)
+}
+
+async fn bring_up(
+    args: &Up,
+    settings: &Settings,
+    environment: Environment,
+    loaded: Loaded,
+    bundle: Option<Bundle>,
+    last: usize,
+    stopper: Stopper,
+) -> Result<u8, CliError> {
+    let (journal, replayed) = Journal::open(&environment.journal())?;
+    if replayed.damaged > 0 {
+        output::tell(&format!(
+            "the journal's last {} bytes were damaged; what they said is looked at anew\n",
+            replayed.damaged
+        ));
+    }
+    let kept = Kept {
+        journal: Some(journal),
+        log: Some(environment.new_run(Timestamp::now())?),
+    };
+    let scale = args.scale.timeout_scale;
+    let context = session::context(settings, environment, loaded, bundle, scale);
+    let mut reporter = output::reporter(settings);
+    let mut show = |event: &_| reporter.event(event);
+    let asked = stopper.clone();
+    let work = |emitter, stopper| engine::up::up(&context, last, emitter, stopper);
+    let result = session::run(replayed.state, kept, &mut show, stopper, work).await;
+    reporter.finish().map_err(CliError::internal)?;
+    match result {
+        Ok(outcome) => Ok(exit::of(outcome)),
+        Err(EngineError::Stopped) if asked.now().signal().is_some() => {
+            Ok(exit::signalled(asked.now().signal().unwrap_or_default()))
+        }
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,97 @@
+//! `labctl verify`
+
+use serde_json::json;
+
+use crate::{
+    cli::{
+        args::{Format, Verify},
+        error::CliError,
+        exit, output,
+        session::{self, Kept},
+        settings::Settings,
+        signals,
+    },
+    engine::{
+        self, Report,
+        verify::{Finding, Standing},
+    },
+    event::{RunOutcome, Status, Verdict},
+    report::{self, StepReport, verify_report},
+    state::Journal,
+};
+
+/// Verifies an environment.
+pub(crate) fn run(args: &Verify, settings: &Settings) -> Result<u8, CliError> {
+    let environment = session::find(settings, args.lab.as_deref())?;
+    let loaded = session::applied_lab(&environment)?;
+    let last = session::last_step(&loaded, args.to.as_deref())?;
+    let bundle = session::bundle_of(&environment);
+    let name = environment.name().to_owned();
+    let lab = loaded.lab.lab.clone();
+    let report = session::runtime()?.block_on(async {
+        let stopper = signals::listen()?;
+        // A run that holds the environment moves the cursor itself.
+        let lock = session::hold(settings, &name, "verify").await;
+        let advance = match &lock {
+            Ok(_) => true,
+            Err(error) if error.code == exit::LOCKED => false,
+            Err(_) => return Err(lock.err().unwrap_or_else(|| CliError::internal(std::fmt::Error))),
+        };
+        let (journal, replayed) = if advance {
+            let (journal, replayed) = Journal::open(&environment.journal())?;
+            (Some(journal), replayed)
+        } else {
+            (None, Journal::read(&environment.journal())?)
+        };
+        let kept = Kept { journal, log: None };
+        let context = session::context(settings, environment, loaded, bundle, 1.0);
+        let mut show = |_: &_| Ok(());
+        let work =
+            |emitter, stopper| engine::verify::verify(&context, last, advance, emitter, stopper);
+        let report = session::run(replayed.state, kept, &mut show, stopper, work).await?;
+        Ok::<Report, CliError>(report)
+    })?;
+    let steps: Vec<StepReport> = report.steps.iter().map(step_report).collect();
+    match settings.output {
+        Format::Json => output::json(&json!({
+            "environment": name,
+            "lab": lab,
+            "outcome": report.outcome,
+            "steps": steps,
+        }))?,
+        Format::Text => {
+            let look = output::look(settings);
+            output::tell(&verify_report(&steps, settings.verbosity > 0, look));
+            if report.outcome == RunOutcome::Unreachable {
+                output::tell(
+                    "\nhint: the cluster does not answer; if its containers were stopped, start \
+                     them again (`docker start`)\n",
+                );
+            }
+        }
+    }
+    Ok(exit::of(report.outcome))
+}
+
+fn step_report(finding: &Finding) -> StepReport {
+    let state = match &finding.standing {
+        Standing::Lasting(status) | Standing::Next(status) => match status {
+            Status::Pass => report::Standing::Held,
+            Status::Pending => report::Standing::Pending,
+            Status::Unknown => report::Standing::Unknown,
+            Status::Failed => report::Standing::Failed,
+        },
+        Standing::Reached => report::Standing::Held,
+        Standing::Ended(reason) => report::Standing::Ended {
+            reason: reason.clone(),
+        },
+        Standing::NotReached => report::Standing::NotReached,
+    };
+    let verdicts: Vec<Verdict> = finding.verdicts.clone();
+    StepReport {
+        id: finding.id.clone(),
+        title: finding.title.clone(),
+        state,
+        verdicts,
+    }
+}

@@ -1,0 +1,84 @@
+//! What a run works on.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use crate::{
+    plan::Target,
+    spec::{Lab, LabTree, Step, Within},
+    state::{Bundle, Environment, bundle::Role},
+    tool::{Toolbox, kubectl::Kubectl},
+};
+
+/// Everything a run is handed. There is nothing else: no globals, no ambient settings.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// The environment.
+    pub environment: Environment,
+    /// The lab.
+    pub lab: Lab,
+    /// The lab's files.
+    pub tree: LabTree,
+    /// The kind configurations, by name, as templates.
+    pub kind_templates: BTreeMap<String, String>,
+    /// The programs.
+    pub toolbox: Toolbox,
+    /// The bundle, if the environment is made from one.
+    pub bundle: Option<Bundle>,
+    /// By how much every deadline is multiplied.
+    pub timeout_scale: f64,
+}
+
+impl Context {
+    /// The environment's and its cluster's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.environment.name()
+    }
+
+    /// How command lines reach the environment.
+    #[must_use]
+    pub fn target(&self) -> Target {
+        let environment = &self.environment;
+        Target {
+            cluster: environment.name().to_owned(),
+            network: environment.network(),
+            kind_config: environment.kind_config(),
+            lab_dir: environment.lab_dir(),
+            kubectl: Kubectl {
+                kubeconfig: environment.kubeconfig(),
+                context: environment.context(),
+                namespace: self.lab.namespace.clone(),
+            },
+            node_image: self.node_image(),
+        }
+    }
+
+    /// What kind is told to use as node image: an image of the bundle by its id, which names
+    /// exactly what was loaded and takes no tag away from another image; otherwise what the lab
+    /// names.
+    fn node_image(&self) -> Option<String> {
+        let wanted = self.lab.steps.iter().find_map(|step| match &step.action {
+            crate::spec::Action::KindCluster(cluster) => cluster.image.as_deref(),
+            _ => None,
+        })?;
+        let bundled = self.bundle.as_ref().and_then(|b| b.image(Role::Node, wanted));
+        let image = bundled.and_then(|image| image.id.as_deref());
+        Some(image.unwrap_or(wanted).to_owned())
+    }
+
+    /// The fingerprint of `step` on the cluster with this uid.
+    #[must_use]
+    pub fn fingerprint(&self, step: &Step, cluster: &str) -> String {
+        let template = match &step.action {
+            crate::spec::Action::KindCluster(kind) => self.kind_templates.get(&kind.template),
+            _ => None,
+        };
+        crate::plan::fingerprint(step, &self.tree, template.map(String::as_str), cluster)
+    }
+
+    /// `within`, multiplied as asked for.
+    #[must_use]
+    pub fn scaled(&self, within: Within) -> Duration {
+        within.0.mul_f64(self.timeout_scale)
+    }
+}

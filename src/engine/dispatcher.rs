@@ -1,0 +1,173 @@
+//! The dispatcher: stamps what the executor says, journals it, and passes it on.
+//!
+//! It alone decides the order of events and what the environment's state is. If it can no longer
+//! journal or report, it asks the executor to stop, as a signal would.
+
+use std::{
+    fs::File,
+    future::Future,
+    io::{self, Write},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use jiff::Timestamp;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::EngineError;
+use crate::{
+    event::{Event, EventKind, RunState},
+    state::Journal,
+    tool::{Progress, Stop, Stopper},
+};
+
+/// Whoever is shown the events.
+pub type Sink<'a> = &'a mut dyn FnMut(&Event) -> io::Result<()>;
+
+struct Message {
+    kind: EventKind,
+    written: Option<oneshot::Sender<()>>,
+}
+
+/// How the executor says what happens.
+#[derive(Clone)]
+pub struct Emitter {
+    messages: mpsc::UnboundedSender<Message>,
+    state: Arc<Mutex<RunState>>,
+}
+
+impl Emitter {
+    /// Says that something happened.
+    pub fn emit(&self, kind: EventKind) {
+        // A dispatcher that ended has asked the run to stop, and is told nothing more.
+        let _ = self.messages.send(Message {
+            kind,
+            written: None,
+        });
+    }
+
+    /// Says that something happened, and returns once it is journalled: for intents, and for what
+    /// may not be forgotten. Fails if it could not be.
+    pub async fn commit(&self, kind: EventKind) -> Result<(), EngineError> {
+        let (sender, receiver) = oneshot::channel();
+        let _ = self.messages.send(Message {
+            kind,
+            written: Some(sender),
+        });
+        receiver.await.map_err(|_| EngineError::Stopped)
+    }
+
+    /// What is known of the environment by now.
+    #[must_use]
+    pub fn state(&self) -> RunState {
+        let state = self.state.lock();
+        state.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Passes on what a child reports.
+    pub fn child(&self) -> impl FnMut(Progress) + use<> {
+        let emitter = self.clone();
+        move |progress| {
+            emitter.emit(match progress {
+                Progress::Started(child) => EventKind::ChildStarted { child },
+                Progress::Line(stream, line) => EventKind::Output { stream, line },
+                Progress::Exited(group) => EventKind::ChildExited { group },
+            });
+        }
+    }
+}
+
+/// Where events go.
+pub struct Outputs<'a> {
+    /// The journal; none for runs that change nothing.
+    pub journal: Option<Journal>,
+    /// The file of all events of this run.
+    pub log: Option<File>,
+    /// Whoever shows them.
+    pub sink: Sink<'a>,
+}
+
+/// Runs `executor` and dispatches what it says, starting from `state`. Returns what the executor
+/// returned, or why its events could not be kept.
+pub async fn run<T, F>(
+    state: RunState,
+    mut outputs: Outputs<'_>,
+    signals: Stopper,
+    executor: impl FnOnce(Emitter, Stopper) -> F,
+) -> Result<T, EngineError>
+where
+    F: Future<Output = Result<T, EngineError>>,
+{
+    let (messages, mut incoming) = mpsc::unbounded_channel();
+    let (stop, stopper) = watch::channel(Stop::Run);
+    let mut seq = state.seq;
+    let state = Arc::new(Mutex::new(state));
+    let emitter = Emitter {
+        messages: messages.clone(),
+        state: Arc::clone(&state),
+    };
+    let mut failed = None;
+    let mut record = |message: Message, failed: &mut Option<EngineError>| {
+        seq += 1;
+        let event = Event {
+            seq,
+            at: Timestamp::now(),
+            event: message.kind,
+        };
+        let mut known = state.lock().unwrap_or_else(PoisonError::into_inner);
+        known.apply(&event);
+        drop(known);
+        if failed.is_some() {
+            return;
+        }
+        match outputs.record(&event) {
+            Ok(()) => drop(message.written.map(|written| written.send(()))),
+            Err(error) => {
+                *failed = Some(error);
+                stop.send_replace(Stop::Term(0));
+            }
+        }
+    };
+
+    let mut known = Stop::Run;
+    let mut signals = signals;
+    let executor = executor(emitter, Stopper::new(stopper));
+    let mut executor = std::pin::pin!(executor);
+    let result = loop {
+        tokio::select! {
+            biased;
+            Some(message) = incoming.recv() => record(message, &mut failed),
+            asked = signals.beyond(known) => {
+                known = asked;
+                stop.send_replace(asked);
+                let reason = match asked {
+                    Stop::Kill(signal) => format!("signal {signal} again"),
+                    other => format!("signal {}", other.signal().unwrap_or_default()),
+                };
+                let kind = EventKind::Cancelling { reason };
+                record(Message { kind, written: None }, &mut failed);
+            }
+            result = &mut executor => break result,
+        }
+    };
+    while let Ok(message) = incoming.try_recv() {
+        record(message, &mut failed);
+    }
+    match failed {
+        Some(error) => Err(error),
+        None => result,
+    }
+}
+
+impl Outputs<'_> {
+    fn record(&mut self, event: &Event) -> Result<(), EngineError> {
+        if let (Some(journal), true) = (&mut self.journal, event.event.is_durable()) {
+            journal.append(event)?;
+        }
+        if let Some(log) = &mut self.log {
+            let mut line = serde_json::to_vec(event).map_err(|e| EngineError::Report(e.into()))?;
+            line.push(b'\n');
+            log.write_all(&line).map_err(EngineError::Report)?;
+        }
+        (self.sink)(event).map_err(EngineError::Report)
+    }
+}

@@ -1,0 +1,27 @@
+//! `down`: the environment is removed, and only it.
+
+use tokio::time::Instant;
+
+use super::{Context, Emitter, EngineError, recover, up::announce};
+use crate::{
+    event::{EventKind, RunOutcome, Verb},
+    tool::Stopper,
+};
+
+/// Removes the environment's cluster and network. Its directory is the caller's, who holds it.
+pub async fn down(
+    context: &Context,
+    emitter: Emitter,
+    mut stopper: Stopper,
+) -> Result<RunOutcome, EngineError> {
+    let started = Instant::now();
+    announce(context, Verb::Down, &[], &emitter);
+    recover::end_survivors(&emitter).await;
+    recover::remove_cluster(context, &emitter, &mut stopper).await?;
+    let outcome = RunOutcome::Passed;
+    emitter.emit(EventKind::RunFinished {
+        outcome,
+        took: started.elapsed(),
+    });
+    Ok(outcome)
+}

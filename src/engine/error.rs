@@ -1,0 +1,70 @@
+//! Why the engine cannot go on. A step that fails is not among it: that is an outcome.
+
+use crate::{assert::ClusterError, event::Failure, state::StateError, tool::ToolError};
+
+/// Why a run could not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The environment's files.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// The cluster cannot be asked.
+    #[error("the cluster of the environment \"{environment}\" cannot be asked")]
+    Cluster {
+        /// The environment.
+        environment: String,
+        /// Why.
+        source: ClusterError,
+    },
+    /// A command failed.
+    #[error("failed to {what}")]
+    Tool {
+        /// What it was for.
+        what: String,
+        /// Why.
+        source: ToolError,
+    },
+    /// Going on would touch what the environment did not make.
+    #[error("refused to {what}")]
+    Unsafe {
+        /// What was about to be done.
+        what: String,
+        /// Why it was not.
+        #[source]
+        why: Why,
+    },
+    /// A step failed; carried up to where it becomes the step's outcome.
+    #[error("{}", .0.summary)]
+    Step(Box<Failure>),
+    /// The run was asked to stop.
+    #[error("the run was asked to stop")]
+    Stopped,
+    /// Whoever shows the events cannot go on.
+    #[error("failed to report what happens")]
+    Report(#[source] std::io::Error),
+}
+
+/// A reason in words.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Why(pub String);
+
+impl EngineError {
+    /// A command that failed, or a run that was asked to stop while it ran.
+    pub fn tool(what: impl Into<String>) -> impl FnOnce(ToolError) -> Self {
+        let what = what.into();
+        move |source| match source {
+            ToolError::Stopped { .. } => Self::Stopped,
+            source => Self::Tool { what, source },
+        }
+    }
+
+    /// The failure of a step that `self` is; `self` if the whole run ends with it.
+    pub fn into_failure(self) -> Result<Failure, Self> {
+        match self {
+            Self::Step(failure) => Ok(*failure),
+            Self::Tool { what, source } => Ok(source.failure(format!("failed to {what}"))),
+            other => Err(other),
+        }
+    }
+}

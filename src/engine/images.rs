@@ -1,0 +1,198 @@
+//! Images: onto this machine once, and into the nodes as soon as those run, beside the boot of the
+//! control plane.
+
+use std::path::PathBuf;
+
+use futures::{StreamExt, future::try_join_all, stream::FuturesUnordered};
+use tokio::sync::mpsc;
+
+use super::{Context, Emitter, EngineError, tools};
+use crate::{
+    event::{EventKind, Failure, ImageState},
+    state::{
+        Bundle,
+        bundle::{ImageEntry, Role},
+        files,
+    },
+    tool::{Progress, Stop, Stopper, docker},
+};
+
+/// Makes sure that the engine has the node image, if the bundle has it.
+pub async fn ensure_node_image(
+    context: &Context,
+    wanted: &str,
+    emitter: &Emitter,
+    stopper: &mut Stopper,
+) -> Result<(), EngineError> {
+    let bundled = context.bundle.as_ref();
+    let Some((bundle, image)) = bundled.and_then(|b| Some((b, b.image(Role::Node, wanted)?))) else {
+        return Ok(());
+    };
+    let reference = image.id.as_deref().unwrap_or(&image.name);
+    let inspect = docker::image_id(reference);
+    if tools::ask(context, &inspect, "look for the node image").await.is_ok() {
+        return Ok(());
+    }
+    let archive = verified_archive(bundle.clone(), image.clone()).await?;
+    let what = format!("load the node image {}", image.name);
+    tools::tell(context, &docker::load(&archive), &what, emitter, stopper).await?;
+    Ok(())
+}
+
+/// Fetches the lab's images, and imports each into every node that has `role`, as soon as both are
+/// there. Returns when `nodes` of them have all images.
+pub async fn provide(
+    context: &Context,
+    role: &str,
+    nodes: usize,
+    emitter: &Emitter,
+    stopper: &Stopper,
+) -> Result<(), EngineError> {
+    if context.lab.images.is_empty() {
+        return Ok(());
+    }
+    let (found, names) = mpsc::unbounded_channel();
+    let (enough, mut watching) = stopper.fork();
+    let events = docker::node_starts(context.name());
+    let mut pass_on = emitter.child();
+    let look = context.toolbox.run(&events, &mut watching, |progress| {
+        let Progress::Line(_, line) = &progress else {
+            return pass_on(progress);
+        };
+        match line.as_str().split_once(' ') {
+            Some((name, its)) if its == role => drop(found.send(name.to_owned())),
+            _ => {}
+        }
+    });
+    let mut look = std::pin::pin!(look);
+    let result = tokio::select! {
+        result = import_all(context, nodes, names, emitter, stopper) => result,
+        ended = &mut look => {
+            let watched = "watch the nodes' containers start";
+            return Err(ended.map_or_else(EngineError::tool(watched), |_| EngineError::Stopped));
+        }
+    };
+    enough.send_replace(Stop::Kill(0));
+    // It was ended on purpose; how it says so is of no interest.
+    let _ = look.await;
+    result
+}
+
+async fn import_all(
+    context: &Context,
+    nodes: usize,
+    mut names: mpsc::UnboundedReceiver<String>,
+    emitter: &Emitter,
+    stopper: &Stopper,
+) -> Result<(), EngineError> {
+    let images = &context.lab.images;
+    let archives = try_join_all(images.iter().map(|i| fetch(context, i, emitter, stopper))).await?;
+    let mut imports = FuturesUnordered::new();
+    let mut stopped = stopper.clone();
+    let mut started = 0;
+    while started < nodes || !imports.is_empty() {
+        tokio::select! {
+            Some(node) = names.recv(), if started < nodes => {
+                started += 1;
+                imports.push(import(context, node, &archives, emitter, stopper));
+            }
+            Some(result) = imports.next() => result?,
+            _ = stopped.beyond(Stop::Run) => {
+                // What runs ends by the same signal; it is waited for.
+                while imports.next().await.is_some() {}
+                return Err(EngineError::Stopped);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// An image's archive on this machine.
+struct Archive {
+    image: String,
+    path: PathBuf,
+}
+
+async fn fetch(
+    context: &Context,
+    image: &str,
+    emitter: &Emitter,
+    stopper: &Stopper,
+) -> Result<Archive, EngineError> {
+    let path = match &context.bundle {
+        Some(bundle) => {
+            let entry = bundle.image(Role::Workload, image).ok_or_else(|| {
+                let summary = format!("the bundle {} has no image {image}", bundle.dir.display());
+                let hint = "add it to the bundle, or leave --bundle away";
+                EngineError::Step(Box::new(Failure::new(summary).hint(hint)))
+            })?;
+            verified_archive(bundle.clone(), entry.clone()).await?
+        }
+        None => pull(context, image, emitter, stopper).await?,
+    };
+    emitter.emit(EventKind::Image {
+        image: image.to_owned(),
+        node: None,
+        state: ImageState::Fetched,
+    });
+    let image = image.to_owned();
+    Ok(Archive { image, path })
+}
+
+async fn pull(
+    context: &Context,
+    image: &str,
+    emitter: &Emitter,
+    stopper: &Stopper,
+) -> Result<PathBuf, EngineError> {
+    let mut stopper = stopper.clone();
+    let what = format!("fetch the image {image}");
+    let present = tools::ask(context, &docker::image_id(image), &what).await;
+    if present.is_err() {
+        tools::tell(context, &docker::pull(image), &what, emitter, &mut stopper).await?;
+    }
+    let dir = context.environment.images_dir();
+    files::create_dir(&dir)?;
+    let archive = dir.join(format!("{}.tar", image.replace(['/', ':', '@'], "-")));
+    let what = format!("save the image {image}");
+    let save = docker::save(image, &archive);
+    tools::tell(context, &save, &what, emitter, &mut stopper).await?;
+    Ok(archive)
+}
+
+async fn import(
+    context: &Context,
+    node: String,
+    archives: &[Archive],
+    emitter: &Emitter,
+    stopper: &Stopper,
+) -> Result<(), EngineError> {
+    for Archive { image, path } in archives {
+        let what = format!("import {image} into {node}");
+        let command = docker::import(&node, path);
+        tools::tell(context, &command, &what, emitter, &mut stopper.clone()).await?;
+        emitter.emit(EventKind::Image {
+            image: image.clone(),
+            node: Some(node.clone()),
+            state: ImageState::Imported,
+        });
+    }
+    Ok(())
+}
+
+/// The archive of `image`, once its digest was seen to be right; on a thread, as it is large.
+async fn verified_archive(bundle: Bundle, image: ImageEntry) -> Result<PathBuf, EngineError> {
+    let name = image.name.clone();
+    let checked = tokio::task::spawn_blocking(move || bundle.archive(&image)).await;
+    let failed = |error: &dyn std::error::Error| {
+        let mut failure = Failure::of(error);
+        failure.causes.insert(0, failure.summary);
+        failure.summary = format!("failed to take the image {name} from the bundle");
+        EngineError::Step(Box::new(failure))
+    };
+    match checked {
+        Ok(Ok(path)) => Ok(path),
+        Ok(Err(error)) => Err(failed(&error)),
+        Err(error) => Err(failed(&error)),
+    }
+}

@@ -1,0 +1,158 @@
+//! The action `kind-cluster`: the cluster, its images, and its identity.
+
+use super::{
+    Context, Emitter, EngineError,
+    error::Why,
+    images, owner, recover, tools,
+};
+use crate::{
+    assert::Cluster,
+    event::{ClusterIdentity, EventKind, Failure},
+    plan::{self, template},
+    spec::{Action, Facts, action::KindCluster},
+    state::files,
+    tool::{Stop, Stopper, docker},
+};
+
+/// Creates the cluster. If that fails or is stopped, nothing of it is left.
+pub async fn create(
+    context: &Context,
+    cluster: &KindCluster,
+    emitter: &Emitter,
+    stopper: &mut Stopper,
+) -> Result<(), EngineError> {
+    refuse_existing(context, emitter).await?;
+    let workers = write_config(context, cluster)?;
+    if let Some(image) = &cluster.image {
+        images::ensure_node_image(context, image, emitter, stopper).await?;
+    }
+    emitter
+        .commit(EventKind::ClusterIntended {
+            name: context.name().to_owned(),
+        })
+        .await?;
+    let made = make(context, cluster, &workers, emitter, stopper).await;
+    if made.is_err() {
+        // Done even while the run is being stopped, and even if it fails: the journal still says
+        // that a cluster was begun, and the next command removes it.
+        let mut stopper = Stopper::never();
+        let removed = recover::remove_cluster(context, emitter, &mut stopper).await;
+        if let Err(error) = removed {
+            emitter.emit(EventKind::Notice {
+                text: format!("the half-made cluster could not be removed: {error}"),
+            });
+        }
+    }
+    made
+}
+
+async fn refuse_existing(context: &Context, emitter: &Emitter) -> Result<(), EngineError> {
+    let state = emitter.state();
+    let what = format!("create the cluster \"{}\"", context.name());
+    let ours = owner::check_containers(context, &state, &what).await?;
+    let network = context.environment.network();
+    let listed = tools::ask(context, &docker::networks(&network), "list networks").await?;
+    let why = if ours {
+        format!("a cluster \"{}\" of this environment exists already", context.name())
+    } else if listed.stdout.lines().any(|line| line == network) {
+        format!("a Docker network \"{network}\" exists, which this environment did not make")
+    } else {
+        return Ok(());
+    };
+    Err(EngineError::Unsafe {
+        what,
+        why: Why(why),
+    })
+}
+
+/// The nodes that run the workloads: their role, and how many of them there are.
+struct Workers {
+    role: String,
+    count: usize,
+}
+
+/// Writes the rendered kind configuration.
+fn write_config(context: &Context, cluster: &KindCluster) -> Result<Workers, EngineError> {
+    let failed = |why: String| {
+        let summary = format!("failed to prepare the cluster \"{}\"", context.name());
+        let mut failure = Failure::new(summary);
+        failure.causes.push(why);
+        EngineError::Step(Box::new(failure))
+    };
+    let name = &cluster.template;
+    let known = context.kind_templates.get(name);
+    let text = known.ok_or_else(|| failed(format!("there is no kind template `{name}`")))?;
+    let config = template::kind_config(text, context.name()).map_err(failed)?;
+    let roles = template::roles(&config).map_err(failed)?;
+    files::write(&context.environment.kind_config(), config.as_bytes())?;
+    // A cluster without workers runs its workloads on the control plane.
+    let has_workers = roles.iter().any(|role| role == "worker");
+    let role = if has_workers { "worker" } else { "control-plane" };
+    Ok(Workers {
+        role: role.to_owned(),
+        count: roles.iter().filter(|r| *r == role).count(),
+    })
+}
+
+async fn make(
+    context: &Context,
+    cluster: &KindCluster,
+    workers: &Workers,
+    emitter: &Emitter,
+    stopper: &mut Stopper,
+) -> Result<(), EngineError> {
+    let action = Action::KindCluster(cluster.clone());
+    let mut commands = plan::commands(&action, &context.target(), &Facts::new()).into_iter();
+    let name = context.name();
+    let what = format!("create cluster \"{name}\"");
+    if let Some(create) = commands.next() {
+        // Each of the two ends the other when it fails: both are waited for, so that nothing runs
+        // any more when the cluster is removed.
+        let (fail, shared) = stopper.fork();
+        let (mut for_kind, for_images) = (shared.clone(), shared);
+        let boot = async {
+            let result = tools::tell(context, &create, &what, emitter, &mut for_kind).await;
+            result.inspect_err(|_| {
+                fail.send_replace(Stop::Term(0));
+            })
+        };
+        let provide = async {
+            let Workers { role, count } = workers;
+            let result = images::provide(context, role, *count, emitter, &for_images).await;
+            result.inspect_err(|_| {
+                fail.send_replace(Stop::Term(0));
+            })
+        };
+        let (booted, provided) = futures::future::join(boot, provide).await;
+        // Of the two, the one that was only told to stop says nothing of why.
+        match (booted, provided) {
+            (Err(EngineError::Stopped), Err(error)) => return Err(error),
+            (Err(error), _) | (Ok(_), Err(error)) => return Err(error),
+            (Ok(_), Ok(())) => {}
+        }
+    }
+    for command in commands {
+        tools::tell(context, &command, "prepare the kubeconfig", emitter, stopper).await?;
+    }
+    identify(context, emitter).await
+}
+
+/// Records what the cluster is known by from now on.
+async fn identify(context: &Context, emitter: &Emitter) -> Result<(), EngineError> {
+    let unreachable = |source| EngineError::Cluster {
+        environment: context.name().to_owned(),
+        source,
+    };
+    let cluster = Cluster::open(&context.environment.kubeconfig())
+        .await
+        .map_err(unreachable)?;
+    let uid = cluster.uid().await.map_err(unreachable)?;
+    let containers = owner::node_ids(context).await?;
+    let name = context.name().to_owned();
+    let cluster = ClusterIdentity {
+        name,
+        uid,
+        containers,
+    };
+    emitter.commit(EventKind::ClusterCreated { cluster }).await
+}

@@ -1,0 +1,22 @@
+//! Runs: the executor does steps and says what happens, the dispatcher owns the truth about it.
+//!
+//! Nothing here prints, reads the environment of the process, or knows who listens.
+
+pub mod context;
+pub mod dispatcher;
+pub mod down;
+pub mod error;
+pub mod images;
+pub mod kind_cluster;
+pub mod owner;
+pub mod recover;
+pub mod settle;
+pub mod step;
+pub mod tools;
+pub mod up;
+pub mod verify;
+
+pub use context::Context;
+pub use dispatcher::{Emitter, Sink, run};
+pub use error::EngineError;
+pub use verify::Report;

@@ -1,0 +1,131 @@
+//! Waiting until a step's expectations hold, by watching.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use super::{Context, Emitter, EngineError};
+use crate::{
+    assert::{
+        Cluster, Needs, Observed, check, evaluate,
+        needs::probes,
+        watch::Watch,
+    },
+    event::{EventKind, Failure, Status, Verdict},
+    spec::{Assertion, Facts, StepId},
+    tool::{Stop, Stopper},
+};
+
+/// What a wait came to.
+#[derive(Debug)]
+pub enum Settled {
+    /// Everything holds. What was seen is what facts are recorded from.
+    Holds(Vec<Verdict>, Box<Observed>),
+    /// Something does not, and either cannot any more or did not in time.
+    Fails(Vec<Verdict>),
+}
+
+/// A wait for the assertions of one step.
+pub struct Wait<'a> {
+    /// The step.
+    pub step: &'a StepId,
+    /// What has to hold.
+    pub assertions: &'a [Assertion],
+    /// How long it may take.
+    pub within: Duration,
+    /// The recorded facts.
+    pub facts: &'a Facts,
+    /// What else has to be seen: what facts are recorded from.
+    pub needs: Needs,
+}
+
+impl Wait<'_> {
+    /// Starts watching what this waits for.
+    #[must_use]
+    pub fn watch(&self, cluster: &Cluster) -> Watch {
+        Watch::start(cluster, &self.needs)
+    }
+
+    /// What the assertions come to as soon as everything was seen once, and what was seen.
+    pub async fn first(&self, context: &Context, watch: &mut Watch) -> (Vec<Verdict>, Observed) {
+        /// The API server may just have come up; then the first look is as good as none.
+        const PATIENCE: Duration = Duration::from_secs(10);
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let seen = self.look(context, watch);
+            let was_complete = watch.is_complete();
+            let changed = tokio::time::timeout_at(deadline, watch.changed());
+            if was_complete || changed.await.is_err() {
+                return seen;
+            }
+        }
+    }
+
+    fn look(&self, context: &Context, watch: &mut Watch) -> (Vec<Verdict>, Observed) {
+        let namespace = &context.lab.namespace;
+        let observed = watch.observed();
+        watch.probe(&probes(self.assertions, namespace, &observed));
+        let seen = check::Context {
+            observed: &observed,
+            facts: self.facts,
+            namespace,
+            now: Timestamp::now(),
+        };
+        let verdicts = self.assertions.iter().map(|a| evaluate(a, &seen)).collect();
+        (verdicts, observed)
+    }
+
+    /// Waits until everything holds, until something cannot hold any more, or until the time is up.
+    pub async fn settle(
+        &self,
+        context: &Context,
+        watch: &mut Watch,
+        emitter: &Emitter,
+        stopper: &mut Stopper,
+    ) -> Result<Settled, EngineError> {
+        let deadline = Instant::now() + self.within;
+        let mut told: Vec<Verdict> = Vec::new();
+        loop {
+            let (verdicts, observed) = self.look(context, watch);
+            match Verdict::worst(&verdicts) {
+                Status::Pass => return Ok(Settled::Holds(verdicts, Box::new(observed))),
+                Status::Failed if watch.is_complete() => return Ok(Settled::Fails(verdicts)),
+                _ => {}
+            }
+            if verdicts != told {
+                emitter.emit(EventKind::Waiting {
+                    step: self.step.clone(),
+                    within: self.within,
+                    verdicts: verdicts.clone(),
+                });
+                told.clone_from(&verdicts);
+            }
+            tokio::select! {
+                () = watch.changed() => {}
+                _ = stopper.beyond(Stop::Run) => return Err(EngineError::Stopped),
+                () = tokio::time::sleep_until(deadline) => return Ok(Settled::Fails(verdicts)),
+            }
+        }
+    }
+}
+
+/// The failure that `verdicts`, not all of them passes, are.
+#[must_use]
+pub fn unmet(verdicts: Vec<Verdict>, within: Duration) -> Failure {
+    let unmet: Vec<Verdict> = verdicts
+        .into_iter()
+        .filter(|v| v.status != Status::Pass)
+        .collect();
+    let names: Vec<&str> = unmet.iter().map(|v| v.assertion.as_str()).collect();
+    let names = names.join(", ");
+    let summary = if Verdict::worst(&unmet) == Status::Failed {
+        format!("{names} cannot hold any more")
+    } else {
+        format!("{names} did not hold within {} s", within.as_secs())
+    };
+    Failure {
+        verdicts: unmet,
+        ..Failure::new(summary)
+    }
+}

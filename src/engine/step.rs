@@ -1,0 +1,255 @@
+//! One step: steady state, intent, action, expectations, facts.
+
+use std::time::Duration;
+
+use super::{
+    Context, Emitter, EngineError,
+    error::Why,
+    kind_cluster, owner, recover,
+    settle::{Settled, Wait, unmet},
+    tools,
+};
+use crate::{
+    assert::{Cluster, Needs, Observed, capture::capture, watch::Watch},
+    event::{EventKind, Failure, Status, Verdict},
+    plan::{self, commands::missing_facts},
+    spec::{Action, Facts, Step, Within},
+    tool::{Stopper, ToolError},
+};
+
+/// How long a steady state is waited for: it should hold already.
+const STEADY: Within = Within::seconds(60);
+/// How long a step without expectations is given: none is needed.
+const NOTHING: Within = Within::seconds(1);
+
+/// What a step came to.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Done {
+    /// It was done.
+    Changed,
+    /// What it expects held already.
+    HeldAlready,
+}
+
+/// Does `step`, unless what it expects holds already, and sees its expectations hold.
+///
+/// `redo` does it whatever holds: because something it uses changed.
+pub async fn perform(
+    context: &Context,
+    step: &Step,
+    reason: &str,
+    redo: bool,
+    emitter: &Emitter,
+    stopper: &mut Stopper,
+) -> Result<Done, EngineError> {
+    if let Action::KindCluster(kind) = &step.action {
+        if emitter.state().cluster.is_none() {
+            begin(context, step, reason, emitter).await?;
+            kind_cluster::create(context, kind, emitter, stopper).await?;
+            emitter.emit(EventKind::Applied {
+                step: step.id.clone(),
+            });
+        }
+    }
+    let cluster = owner::open(context, &emitter.state()).await?;
+    let facts = emitter.state().facts;
+    let wait = wait(context, step, &facts);
+    let mut watch = wait.watch(&cluster);
+    let is_fault = step.undo.is_some();
+    let cluster_made = matches!(step.action, Action::KindCluster(_));
+    let mut done = Done::Changed;
+    if !redo && !cluster_made && !wait.assertions.is_empty() {
+        let (verdicts, observed) = wait.first(context, &mut watch).await;
+        if Verdict::worst(&verdicts) == Status::Pass {
+            done = Done::HeldAlready;
+            verified(context, step, verdicts, &observed, emitter).await?;
+            return Ok(done);
+        }
+    }
+    if !cluster_made {
+        if is_fault || !step.steady.is_empty() {
+            steady(context, step, &cluster, emitter, stopper).await?;
+        }
+        begin(context, step, reason, emitter).await?;
+        act(context, step, emitter, stopper).await?;
+        emitter.emit(EventKind::Applied {
+            step: step.id.clone(),
+        });
+    }
+    if step.action == Action::Observe {
+        done = Done::HeldAlready;
+    }
+    match wait.settle(context, &mut watch, emitter, stopper).await? {
+        Settled::Holds(verdicts, observed) => {
+            verified(context, step, verdicts, &observed, emitter).await?;
+            Ok(done)
+        }
+        Settled::Fails(verdicts) => {
+            let failure = unmet(verdicts, wait.within);
+            Err(EngineError::Step(Box::new(with_hint(failure, step))))
+        }
+    }
+}
+
+fn wait<'a>(context: &Context, step: &'a Step, facts: &'a Facts) -> Wait<'a> {
+    let namespace = &context.lab.namespace;
+    let needs = Needs::of(step.assertions(), namespace).and_records(step.record.values(), namespace);
+    let within = step.expect.as_ref().map_or(NOTHING, |expect| expect.within);
+    Wait {
+        step: &step.id,
+        assertions: step.assertions(),
+        within: context.scaled(within),
+        facts,
+        needs,
+    }
+}
+
+/// Journals the intent: from here on the step counts as begun.
+async fn begin(
+    context: &Context,
+    step: &Step,
+    reason: &str,
+    emitter: &Emitter,
+) -> Result<(), EngineError> {
+    emitter
+        .commit(EventKind::StepStarted {
+            step: step.id.clone(),
+            fingerprint: fingerprint(context, step, emitter),
+            reason: reason.to_owned(),
+        })
+        .await
+}
+
+fn fingerprint(context: &Context, step: &Step, emitter: &Emitter) -> String {
+    let cluster = emitter.state().cluster;
+    context.fingerprint(step, cluster.as_ref().map_or("", |cluster| &cluster.uid))
+}
+
+/// Waits for the steady state, without which no fault is injected.
+async fn steady(
+    context: &Context,
+    step: &Step,
+    cluster: &Cluster,
+    emitter: &Emitter,
+    stopper: &mut Stopper,
+) -> Result<(), EngineError> {
+    let facts = emitter.state().facts;
+    let wait = Wait {
+        step: &step.id,
+        assertions: &step.steady,
+        within: context.scaled(STEADY),
+        facts: &facts,
+        needs: Needs::of(&step.steady, &context.lab.namespace),
+    };
+    let mut watch: Watch = wait.watch(cluster);
+    match wait.settle(context, &mut watch, emitter, stopper).await? {
+        Settled::Holds(..) => Ok(()),
+        Settled::Fails(verdicts) => {
+            let mut failure = unmet(verdicts, wait.within);
+            failure.summary = format!("nothing was done, because {}", failure.summary);
+            Err(EngineError::Step(Box::new(failure)))
+        }
+    }
+}
+
+async fn act(
+    context: &Context,
+    step: &Step,
+    emitter: &Emitter,
+    stopper: &mut Stopper,
+) -> Result<(), EngineError> {
+    let facts = emitter.state().facts;
+    if let Some(name) = missing_facts(&step.action, &facts) {
+        return Err(EngineError::Unsafe {
+            what: format!("do step {}", step.id),
+            why: Why(format!("no fact `{name}` was recorded")),
+        });
+    }
+    let what = format!("do step {}", step.id);
+    for command in plan::commands(&step.action, &context.target(), &facts) {
+        let result = tools::tell(context, &command, &what, emitter, stopper).await;
+        match result {
+            // The pod of that uid is gone already: an earlier, interrupted try deleted it.
+            Err(EngineError::Tool { source, .. })
+                if matches!(step.action, Action::DeletePod(_)) && was_replaced(&source) => {}
+            result => drop(result?),
+        }
+    }
+    Ok(())
+}
+
+/// Whether the API server refused a deletion because the pod is another one by now, or none.
+fn was_replaced(error: &ToolError) -> bool {
+    let ToolError::Exit { tail, .. } = error else {
+        return false;
+    };
+    let says = |text: &str| tail.iter().any(|line| line.contains(text));
+    says("(Conflict)") || says("(NotFound)")
+}
+
+/// Records the step's facts and moves the cursor. Facts that the step recorded before stay as they
+/// are: later steps compare with them.
+pub async fn verified(
+    context: &Context,
+    step: &Step,
+    verdicts: Vec<Verdict>,
+    observed: &Observed,
+    emitter: &Emitter,
+) -> Result<(), EngineError> {
+    let known = emitter.state().facts;
+    let mut facts = Facts::new();
+    for (name, record) in &step.record {
+        if known.contains_key(name) {
+            continue;
+        }
+        let fact = capture(record, &context.lab.namespace, observed).map_err(|why| {
+            let mut failure = Failure::new(format!("failed to record the fact `{name}`"));
+            failure.causes.push(why);
+            EngineError::Step(Box::new(failure))
+        })?;
+        facts.insert(name.clone(), fact);
+    }
+    emitter
+        .commit(EventKind::Verified {
+            step: step.id.clone(),
+            fingerprint: fingerprint(context, step, emitter),
+            facts,
+            verdicts,
+        })
+        .await?;
+    end_faults(context, step, emitter).await
+}
+
+/// Closes the faults that last until `step`.
+async fn end_faults(
+    context: &Context,
+    step: &Step,
+    emitter: &Emitter,
+) -> Result<(), EngineError> {
+    for (fault, undo) in recover::open_faults(context, emitter) {
+        if fault.until.as_ref() == Some(&step.id) {
+            let done_by_step = plan::undo(undo, &context.target(), &emitter.state().facts)
+                == plan::commands(&step.action, &context.target(), &emitter.state().facts);
+            if done_by_step {
+                let step = fault.id.clone();
+                emitter.commit(EventKind::Undone { step }).await?;
+            } else {
+                recover::heal(context, fault, undo, emitter).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn with_hint(mut failure: Failure, step: &Step) -> Failure {
+    if failure.hint.is_none() {
+        failure.hint = step.hints.first().cloned();
+    }
+    failure
+}
+
+/// The time a step took, for a reader.
+#[must_use]
+pub fn since(started: tokio::time::Instant) -> Duration {
+    started.elapsed()
+}

@@ -1,0 +1,164 @@
+//! `up`: every step in order, each done unless it holds already.
+
+use tokio::time::Instant;
+
+use super::{
+    Context, Emitter, EngineError, owner, recover,
+    step::{self, Done},
+    verify,
+};
+use crate::{
+    event::{EventKind, Failure, Outcome, RunOutcome, RunState, StepInfo, Verb},
+    plan::{self, Decision, decide::Lasts},
+    spec::Step,
+    tool::{Stop, Stopper},
+};
+
+/// Brings the environment up to the step at `last`, and says how that went.
+pub async fn up(
+    context: &Context,
+    last: usize,
+    emitter: Emitter,
+    mut stopper: Stopper,
+) -> Result<RunOutcome, EngineError> {
+    let started = Instant::now();
+    let steps = &context.lab.steps[..=last];
+    announce(context, Verb::Up, steps, &emitter);
+    recover::end_survivors(&emitter).await;
+    recover::remove_half_made_cluster(context, &emitter, &mut stopper).await?;
+    let mut verdicts = verify::Verdicts::new();
+    if emitter.state().cluster.is_some() {
+        let cluster = owner::open(context, &emitter.state()).await?;
+        recover::heal_leftovers(context, &cluster, &emitter).await?;
+        verdicts = verify::lasting(context, &cluster, &emitter.state()).await;
+    }
+    let mut outcome = RunOutcome::Passed;
+    for (index, step) in steps.iter().enumerate() {
+        if let Stop::Term(signal) | Stop::Kill(signal) = stopper.now() {
+            outcome = RunOutcome::Cancelled { signal };
+            break;
+        }
+        let began = Instant::now();
+        let state = emitter.state();
+        let decision = decide(context, index, &state, &verdicts);
+        let result = one(context, step, decision, &emitter, &mut stopper).await;
+        let ended = match result {
+            Ok(ended) => ended,
+            Err(EngineError::Stopped) => Outcome::Cancelled,
+            Err(error) => Outcome::Failed(error.into_failure()?),
+        };
+        let stops = match &ended {
+            Outcome::Failed(_) => Some(RunOutcome::Failed),
+            Outcome::Cancelled => Some(RunOutcome::Cancelled {
+                signal: stopper.now().signal().unwrap_or_default(),
+            }),
+            _ => None,
+        };
+        if stops.is_some() {
+            heal_own(context, &emitter).await;
+        }
+        emitter.emit(EventKind::StepFinished {
+            step: step.id.clone(),
+            outcome: ended,
+            took: began.elapsed(),
+        });
+        if let Some(stops) = stops {
+            outcome = stops;
+            break;
+        }
+    }
+    emitter.emit(EventKind::RunFinished {
+        outcome,
+        took: started.elapsed(),
+    });
+    Ok(outcome)
+}
+
+/// Says what run begins.
+pub fn announce(context: &Context, verb: Verb, steps: &[Step], emitter: &Emitter) {
+    let info = |step: &Step| StepInfo {
+        id: step.id.clone(),
+        title: step.title.clone(),
+        teach: step.teach.clone(),
+    };
+    emitter.emit(EventKind::RunStarted {
+        verb,
+        environment: context.name().to_owned(),
+        lab: context.lab.lab.clone(),
+        title: context.lab.title.clone(),
+        steps: steps.iter().map(info).collect(),
+    });
+}
+
+fn decide(
+    context: &Context,
+    index: usize,
+    state: &RunState,
+    verdicts: &verify::Verdicts,
+) -> Decision {
+    let step = &context.lab.steps[index];
+    let uid = state.cluster.as_ref().map_or("", |c| c.uid.as_str());
+    let known = plan::Known {
+        state,
+        fingerprint: &context.fingerprint(step, uid),
+        verdicts: verdicts.get(&step.id).map(Vec::as_slice),
+    };
+    plan::decide(&context.lab, index, &known)
+}
+
+async fn one(
+    context: &Context,
+    step: &Step,
+    decision: Decision,
+    emitter: &Emitter,
+    stopper: &mut Stopper,
+) -> Result<Outcome, EngineError> {
+    let reason = match decision {
+        Decision::Skip { reason } => return Ok(Outcome::Skipped { reason }),
+        Decision::Run { reason } => reason,
+        Decision::Broken { reason } => {
+            let name = context.name();
+            let hint = format!(
+                "`labctl verify` shows what is and what should be; `labctl down {name}` and \
+                 `labctl up` begin anew"
+            );
+            return Ok(Outcome::Failed(Failure::new(reason).hint(hint)));
+        }
+    };
+    let verified = |state: &RunState| {
+        let known = state.steps.get(&step.id);
+        known.is_some_and(|known| known.verified.is_some())
+    };
+    let redo = verified(&emitter.state());
+    match step::perform(context, step, &reason, redo, emitter, stopper).await? {
+        Done::Changed => Ok(Outcome::Changed),
+        Done::HeldAlready => Ok(Outcome::Skipped {
+            reason: "what it expects holds already".to_owned(),
+        }),
+    }
+}
+
+/// Takes back the faults of steps that this run began and did not see hold.
+async fn heal_own(context: &Context, emitter: &Emitter) {
+    let state = emitter.state();
+    for (step, undo) in recover::open_faults(context, emitter) {
+        let begun = state.steps.get(&step.id).is_some_and(|s| s.begun);
+        if !begun {
+            continue;
+        }
+        // One that cannot be taken back does not keep the others from it; it stays open, and the
+        // next command tries again.
+        if let Err(error) = recover::heal(context, step, undo, emitter).await {
+            emitter.emit(EventKind::Notice {
+                text: format!("the fault of step {} could not be taken back: {error}", step.id),
+            });
+        }
+    }
+}
+
+/// Whether what the step at `index` expects is still checked, given what was verified.
+#[must_use]
+pub fn is_lasting(context: &Context, index: usize, state: &RunState) -> bool {
+    let cursor = state.cursor.as_ref().and_then(|id| context.lab.position(id));
+    plan::decide::lasts(&context.lab, index, cursor) == Lasts::Yes
+}

@@ -1,0 +1,257 @@
+//! `verify`: every lasting expectation, now; and the cursor moved on as far as the next steps hold.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use super::{Context, Emitter, EngineError, owner, step, up};
+use crate::{
+    assert::{Cluster, Needs, Observed, check, evaluate},
+    event::{Clause, EventKind, RunOutcome, RunState, Status, Verb, Verdict},
+    plan::decide::{Lasts, lasts},
+    spec::{Assertion, Facts, Step, StepId},
+    tool::Stopper,
+};
+
+/// Verdicts by step.
+pub type Verdicts = BTreeMap<StepId, Vec<Verdict>>;
+
+/// What `verify` found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Report {
+    /// Each step that was asked about, in order.
+    pub steps: Vec<Finding>,
+    /// What it comes to.
+    pub outcome: RunOutcome,
+}
+
+/// What `verify` found of one step.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Finding {
+    /// The step.
+    pub id: StepId,
+    /// Its title.
+    pub title: String,
+    /// How it stands.
+    pub standing: Standing,
+    /// What its assertions come to, as far as they were looked at.
+    pub verdicts: Vec<Verdict>,
+}
+
+/// How a step stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// It was verified, and its lasting expectations come to this now.
+    Lasting(Status),
+    /// It was verified, and is not looked at any more; why.
+    Ended(String),
+    /// It was seen to hold just now: the cursor moved on to it.
+    Reached,
+    /// It is the next one, and its expectations come to this.
+    Next(Status),
+    /// An earlier step has to hold first.
+    NotReached,
+}
+
+/// Verifies the lab up to the step at `last`. `advance` allows the cursor to be moved.
+pub async fn verify(
+    context: &Context,
+    last: usize,
+    advance: bool,
+    emitter: Emitter,
+    _stopper: Stopper,
+) -> Result<Report, EngineError> {
+    let started = Instant::now();
+    let steps = &context.lab.steps[..=last];
+    up::announce(context, Verb::Verify, steps, &emitter);
+    let state = emitter.state();
+    let seen = look(context, &state).await;
+    let observed = match &seen {
+        Ok(observed) => observed,
+        Err(EngineError::Cluster { .. }) if state.cursor.is_some() => &Observed::default(),
+        Err(_) => return Err(seen.err().unwrap_or(EngineError::Stopped)),
+    };
+    let unreachable = match &seen {
+        Ok(observed) => observed.unreachable().map(ToOwned::to_owned),
+        Err(error) => Some(innermost(error)),
+    };
+    let reached = match (&unreachable, advance) {
+        (None, true) => move_on(context, last, observed, &emitter).await?,
+        _ => Vec::new(),
+    };
+    let state = emitter.state();
+    let judge = Judge {
+        context,
+        observed,
+        facts: &state.facts,
+        unreachable: unreachable.as_deref(),
+    };
+    let steps = findings(&judge, &state, &reached, last);
+    let outcome = outcome(&steps, unreachable.is_some());
+    emitter.emit(EventKind::RunFinished {
+        outcome,
+        took: started.elapsed(),
+    });
+    Ok(Report { steps, outcome })
+}
+
+/// What the lasting expectations of verified steps come to now.
+pub async fn lasting(context: &Context, cluster: &Cluster, state: &RunState) -> Verdicts {
+    let steps = &context.lab.steps;
+    let is_asked = |index: &usize| {
+        let known = state.steps.get(&steps[*index].id);
+        known.is_some_and(|known| known.verified.is_some()) && up::is_lasting(context, *index, state)
+    };
+    let asked: Vec<&Step> = (0..steps.len()).filter(is_asked).map(|i| &steps[i]).collect();
+    let observed = observe(context, cluster, &asked).await;
+    let judge = Judge {
+        context,
+        observed: &observed,
+        facts: &state.facts,
+        unreachable: None,
+    };
+    let judged = asked.iter().map(|s| (s.id.clone(), judge.step(s)));
+    judged.collect()
+}
+
+async fn look(context: &Context, state: &RunState) -> Result<Observed, EngineError> {
+    let cluster = owner::open(context, state).await?;
+    let all: Vec<&Step> = context.lab.steps.iter().collect();
+    Ok(observe(context, &cluster, &all).await)
+}
+
+async fn observe(context: &Context, cluster: &Cluster, steps: &[&Step]) -> Observed {
+    let namespace = &context.lab.namespace;
+    let assertions: Vec<Assertion> = steps.iter().flat_map(|s| s.assertions()).cloned().collect();
+    let records = steps.iter().flat_map(|s| s.record.values());
+    let needs = Needs::of(&assertions, namespace).and_records(records, namespace);
+    cluster.observe(&needs, &assertions, namespace).await
+}
+
+/// Moves the cursor on while the next step's expectations hold. Returns the steps it moved to.
+async fn move_on(
+    context: &Context,
+    last: usize,
+    observed: &Observed,
+    emitter: &Emitter,
+) -> Result<Vec<usize>, EngineError> {
+    let mut reached = Vec::new();
+    let cursor = emitter.state().cursor;
+    let mut next = cursor.and_then(|id| context.lab.position(&id)).map_or(0, |at| at + 1);
+    while next <= last {
+        let step = &context.lab.steps[next];
+        let facts = emitter.state().facts;
+        let judge = Judge {
+            context,
+            observed,
+            facts: &facts,
+            unreachable: None,
+        };
+        let verdicts = judge.step(step);
+        // A step that expects nothing cannot be seen to have been done.
+        if verdicts.is_empty() || Verdict::worst(&verdicts) != Status::Pass {
+            break;
+        }
+        step::verified(context, step, verdicts, observed, emitter).await?;
+        reached.push(next);
+        next += 1;
+    }
+    Ok(reached)
+}
+
+struct Judge<'a> {
+    context: &'a Context,
+    observed: &'a Observed,
+    facts: &'a Facts,
+    unreachable: Option<&'a str>,
+}
+
+impl Judge<'_> {
+    fn step(&self, step: &Step) -> Vec<Verdict> {
+        let seen = check::Context {
+            observed: self.observed,
+            facts: self.facts,
+            namespace: &self.context.lab.namespace,
+            now: Timestamp::now(),
+        };
+        let judge = |assertion: &Assertion| match self.unreachable {
+            None => evaluate(assertion, &seen),
+            Some(why) => {
+                let clause = Clause::new(
+                    Status::Unknown,
+                    "the cluster answers",
+                    "an answer of its API server",
+                    why,
+                );
+                Verdict::of(assertion.to_string(), vec![clause])
+            }
+        };
+        step.assertions().iter().map(judge).collect()
+    }
+}
+
+fn findings(judge: &Judge<'_>, state: &RunState, reached: &[usize], last: usize) -> Vec<Finding> {
+    let lab = &judge.context.lab;
+    let cursor = state.cursor.as_ref().and_then(|id| lab.position(id));
+    let next = cursor.map_or(0, |at| at + 1);
+    let finding = |(index, step): (usize, &Step)| {
+        let (standing, verdicts) = if index > next {
+            (Standing::NotReached, Vec::new())
+        } else if index == next {
+            let verdicts = judge.step(step);
+            let mut status = Verdict::worst(&verdicts);
+            if verdicts.is_empty() {
+                status = Status::Pending;
+            }
+            (Standing::Next(status), verdicts)
+        } else {
+            match lasts(lab, index, cursor) {
+                Lasts::SeenOnce => (Standing::Ended("it is looked at once".into()), Vec::new()),
+                Lasts::EndedBy(end) => {
+                    let end = &lab.steps[end].id;
+                    let why = format!("step {end} changed it on purpose");
+                    (Standing::Ended(why), Vec::new())
+                }
+                Lasts::Yes => {
+                    let verdicts = judge.step(step);
+                    let status = Verdict::worst(&verdicts);
+                    let is_new = reached.contains(&index) && status == Status::Pass;
+                    let standing = if is_new { Standing::Reached } else { Standing::Lasting(status) };
+                    (standing, verdicts)
+                }
+            }
+        };
+        Finding {
+            id: step.id.clone(),
+            title: step.title.clone(),
+            standing,
+            verdicts,
+        }
+    };
+    lab.steps[..=last].iter().enumerate().map(finding).collect()
+}
+
+fn outcome(steps: &[Finding], unreachable: bool) -> RunOutcome {
+    let holds = |finding: &Finding| {
+        matches!(
+            finding.standing,
+            Standing::Lasting(Status::Pass) | Standing::Ended(_) | Standing::Reached
+        )
+    };
+    if unreachable {
+        RunOutcome::Unreachable
+    } else if steps.iter().all(holds) {
+        RunOutcome::Passed
+    } else {
+        RunOutcome::Failed
+    }
+}
+
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut innermost = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    innermost.to_string()
+}

@@ -1,0 +1,89 @@
+//! The command lines of an action.
+
+use std::path::PathBuf;
+
+use crate::{
+    spec::{
+        Action, Facts, PodFact, Undo,
+        action::{DeletePod, NodeOf},
+    },
+    tool::{Invocation, kind, kubectl::Kubectl},
+};
+
+/// An environment, as far as command lines have to know it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// kind's name of the cluster.
+    pub cluster: String,
+    /// The Docker network of its nodes.
+    pub network: String,
+    /// The rendered kind configuration.
+    pub kind_config: PathBuf,
+    /// The directory of the applied lab.
+    pub lab_dir: PathBuf,
+    /// How kubectl reaches the cluster.
+    pub kubectl: Kubectl,
+    /// What kind is told to use as node image, if anything.
+    pub node_image: Option<String>,
+}
+
+/// The command lines of `action`, in order. What an earlier step has yet to record stands in them
+/// as a placeholder in angle brackets, unless `facts` has it.
+#[must_use]
+pub fn commands(action: &Action, target: &Target, facts: &Facts) -> Vec<Invocation> {
+    let kubectl = &target.kubectl;
+    match action {
+        Action::KindCluster(_) => vec![
+            kind::create(
+                &target.cluster,
+                &target.network,
+                target.node_image.as_deref(),
+                &target.kind_config,
+                &kubectl.kubeconfig,
+            ),
+            kubectl.select_namespace(),
+        ],
+        Action::Apply(apply) => vec![kubectl.apply(&target.lab_dir.join(&apply.path))],
+        Action::Exec(exec) => {
+            vec![kubectl.exec(&exec.pod, exec.container.as_deref(), &exec.command)]
+        }
+        Action::DeletePod(DeletePod { name, since }) => {
+            let uid = recorded(facts, since, |pod| &pod.uid)
+                .unwrap_or_else(|| format!("<uid of the pod recorded as {since}>"));
+            vec![kubectl.delete_pod(name, &uid)]
+        }
+        Action::Drain(node) => vec![kubectl.drain(&node_of(facts, node))],
+        Action::Uncordon(node) => vec![kubectl.uncordon(&node_of(facts, node))],
+        Action::Observe => Vec::new(),
+    }
+}
+
+/// The command lines that take a fault back.
+#[must_use]
+pub fn undo(undo: &Undo, target: &Target, facts: &Facts) -> Vec<Invocation> {
+    match undo {
+        Undo::None => Vec::new(),
+        Undo::Uncordon(node) => vec![target.kubectl.uncordon(&node_of(facts, node))],
+    }
+}
+
+fn node_of(facts: &Facts, node: &NodeOf) -> String {
+    recorded(facts, &node.node_of, |pod| &pod.node)
+        .unwrap_or_else(|| format!("<node of the pod recorded as {}>", node.node_of))
+}
+
+fn recorded(facts: &Facts, name: &str, part: impl Fn(&PodFact) -> &String) -> Option<String> {
+    facts.get(name)?.pod.as_ref().map(part).cloned()
+}
+
+/// The names of the facts that `action` cannot be done without and that `facts` lacks.
+#[must_use]
+pub fn missing_facts<'a>(action: &'a Action, facts: &Facts) -> Option<&'a str> {
+    let name = match action {
+        Action::DeletePod(DeletePod { since, .. }) => since,
+        Action::Drain(node) | Action::Uncordon(node) => &node.node_of,
+        _ => return None,
+    };
+    let known = facts.get(name).is_some_and(|fact| fact.pod.is_some());
+    (!known).then_some(name)
+}

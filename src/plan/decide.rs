@@ -1,0 +1,141 @@
+//! Whether a step is done or skipped, and why.
+
+use jiff::{Timestamp, tz::TimeZone};
+
+use crate::{
+    event::{RunState, Status, StepState, Verdict},
+    spec::{Lab, Step},
+};
+
+/// What is known of a step when it is decided on.
+#[derive(Debug, Clone, Copy)]
+pub struct Known<'a> {
+    /// What the journal says of the environment.
+    pub state: &'a RunState,
+    /// The step's fingerprint as it would be done now.
+    pub fingerprint: &'a str,
+    /// What its lasting expectations come to now; `None` if they were not looked at.
+    pub verdicts: Option<&'a [Verdict]>,
+}
+
+/// What is decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// It is done.
+    Run {
+        /// Why.
+        reason: String,
+    },
+    /// It is left alone.
+    Skip {
+        /// Why.
+        reason: String,
+    },
+    /// It can neither be left nor mended by doing it again.
+    Broken {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Whether the expectations of the step at `index` are still checked once the cursor is at
+/// `cursor`: unless they are seen once, or a later step that was reached ends them.
+#[must_use]
+pub fn lasts(lab: &Lab, index: usize, cursor: Option<usize>) -> Lasts {
+    let step = &lab.steps[index];
+    if step.expect.as_ref().is_some_and(|expect| expect.once) {
+        return Lasts::SeenOnce;
+    }
+    let end = step.ends_at().and_then(|id| lab.position(id));
+    match (end, cursor) {
+        (Some(end), Some(cursor)) if cursor >= end => Lasts::EndedBy(end),
+        _ => Lasts::Yes,
+    }
+}
+
+/// Whether expectations are still checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lasts {
+    /// They are.
+    Yes,
+    /// They were seen once.
+    SeenOnce,
+    /// The step at this position ended them.
+    EndedBy(usize),
+}
+
+/// Decides on the step at `index` of `lab`.
+#[must_use]
+pub fn decide(lab: &Lab, index: usize, known: &Known<'_>) -> Decision {
+    let step = &lab.steps[index];
+    let state = known.state.steps.get(&step.id);
+    let cursor = known.state.cursor.as_ref().and_then(|id| lab.position(id));
+    let Some((at, fingerprint)) = state.and_then(|s| s.verified.as_ref()) else {
+        return not_verified(state);
+    };
+    let at = clock(*at);
+    if fingerprint != known.fingerprint {
+        return changed(step, &at);
+    }
+    match lasts(lab, index, cursor) {
+        Lasts::SeenOnce => skip(format!("verified at {at}; it is looked at once")),
+        Lasts::EndedBy(end) => {
+            let end = &lab.steps[end].id;
+            skip(format!("verified at {at}; step {end} changed it on purpose"))
+        }
+        Lasts::Yes => holds_still(step, &at, known.verdicts.unwrap_or_default()),
+    }
+}
+
+fn not_verified(state: Option<&StepState>) -> Decision {
+    let begun = state.is_some_and(|s| s.begun);
+    let reason = if begun {
+        "it was interrupted, or failed, the last time"
+    } else {
+        "it was not done yet"
+    };
+    Decision::Run {
+        reason: reason.to_owned(),
+    }
+}
+
+fn changed(step: &Step, at: &str) -> Decision {
+    if step.action.is_repeatable() {
+        return Decision::Run {
+            reason: format!("it, or a file it uses, changed since it was verified at {at}"),
+        };
+    }
+    skip(format!(
+        "verified at {at}; it changed since, but {} is never done twice unasked \
+         (`labctl down` and `labctl up` begin anew)",
+        step.action.name()
+    ))
+}
+
+fn holds_still(step: &Step, at: &str, verdicts: &[Verdict]) -> Decision {
+    let broken = verdicts.iter().find(|v| v.status != Status::Pass);
+    match broken {
+        None if verdicts.is_empty() => skip(format!("verified at {at}, unchanged")),
+        None => skip(format!("verified at {at}, unchanged, and it still holds")),
+        Some(verdict) if step.action.is_repeatable() => Decision::Run {
+            reason: format!("{} no longer holds", verdict.assertion),
+        },
+        Some(verdict) => Decision::Broken {
+            reason: format!(
+                "{} no longer holds, and doing {} again would not mend it",
+                verdict.assertion,
+                step.action.name()
+            ),
+        },
+    }
+}
+
+fn skip(reason: String) -> Decision {
+    Decision::Skip { reason }
+}
+
+/// The time of day in UTC: these texts are compared and replayed, on any machine.
+fn clock(at: Timestamp) -> String {
+    let zoned = at.to_zoned(TimeZone::UTC);
+    zoned.strftime("%H:%M:%S UTC").to_string()
+}

@@ -1,0 +1,30 @@
+//! The fingerprint of a step: whether what was verified is what would be done now.
+
+use crate::{
+    digest,
+    spec::{Action, LabTree, Step},
+};
+
+/// The fingerprint of `step`: what it does, the bytes of the files it uses, and the cluster it is
+/// done to. Texts for the reader and assertions are left out, so that mending them redoes nothing.
+#[must_use]
+pub fn fingerprint(step: &Step, tree: &LabTree, template: Option<&str>, cluster: &str) -> String {
+    let mut parts: Vec<(String, String)> = vec![
+        ("do".into(), serde_json::json!(step.action).to_string()),
+        ("template".into(), template.unwrap_or_default().to_owned()),
+    ];
+    match &step.action {
+        // It makes the cluster: no cluster is part of what it is.
+        Action::KindCluster(_) => {}
+        Action::Apply(apply) => {
+            parts.push(("cluster".into(), cluster.to_owned()));
+            for (name, bytes) in tree.under(&apply.path) {
+                parts.push((name.to_owned(), digest::hex(bytes)));
+            }
+        }
+        _ => parts.push(("cluster".into(), cluster.to_owned())),
+    }
+    let mut hex = digest::hex(serde_json::json!(parts).to_string().as_bytes());
+    hex.truncate(16);
+    hex
+}

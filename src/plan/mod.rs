@@ -1,0 +1,11 @@
+//! What is going to be done, and why: a lab and what is known of its environment, turned into
+//! decisions and command lines. Pure.
+
+pub mod commands;
+pub mod decide;
+pub mod fingerprint;
+pub mod template;
+
+pub use commands::{Target, commands, undo};
+pub use decide::{Decision, Known, decide};
+pub use fingerprint::fingerprint;

@@ -1,0 +1,343 @@
+//! Events to show in tests.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::{
+    event::{
+        Child, Clause, ClusterIdentity, Event, EventKind, Failure, ImageState, Outcome, RunOutcome,
+        Status, StepInfo, Stream, Untrusted, Verb, Verdict,
+    },
+    spec::{ClaimFact, Fact, Facts, PodFact},
+};
+
+/// The moment `seconds` after the runs of these tests began.
+pub(super) fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_second(1_790_000_000 + seconds).unwrap()
+}
+
+/// `kinds` as events, each at its second.
+pub(super) fn events(kinds: impl IntoIterator<Item = (i64, EventKind)>) -> Vec<Event> {
+    (1..)
+        .zip(kinds)
+        .map(|(seq, (second, event))| Event {
+            seq,
+            at: at(second),
+            event,
+        })
+        .collect()
+}
+
+pub(super) fn run_started() -> EventKind {
+    let step = |id: &str, title: &str, teach: Option<&str>| StepInfo {
+        id: id.to_owned(),
+        title: title.to_owned(),
+        teach: teach.map(str::to_owned),
+    };
+    EventKind::RunStarted {
+        verb: Verb::Up,
+        environment: "lab-10-3".to_owned(),
+        lab: "10.3".to_owned(),
+        title: "StatefulSet for a database".to_owned(),
+        steps: vec![
+            step("cluster", "Create a kind cluster with three workers", None),
+            step(
+                "database",
+                "Deploy PostgreSQL as a StatefulSet",
+                Some(
+                    "A StatefulSet gives each pod a *stable* name and a claim of its own. Watch the\n\
+                     pods appear one after the other:\n\n```console\n$ kubectl get pods -w\n```\n",
+                ),
+            ),
+            step("kill-pod", "Kill postgres-0", None),
+        ],
+    }
+}
+
+pub(super) fn step_started(step: &str, reason: &str) -> EventKind {
+    EventKind::StepStarted {
+        step: step.to_owned(),
+        fingerprint: "f1".to_owned(),
+        reason: reason.to_owned(),
+    }
+}
+
+pub(super) fn command(line: &str) -> EventKind {
+    EventKind::CommandStarted {
+        line: line.to_owned(),
+    }
+}
+
+pub(super) fn output(line: &str) -> EventKind {
+    EventKind::Output {
+        stream: Stream::Stdout,
+        line: Untrusted::new(line),
+    }
+}
+
+pub(super) fn imported(node: &str) -> EventKind {
+    EventKind::Image {
+        image: "docker.io/library/postgres:17".to_owned(),
+        node: Some(node.to_owned()),
+        state: ImageState::Imported,
+    }
+}
+
+pub(super) fn applied(step: &str) -> EventKind {
+    EventKind::Applied {
+        step: step.to_owned(),
+    }
+}
+
+pub(super) fn waiting(step: &str, within: u64, verdicts: Vec<Verdict>) -> EventKind {
+    EventKind::Waiting {
+        step: step.to_owned(),
+        within: Duration::from_secs(within),
+        verdicts,
+    }
+}
+
+pub(super) fn verified(step: &str, verdicts: Vec<Verdict>) -> EventKind {
+    EventKind::Verified {
+        step: step.to_owned(),
+        fingerprint: "f1".to_owned(),
+        facts: Facts::new(),
+        verdicts,
+    }
+}
+
+pub(super) fn finished(step: &str, outcome: Outcome, millis: u64) -> EventKind {
+    EventKind::StepFinished {
+        step: step.to_owned(),
+        outcome,
+        took: Duration::from_millis(millis),
+    }
+}
+
+pub(super) fn run_finished(outcome: RunOutcome, millis: u64) -> EventKind {
+    EventKind::RunFinished {
+        outcome,
+        took: Duration::from_millis(millis),
+    }
+}
+
+/// A rollout with `ready` of its three pods.
+pub(super) fn rollout(ready: u32) -> Verdict {
+    let clause = |what: &str, status, actual: &str| Clause::new(status, what, "3", actual);
+    let status = if ready == 3 {
+        Status::Pass
+    } else {
+        Status::Pending
+    };
+    Verdict::of(
+        "rollout-complete statefulset/postgres",
+        vec![
+            clause("replicas exist", Status::Pass, "3"),
+            clause("replicas are ready", status, &ready.to_string()),
+        ],
+    )
+}
+
+/// The verdict of the design: a pod that cannot come back, and why.
+pub(super) fn cordoned() -> Verdict {
+    let clause = |status, what: &str, expected: &str, actual: &str| {
+        Clause::new(status, what, expected, actual)
+    };
+    Verdict::of(
+        "pvc-reattached postgres-0",
+        vec![
+            clause(
+                Status::Pass,
+                "claim data-postgres-0 is the same",
+                "uid 1f3c",
+                "uid 1f3c · volume pvc-9a41",
+            ),
+            clause(
+                Status::Failed,
+                "pod is Ready",
+                "Ready",
+                "Pending for 38 s: no node fits",
+            )
+            .because(vec![
+                "volume pvc-9a41 is bound to node lab-10-3-worker2, which is cordoned \
+                     (kubectl uncordon lab-10-3-worker2)"
+                    .to_owned(),
+            ])
+            .evidence(vec!["FailedScheduling: 0/4 nodes are available".to_owned()]),
+        ],
+    )
+}
+
+/// A failure with everything that a failure can have.
+pub(super) fn failure() -> Failure {
+    Failure {
+        summary: "failed to create cluster \"lab-10-3\"".to_owned(),
+        causes: vec![
+            "kind create cluster ended with exit status 1".to_owned(),
+            "port 127.0.0.1:80 is taken".to_owned(),
+        ],
+        hint: Some("free the port, or choose another with --set http-port=8080".to_owned()),
+        tail: vec![
+            "Creating cluster \"lab-10-3\" ...".to_owned(),
+            "ERROR: failed to create cluster".to_owned(),
+        ],
+        verdicts: Vec::new(),
+    }
+}
+
+/// The beginning of a run that skips the cluster and is waiting for the database after 12 s.
+pub(super) fn waiting_run() -> Vec<(i64, EventKind)> {
+    let skipped = Outcome::Skipped {
+        reason: "verified at 10:32, unchanged and it still holds".to_owned(),
+    };
+    vec![
+        (0, run_started()),
+        (0, finished("cluster", skipped, 400)),
+        (
+            1,
+            step_started("database", "it was interrupted, or failed, the last time"),
+        ),
+        (1, command("kubectl apply -f manifests/postgres.yaml")),
+        (2, output("statefulset.apps/postgres created")),
+        (2, imported("lab-10-3-worker")),
+        (2, applied("database")),
+        (3, waiting("database", 180, vec![rollout(0), pvc_bound()])),
+        (4, waiting("database", 180, vec![rollout(1), pvc_bound()])),
+        (14, waiting("database", 180, vec![rollout(2), rollout(3)])),
+    ]
+}
+
+fn pvc_bound() -> Verdict {
+    let claim = |name: &str| {
+        Clause::new(
+            Status::Pending,
+            format!("claim {name} is bound"),
+            "Bound",
+            "Pending",
+        )
+    };
+    Verdict::of(
+        "pvc-bound statefulset/postgres",
+        vec![claim("data-postgres-0")],
+    )
+}
+
+/// An event of each kind, in which everything that may be missing is there.
+pub(super) fn one_of_each() -> Vec<Event> {
+    let text = str::to_owned;
+    let pod = PodFact {
+        name: text("postgres-0"),
+        uid: text("a1"),
+        node: text("worker"),
+    };
+    let claim = ClaimFact {
+        name: text("data-postgres-0"),
+        uid: text("1f3c"),
+        volume: text("pvc-9a41"),
+        volume_uid: text("c2"),
+    };
+    let facts = Facts::from([(
+        text("before"),
+        Fact {
+            pod: Some(pod),
+            claim: Some(claim),
+        },
+    )]);
+    let cluster = ClusterIdentity {
+        name: text("lab-10-3"),
+        uid: text("u1"),
+        containers: vec![text("c1"), text("c2")],
+    };
+    let failed = Outcome::Failed(Failure {
+        verdicts: vec![cordoned()],
+        ..failure()
+    });
+    let kinds = vec![
+        run_started(),
+        step_started("cluster", "it was not done yet"),
+        EventKind::ClusterIntended {
+            name: text("lab-10-3"),
+        },
+        EventKind::ClusterCreated { cluster },
+        EventKind::ClusterDeleted,
+        command("kind create cluster"),
+        EventKind::ChildStarted {
+            child: Child {
+                program: text("kind"),
+                group: 7,
+                started: 9,
+            },
+        },
+        EventKind::ChildExited { group: 7 },
+        output("grüße → ✓"),
+        EventKind::Output {
+            stream: Stream::Stderr,
+            line: Untrusted::new("warning"),
+        },
+        imported("worker"),
+        EventKind::Image {
+            image: text("postgres:17"),
+            node: None,
+            state: ImageState::Fetched,
+        },
+        applied("cluster"),
+        waiting("cluster", 180, vec![rollout(1)]),
+        EventKind::Verified {
+            step: text("cluster"),
+            fingerprint: text("f1"),
+            facts,
+            verdicts: vec![cordoned(), Verdict::of("http /", Vec::new())],
+        },
+        EventKind::Undone {
+            step: text("cluster"),
+        },
+        finished("cluster", Outcome::Changed, 16_249),
+        finished(
+            "cluster",
+            Outcome::Skipped {
+                reason: text("it holds"),
+            },
+            0,
+        ),
+        finished("cluster", failed, 1),
+        finished("cluster", Outcome::Cancelled, 1),
+        EventKind::Notice {
+            text: text("a second cluster runs"),
+        },
+        EventKind::Cancelling {
+            reason: text("SIGINT"),
+        },
+        run_finished(RunOutcome::Passed, 1),
+        run_finished(RunOutcome::Failed, 1),
+        run_finished(RunOutcome::Unreachable, 1),
+        run_finished(RunOutcome::Cancelled { signal: 15 }, 1),
+    ];
+    let all = events((0..).zip(kinds));
+    all.iter().for_each(covered);
+    all
+}
+
+/// Does not compile once there is a kind of event that nobody added above.
+fn covered(event: &Event) {
+    match event.event {
+        EventKind::RunStarted { .. }
+        | EventKind::StepStarted { .. }
+        | EventKind::ClusterIntended { .. }
+        | EventKind::ClusterCreated { .. }
+        | EventKind::ClusterDeleted
+        | EventKind::CommandStarted { .. }
+        | EventKind::ChildStarted { .. }
+        | EventKind::ChildExited { .. }
+        | EventKind::Output { .. }
+        | EventKind::Image { .. }
+        | EventKind::Applied { .. }
+        | EventKind::Waiting { .. }
+        | EventKind::Verified { .. }
+        | EventKind::Undone { .. }
+        | EventKind::StepFinished { .. }
+        | EventKind::Notice { .. }
+        | EventKind::Cancelling { .. }
+        | EventKind::RunFinished { .. } => {}
+    }
+}

@@ -1,0 +1,190 @@
+//! How a run begins and what it came to, in a line or two.
+
+use std::time::Duration;
+
+use super::{
+    line::{BAD, BOLD, DIM, GOOD, Line, Look, WAIT, hang},
+    text::{duration, holds},
+};
+use crate::{
+    event::{EventKind, Failure, Outcome, RunOutcome, Status, StepInfo, Verb},
+    spec::StepId,
+};
+
+/// What has to be remembered of a run to sum it up.
+#[derive(Debug)]
+pub(super) struct Run {
+    pub(super) verb: Verb,
+    pub(super) environment: String,
+    lab: String,
+    title: String,
+    pub(super) steps: Vec<StepInfo>,
+    held: Vec<StepId>,
+    pub(super) skipped: usize,
+    failed: Option<(StepId, String)>,
+}
+
+impl Run {
+    /// The run that `event` begins, if it begins one.
+    pub(super) fn of(event: &EventKind) -> Option<Self> {
+        let EventKind::RunStarted {
+            verb,
+            environment,
+            lab,
+            title,
+            steps,
+        } = event
+        else {
+            return None;
+        };
+        Some(Self {
+            verb: *verb,
+            environment: environment.clone(),
+            lab: lab.clone(),
+            title: title.clone(),
+            steps: steps.clone(),
+            held: Vec::new(),
+            skipped: 0,
+            failed: None,
+        })
+    }
+
+    /// Takes in how a step ended.
+    pub(super) fn step_finished(&mut self, step: &StepId, outcome: &Outcome) {
+        match outcome {
+            Outcome::Changed => self.held.push(step.clone()),
+            Outcome::Skipped { .. } => {
+                self.held.push(step.clone());
+                self.skipped += 1;
+            }
+            Outcome::Failed(failure) => self.failed = Some((step.clone(), object(failure))),
+            Outcome::Cancelled => {}
+        }
+    }
+
+    /// Where `step` stands among the steps: `2/8`.
+    pub(super) fn position(&self, step: &StepId) -> Option<String> {
+        let index = self.steps.iter().position(|s| s.id == *step)?;
+        Some(format!("{}/{}", index + 1, self.steps.len()))
+    }
+
+    /// The lines at the beginning.
+    pub(super) fn header(&self, look: Look) -> Vec<Line> {
+        let verb = match self.verb {
+            Verb::Up => "",
+            Verb::Verify => "verifying ",
+            Verb::Down => "taking down ",
+        };
+        let first = Line::new().add(BOLD, &format!("{verb}lab {} ", self.lab));
+        let text = format!("{} → environment {}", self.title, self.environment);
+        hang(first, BOLD, &text, look)
+    }
+
+    /// The lines at the end.
+    pub(super) fn summary(&self, outcome: RunOutcome, took: Duration, look: Look) -> Vec<Line> {
+        let took = duration(took);
+        let (style, text, next) = match outcome {
+            RunOutcome::Passed => (GOOD, format!("{}, {took}", self.passed()), None),
+            RunOutcome::Failed => {
+                let why = self.failed.as_ref();
+                let why = why.map(|(step, object)| format!("{object} in step {step}"));
+                (BAD, self.fell_short(&took, why.as_deref()), self.again())
+            }
+            RunOutcome::Unreachable => {
+                let text = self.fell_short(&took, Some("its cluster does not answer"));
+                let look = format!(
+                    "`docker ps` shows whether the nodes of {} run",
+                    self.environment
+                );
+                (BAD, text, Some(look))
+            }
+            RunOutcome::Cancelled { signal } => {
+                let why = format!("interrupted by {}", signal_name(signal));
+                (WAIT, self.fell_short(&took, Some(&why)), self.again())
+            }
+        };
+        let mut lines = vec![Line::new()];
+        lines.extend(hang(Line::new(), style.bold(), &text, look));
+        if let Some(next) = next {
+            lines.extend(hang(Line::new().add(DIM, "next: "), DIM, &next, look));
+        }
+        lines
+    }
+
+    fn passed(&self) -> String {
+        let (held, total) = (self.held.len(), self.steps.len());
+        let already = match self.skipped {
+            0 => String::new(),
+            skipped => format!(", {skipped} of them held already"),
+        };
+        match (self.verb, self.held.last()) {
+            (Verb::Down, _) => format!("{} is gone", self.environment),
+            (Verb::Verify, _) => format!("{} is verified", self.lab),
+            (Verb::Up, Some(last)) if held < total => {
+                format!(
+                    "{} is up to {last}: {held} of {total} steps{already}",
+                    self.lab
+                )
+            }
+            (Verb::Up, _) => format!("{} is up: {}{already}", self.lab, steps(total)),
+        }
+    }
+
+    fn fell_short(&self, took: &str, why: Option<&str>) -> String {
+        let (held, total) = (self.held.len(), self.steps.len());
+        let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+        let tally = format!("({held} of {} hold)", steps(total));
+        match self.verb {
+            Verb::Up => format!("{} is not up after {took}{why} {tally}", self.lab),
+            Verb::Verify => format!("{} is not verified after {took}{why} {tally}", self.lab),
+            Verb::Down => format!("{} is not gone after {took}{why}", self.environment),
+        }
+    }
+
+    /// What to do once the cause is mended.
+    fn again(&self) -> Option<String> {
+        let call = format!("`labctl {} {}{}`", self.verb, self.lab, self.flag());
+        match self.verb {
+            Verb::Up => {
+                let next = self
+                    .steps
+                    .iter()
+                    .find(|step| !self.held.contains(&step.id))?;
+                Some(format!("{call} goes on at {}", next.id))
+            }
+            Verb::Verify => Some(format!("{call} looks again")),
+            Verb::Down => Some(format!("{call} removes what is left")),
+        }
+    }
+
+    /// The argument that names the environment, unless it is the lab's default.
+    fn flag(&self) -> String {
+        if self.environment == format!("lab-{}", self.lab.replace('.', "-")) {
+            return String::new();
+        }
+        format!(" --env {}", self.environment)
+    }
+}
+
+fn steps(count: usize) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} step{plural}")
+}
+
+/// What failed, as short as can be: the assertion if it was one.
+fn object(failure: &Failure) -> String {
+    let unmet = failure.verdicts.iter().find(|v| v.status != Status::Pass);
+    unmet.map_or_else(
+        || failure.summary.clone(),
+        |verdict| format!("{} {}", verdict.assertion, holds(verdict.status)),
+    )
+}
+
+fn signal_name(signal: i32) -> String {
+    match signal {
+        1 => "SIGHUP".to_owned(),
+        2 => "SIGINT".to_owned(),
+        15 => "SIGTERM".to_owned(),
+        other => format!("signal {other}"),
+    }
+}

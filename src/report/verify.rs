@@ -1,0 +1,318 @@
+//! What holds of a lab, step by step: the report of `labctl verify`.
+
+use std::cmp::Reverse;
+
+use serde::Serialize;
+
+use super::{
+    line::{BOLD, DIM, GOOD, Line, Look, hang, hang_items, indent, mark, render},
+    text::{Clauses, holds, verdict_lines},
+};
+use crate::{
+    event::{Status, Verdict},
+    spec::StepId,
+};
+
+/// How a step stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Standing {
+    /// What it expects holds.
+    Held,
+    /// It does not hold, and may still come to hold.
+    Pending,
+    /// It does not hold.
+    Failed,
+    /// It cannot be told.
+    Unknown,
+    /// Nobody has come so far yet.
+    NotReached,
+    /// It is no longer checked.
+    Ended {
+        /// Why: the step that changed it on purpose, or that it is looked at once.
+        reason: String,
+    },
+}
+
+/// One step in a report.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct StepReport {
+    /// The step's id.
+    pub id: StepId,
+    /// Its title.
+    pub title: String,
+    /// How it stands.
+    pub state: Standing,
+    /// What its expectations came to, those that pass too.
+    pub verdicts: Vec<Verdict>,
+}
+
+impl StepReport {
+    /// The report on a step that was looked at.
+    #[must_use]
+    pub fn of(id: impl Into<StepId>, title: impl Into<String>, verdicts: Vec<Verdict>) -> Self {
+        let state = match Verdict::worst(&verdicts) {
+            Status::Pass => Standing::Held,
+            Status::Pending => Standing::Pending,
+            Status::Unknown => Standing::Unknown,
+            Status::Failed => Standing::Failed,
+        };
+        Self {
+            id: id.into(),
+            title: title.into(),
+            state,
+            verdicts,
+        }
+    }
+
+    /// The report on a step that was not looked at.
+    #[must_use]
+    pub fn unseen(id: impl Into<StepId>, title: impl Into<String>, state: Standing) -> Self {
+        Self {
+            id: id.into(),
+            title: title.into(),
+            state,
+            verdicts: Vec::new(),
+        }
+    }
+
+    /// What it comes to, if it was looked at.
+    fn status(&self) -> Option<Status> {
+        match self.state {
+            Standing::Held => Some(Status::Pass),
+            Standing::Pending => Some(Status::Pending),
+            Standing::Unknown => Some(Status::Unknown),
+            Standing::Failed => Some(Status::Failed),
+            Standing::NotReached | Standing::Ended { .. } => None,
+        }
+    }
+}
+
+/// `steps` as text: a line for each that holds, everything about those that do not, and a summary.
+/// With `all_clauses`, everything about those that hold too.
+#[must_use]
+pub fn verify_report(steps: &[StepReport], all_clauses: bool, look: Look) -> String {
+    let column = 4 + steps
+        .iter()
+        .map(|step| step.id.chars().count())
+        .max()
+        .unwrap_or(0);
+    let mut lines = Vec::new();
+    for step in steps {
+        let sign = |style, sign| Line::new().add(style, sign).text(" ");
+        match (&step.state, step.status()) {
+            (Standing::Held, _) if !all_clauses => {
+                let (style, held) = mark(Status::Pass);
+                let names: Vec<&str> = step.verdicts.iter().map(|v| v.assertion.as_str()).collect();
+                let first = sign(style, held).text(&step.id).column(column);
+                lines.extend(hang_items(first, DIM, &names, look));
+            }
+            (_, Some(status)) => {
+                let (style, sign_of) = mark(status);
+                let first = sign(style, sign_of).add(BOLD, &step.id).column(column);
+                lines.extend(hang(first, BOLD, &step.title, look));
+                lines.extend(details(step, all_clauses, look));
+            }
+            (state, None) => {
+                let why = match state {
+                    Standing::Ended { reason } => reason,
+                    _ => "not reached yet",
+                };
+                let first = sign(DIM, "·").add(DIM, &step.id).column(column);
+                lines.extend(hang(first, DIM, why, look));
+            }
+        }
+    }
+    lines.push(Line::new());
+    lines.extend(summary(steps, look));
+    render(&lines, look)
+}
+
+fn details(step: &StepReport, all: bool, look: Look) -> impl Iterator<Item = Line> {
+    let shown = step
+        .verdicts
+        .iter()
+        .filter(move |v| all || v.status != Status::Pass);
+    let lines = shown.flat_map(|v| verdict_lines(v, None, Clauses::All, look.inside(2)));
+    indent(lines.collect(), 2)
+}
+
+fn summary(steps: &[StepReport], look: Look) -> Vec<Line> {
+    let seen: Vec<&StepReport> = steps.iter().filter(|s| s.status().is_some()).collect();
+    let ended = steps
+        .iter()
+        .filter(|s| matches!(s.state, Standing::Ended { .. }))
+        .count();
+    let reached = seen.len() + ended;
+    let held = seen.iter().filter(|s| s.state == Standing::Held).count();
+    let no_longer = match ended {
+        0 => String::new(),
+        ended => format!(", {ended} no longer checked"),
+    };
+    let next = steps.iter().find(|s| s.state == Standing::NotReached);
+    let not_reached = next.map_or_else(String::new, |next| {
+        format!(
+            ", {} not reached (next: {})",
+            steps.len() - reached,
+            next.id
+        )
+    });
+    let tally = format!(
+        "{held} of {} steps hold{no_longer}{not_reached}",
+        seen.len()
+    );
+    if reached == 0 {
+        return vec![Line::new().add(DIM, "nothing to verify: no step was reached yet")];
+    }
+    // By the state of the step, not by its verdicts: where the cluster could not even be asked
+    // there are none, and that is no pass.
+    let mut unmet: Vec<(Status, String)> = seen.iter().flat_map(|step| unmet(step)).collect();
+    unmet.sort_by_key(|(status, _)| Reverse(*status));
+    let Some((worst, first)) = unmet.first() else {
+        let first = Line::new().add(GOOD.bold(), "verified: ");
+        return hang(first, GOOD, &tally, look);
+    };
+    let more = match unmet.len() - 1 {
+        0 => String::new(),
+        more => format!(", and {more} more"),
+    };
+    let (style, _) = mark(*worst);
+    let text = format!("{first}{more}; {tally}");
+    let first = Line::new().add(style.bold(), "not verified: ");
+    hang(first, BOLD, &text, look)
+}
+
+/// What does not pass of `step`, in words that name both.
+fn unmet(step: &StepReport) -> Vec<(Status, String)> {
+    let unmet = step.verdicts.iter().filter(|v| v.status != Status::Pass);
+    let unmet: Vec<(Status, String)> = unmet
+        .map(|v| {
+            let what = format!("{} {} in step {}", v.assertion, holds(v.status), step.id);
+            (v.status, what)
+        })
+        .collect();
+    match step.status() {
+        Some(status) if unmet.is_empty() && status != Status::Pass => {
+            vec![(status, format!("step {} {}", step.id, holds(status)))]
+        }
+        _ => unmet,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample::{cordoned, rollout};
+
+    const LOOK: Look = Look {
+        width: 80,
+        colour: false,
+    };
+
+    fn lab(database: Vec<Verdict>, last: Vec<Verdict>) -> Vec<StepReport> {
+        let reason = "scale changed it on purpose".to_owned();
+        vec![
+            StepReport::of("cluster", "Create a kind cluster", Vec::new()),
+            StepReport::of("database", "Deploy PostgreSQL", database),
+            StepReport::unseen("two-pods", "Scale to two", Standing::Ended { reason }),
+            StepReport::of("kill-pod", "Kill postgres-0", last),
+            StepReport::unseen("drain", "Drain a node", Standing::NotReached),
+        ]
+    }
+
+    #[test]
+    fn what_holds_takes_a_line_each() {
+        let steps = lab(vec![rollout(3), rollout(3)], vec![rollout(3)]);
+        insta::assert_snapshot!(verify_report(&steps, false, LOOK), @r"
+        ✓ cluster
+        ✓ database  rollout-complete statefulset/postgres ·
+                    rollout-complete statefulset/postgres
+        · two-pods  scale changed it on purpose
+        ✓ kill-pod  rollout-complete statefulset/postgres
+        · drain     not reached yet
+
+        verified: 3 of 3 steps hold, 1 no longer checked, 1 not reached (next: drain)
+        ");
+    }
+
+    #[test]
+    fn what_does_not_hold_is_shown_with_all_its_clauses_and_named_at_the_end() {
+        let steps = lab(vec![rollout(3), rollout(2)], vec![rollout(3), cordoned()]);
+        insta::assert_snapshot!(verify_report(&steps, false, LOOK), @r"
+        ✓ cluster
+        ○ database  Deploy PostgreSQL
+          ○ rollout-complete statefulset/postgres
+            ✓ replicas exist      3
+            ○ replicas are ready  expected 3, is 2
+        · two-pods  scale changed it on purpose
+        ✗ kill-pod  Kill postgres-0
+          ✗ pvc-reattached postgres-0
+            ✓ claim data-postgres-0 is the same  uid 1f3c · volume pvc-9a41
+            ✗ pod is Ready                       expected Ready, is Pending for 38 s: no
+                                                 node fits
+              because volume pvc-9a41 is bound to node lab-10-3-worker2, which is
+                      cordoned (kubectl uncordon lab-10-3-worker2)
+              seen: FailedScheduling: 0/4 nodes are available
+        · drain     not reached yet
+
+        not verified: pvc-reattached postgres-0 does not hold in step kill-pod, and 1
+                      more; 1 of 3 steps hold, 1 no longer checked, 1 not reached
+                      (next: drain)
+        ");
+    }
+
+    #[test]
+    fn all_clauses_are_shown_if_asked_for() {
+        let steps = [StepReport::of(
+            "database",
+            "Deploy PostgreSQL",
+            vec![rollout(3)],
+        )];
+        insta::assert_snapshot!(verify_report(&steps, true, LOOK), @r"
+        ✓ database  Deploy PostgreSQL
+          ✓ rollout-complete statefulset/postgres
+            ✓ replicas exist      3
+            ✓ replicas are ready  3
+
+        verified: 1 of 1 steps hold
+        ");
+    }
+
+    #[test]
+    fn nothing_reached_is_not_verified() {
+        let steps = [StepReport::unseen(
+            "cluster",
+            "Create",
+            Standing::NotReached,
+        )];
+        let report = verify_report(&steps, false, LOOK);
+        assert!(
+            report.ends_with("\nnothing to verify: no step was reached yet\n"),
+            "{report}"
+        );
+        assert!(!report.contains("verified:"));
+    }
+
+    #[test]
+    fn a_step_that_could_not_be_looked_at_is_no_pass() {
+        let steps = [StepReport::unseen("database", "Deploy", Standing::Unknown)];
+        let report = verify_report(&steps, false, LOOK);
+        let last = "not verified: step database cannot be told; 0 of 1 steps hold\n";
+        assert!(report.ends_with(last), "{report}");
+    }
+
+    #[test]
+    fn a_program_gets_the_same_report() {
+        let steps = lab(Vec::new(), vec![rollout(1)]);
+        let json = serde_json::to_value(&steps).unwrap();
+        assert_eq!(json[1]["state"], "held");
+        assert_eq!(
+            json[2]["state"]["ended"]["reason"],
+            "scale changed it on purpose"
+        );
+        assert_eq!(json[3]["state"], "pending");
+        assert_eq!(json[3]["verdicts"][0]["clauses"][1]["actual"], "1");
+        assert_eq!(json[4]["state"], "not-reached");
+    }
+}

@@ -1,0 +1,187 @@
+//! Bundles: images and tools in a directory, with an index that says what each is.
+
+use std::{
+    fs, io,
+    path::{Component, Path, PathBuf},
+};
+
+use serde::Deserialize;
+
+use crate::digest;
+
+/// The version of the index's form that is understood.
+const VERSION: u32 = 1;
+
+/// A bundle on disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bundle {
+    /// Its directory, absolute.
+    pub dir: PathBuf,
+    /// Its index.
+    pub index: Index,
+}
+
+/// `index.json`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Index {
+    /// The version of its form.
+    pub version: u32,
+    /// For which platform its contents are: `linux/amd64`.
+    pub platform: String,
+    /// Programs.
+    #[serde(default)]
+    pub tools: Vec<ToolEntry>,
+    /// Image archives.
+    #[serde(default)]
+    pub images: Vec<ImageEntry>,
+}
+
+/// A program in a bundle.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ToolEntry {
+    /// `kind`
+    pub name: String,
+    /// Where it is, from the bundle's directory.
+    pub path: PathBuf,
+}
+
+/// What an image is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// It is kind's node image, and is loaded into the container engine.
+    Node,
+    /// It runs in pods, and is imported into the nodes.
+    Workload,
+}
+
+/// An image archive in a bundle.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ImageEntry {
+    /// Its full name, with registry and tag.
+    pub name: String,
+    /// What it is for.
+    pub role: Role,
+    /// The archive, from the bundle's directory.
+    pub path: PathBuf,
+    /// The archive's SHA-256, as `sha256:…`.
+    pub digest: String,
+    /// The image's id in the engine.
+    #[serde(default)]
+    pub id: Option<String>,
+    /// What the image was made from.
+    #[serde(default)]
+    pub source: Option<String>,
+    /// It was built from packages, and stands in for the public image of this name.
+    #[serde(default)]
+    pub packages: bool,
+}
+
+/// Why a bundle cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("the bundle {} cannot be used", dir.display())]
+pub struct BundleError {
+    dir: PathBuf,
+    source: io::Error,
+}
+
+impl Bundle {
+    /// Opens the bundle in `dir`.
+    pub fn open(dir: &Path) -> Result<Self, BundleError> {
+        let failed = |source| BundleError {
+            dir: dir.to_owned(),
+            source,
+        };
+        let dir = fs::canonicalize(dir).map_err(failed)?;
+        let text = fs::read(dir.join("index.json")).map_err(failed)?;
+        let index: Index = serde_json::from_slice(&text).map_err(|e| failed(e.into()))?;
+        let refuse = |why: String| Err(failed(io::Error::other(why)));
+        if index.version != VERSION {
+            return refuse(format!(
+                "its index has form {}, this labctl knows {VERSION}",
+                index.version
+            ));
+        }
+        let paths = index.images.iter().map(|i| &i.path);
+        for path in paths.chain(index.tools.iter().map(|t| &t.path)) {
+            let inside = path.components().all(|c| matches!(c, Component::Normal(_)));
+            if !inside {
+                return refuse(format!("`{}` leads out of it", path.display()));
+            }
+            if !dir.join(path).is_file() {
+                return refuse(format!("`{}` is missing", path.display()));
+            }
+        }
+        Ok(Self { dir, index })
+    }
+
+    /// The image that stands for `reference`. A digest in the reference pins the public image, and
+    /// is not compared; of a node image, the patch version is not either.
+    #[must_use]
+    pub fn image(&self, role: Role, reference: &str) -> Option<&ImageEntry> {
+        let wanted = normal(reference);
+        let images = || self.index.images.iter().filter(|i| i.role == role);
+        let exact = images().find(|image| normal(&image.name) == wanted);
+        exact.or_else(|| images().find(|i| role == Role::Node && minor(&i.name) == minor(reference)))
+    }
+
+    /// Where the archive of `image` is, once its digest was seen to be right.
+    pub fn archive(&self, image: &ImageEntry) -> Result<PathBuf, BundleError> {
+        let path = self.dir.join(&image.path);
+        let failed = |source| BundleError {
+            dir: self.dir.clone(),
+            source,
+        };
+        let actual = format!("sha256:{}", digest::hex_of_file(&path).map_err(failed)?);
+        if actual == image.digest {
+            return Ok(path);
+        }
+        Err(failed(io::Error::other(format!(
+            "`{}` has the digest {actual}, its index says {}",
+            image.path.display(),
+            image.digest
+        ))))
+    }
+}
+
+/// An image's full name without its digest: `postgres:17` is `docker.io/library/postgres:17`.
+#[must_use]
+pub fn normal(reference: &str) -> String {
+    let name = reference.split('@').next().unwrap_or_default();
+    let first = name.split('/').next().unwrap_or_default();
+    let has_registry = name.contains('/') && (first.contains(['.', ':']) || first == "localhost");
+    match (has_registry, name.contains('/')) {
+        (true, _) => name.to_owned(),
+        (false, true) => format!("docker.io/{name}"),
+        (false, false) => format!("docker.io/library/{name}"),
+    }
+}
+
+/// A node image's name up to the minor version of its Kubernetes.
+fn minor(reference: &str) -> String {
+    let name = normal(reference);
+    match name.rsplit_once('.') {
+        Some((minor, _patch)) => minor.to_owned(),
+        None => name,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_compared_in_full_and_without_digest() {
+        assert_eq!(normal("postgres:17"), "docker.io/library/postgres:17");
+        assert_eq!(
+            normal("kindest/node:v1.34.11@sha256:ab"),
+            "docker.io/kindest/node:v1.34.11"
+        );
+        assert_eq!(normal("localhost:5000/x:1"), "localhost:5000/x:1");
+        assert_eq!(minor("kindest/node:v1.34.4"), minor("docker.io/kindest/node:v1.34.11"));
+        assert_ne!(minor("kindest/node:v1.35.4"), minor("kindest/node:v1.34.4"));
+    }
+}

@@ -1,0 +1,251 @@
+//! One environment on disk.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{StateError, files};
+use crate::spec::LabTree;
+
+/// The version of the files' form; a labctl that finds a later one refuses to touch it.
+const VERSION: u32 = 1;
+
+/// What an environment is, written once when it is made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Record {
+    /// The version of the form of this file and its neighbours.
+    pub version: u32,
+    /// The environment's name: the cluster's, too.
+    pub name: String,
+    /// The lab's id.
+    pub lab: String,
+    /// When it was made.
+    pub created: Timestamp,
+    /// The bundle it is made from, if from one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bundle: Option<PathBuf>,
+}
+
+/// An environment's directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Environment {
+    /// The directory.
+    pub dir: PathBuf,
+    /// What it is.
+    pub record: Record,
+}
+
+impl Record {
+    /// A new environment's record.
+    #[must_use]
+    pub fn new(name: &str, lab: &str, bundle: Option<PathBuf>, now: Timestamp) -> Self {
+        Self {
+            version: VERSION,
+            name: name.to_owned(),
+            lab: lab.to_owned(),
+            created: now,
+            bundle,
+        }
+    }
+}
+
+impl Environment {
+    /// The environment in `dir`; `None` if there is none (a directory without a record was left by
+    /// a labctl that ended while it made or removed it).
+    pub fn open(dir: &Path) -> Result<Option<Self>, StateError> {
+        let path = dir.join("environment.json");
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(StateError::file("read", path)(source)),
+        };
+        let corrupt = |why: String| StateError::Corrupt {
+            path: path.clone(),
+            why,
+        };
+        let record: Record = serde_json::from_str(&text).map_err(|e| corrupt(e.to_string()))?;
+        if record.version > VERSION {
+            return Err(corrupt(format!(
+                "it was written by a later labctl (form {}, this one knows {VERSION})",
+                record.version
+            )));
+        }
+        let dir = dir.to_owned();
+        Ok(Some(Self { dir, record }))
+    }
+
+    /// Writes the record. The environment exists from now on.
+    pub fn save(&self) -> Result<(), StateError> {
+        let path = self.dir.join("environment.json");
+        let text = serde_json::to_vec_pretty(&self.record).map_err(|e| StateError::Corrupt {
+            path: path.clone(),
+            why: e.to_string(),
+        })?;
+        files::write(&path, &text)
+    }
+
+    /// The environment's, and its cluster's, name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.record.name
+    }
+
+    /// The private kubeconfig.
+    #[must_use]
+    pub fn kubeconfig(&self) -> PathBuf {
+        self.dir.join("kubeconfig")
+    }
+
+    /// kind's name for the context of the cluster.
+    #[must_use]
+    pub fn context(&self) -> String {
+        format!("kind-{}", self.record.name)
+    }
+
+    /// The Docker network of the nodes, made and removed with the cluster.
+    #[must_use]
+    pub fn network(&self) -> String {
+        format!("labctl-{}", self.record.name)
+    }
+
+    /// The journal.
+    #[must_use]
+    pub fn journal(&self) -> PathBuf {
+        self.dir.join("journal.jsonl")
+    }
+
+    /// The kind configuration, rendered.
+    #[must_use]
+    pub fn kind_config(&self) -> PathBuf {
+        self.dir.join("kind.yaml")
+    }
+
+    /// The copy of the lab that is applied.
+    #[must_use]
+    pub fn lab_dir(&self) -> PathBuf {
+        self.dir.join("lab")
+    }
+
+    /// Where fetched image archives are kept while they are imported.
+    #[must_use]
+    pub fn images_dir(&self) -> PathBuf {
+        self.dir.join("images")
+    }
+
+    /// The events of each run, the oldest first.
+    pub fn runs(&self) -> Result<Vec<PathBuf>, StateError> {
+        let dir = self.dir.join("runs");
+        let mut runs = Vec::new();
+        let entries = match fs::read_dir(&dir) {
+            Ok(entries) => entries,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(runs),
+            Err(source) => return Err(StateError::file("read", dir)(source)),
+        };
+        for entry in entries {
+            runs.push(entry.map_err(StateError::file("read", &dir))?.path());
+        }
+        runs.sort();
+        Ok(runs)
+    }
+
+    /// A new file for the events of a run that starts `now`; only the last runs are kept.
+    pub fn new_run(&self, now: Timestamp) -> Result<fs::File, StateError> {
+        const KEPT: usize = 20;
+        let runs = self.runs()?;
+        for old in runs.iter().take(runs.len().saturating_sub(KEPT - 1)) {
+            fs::remove_file(old).map_err(StateError::file("remove", old))?;
+        }
+        let dir = self.dir.join("runs");
+        files::create_dir(&dir)?;
+        let path = dir.join(format!("{}.ndjson", now.strftime("%Y%m%dT%H%M%S%.3fZ")));
+        fs::File::create(&path).map_err(StateError::file("create", path))
+    }
+
+    /// Puts the lab's files into [`Environment::lab_dir`], if they are not there already.
+    pub fn put_lab(&self, tree: &LabTree) -> Result<(), StateError> {
+        let dir = self.lab_dir();
+        if self.lab()?.files == tree.files {
+            return Ok(());
+        }
+        for (name, bytes) in &tree.files {
+            let path = dir.join(name);
+            if let Some(parent) = path.parent() {
+                files::create_dir(parent)?;
+            }
+            files::write(&path, bytes)?;
+        }
+        for name in self.lab()?.files.keys() {
+            if !tree.files.contains_key(name) {
+                let path = dir.join(name);
+                fs::remove_file(&path).map_err(StateError::file("remove", path))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The lab as it was last applied here.
+    pub fn lab(&self) -> Result<LabTree, StateError> {
+        let dir = self.lab_dir();
+        if !dir.exists() {
+            let origin = format!("the environment \"{}\"", self.record.name);
+            return Ok(LabTree {
+                origin,
+                files: BTreeMap::new(),
+            });
+        }
+        read_tree(&dir)
+    }
+}
+
+/// Reads all files below `dir` into memory. Links are not followed, and refused: a lab is what its
+/// own files say.
+pub fn read_tree(dir: &Path) -> Result<LabTree, StateError> {
+    /// More than any lab needs; keeps a mistaken `labctl up /` from reading a disk.
+    const MOST_FILES: usize = 2_000;
+    const MOST_BYTES: u64 = 16 << 20;
+    let mut tree = LabTree {
+        origin: dir.display().to_string(),
+        files: BTreeMap::new(),
+    };
+    let too_large = |why: &str| StateError::Corrupt {
+        path: dir.to_owned(),
+        why: why.to_owned(),
+    };
+    let mut pending = vec![(dir.to_owned(), String::new())];
+    let mut bytes = 0;
+    while let Some((path, prefix)) = pending.pop() {
+        for entry in fs::read_dir(&path).map_err(StateError::file("read", &path))? {
+            let entry = entry.map_err(StateError::file("read", &path))?;
+            let path = entry.path();
+            let name = entry.file_name();
+            let name = name
+                .to_str()
+                .ok_or_else(|| too_large("a file name is not UTF-8"))?;
+            // What editors and version control leave behind is no part of a lab.
+            if name.starts_with('.') {
+                continue;
+            }
+            let kind = entry.file_type().map_err(StateError::file("read", &path))?;
+            if kind.is_dir() {
+                pending.push((path, format!("{prefix}{name}/")));
+                continue;
+            }
+            if !kind.is_file() {
+                return Err(too_large(&format!("`{prefix}{name}` is not a plain file")));
+            }
+            bytes += entry.metadata().map_or(0, |m| m.len());
+            if tree.files.len() >= MOST_FILES || bytes > MOST_BYTES {
+                return Err(too_large("it holds more than a lab does (16 MiB, 2000 files)"));
+            }
+            let content = fs::read(&path).map_err(StateError::file("read", &path))?;
+            tree.files.insert(format!("{prefix}{name}"), content);
+        }
+    }
+    Ok(tree)
+}

@@ -1,0 +1,180 @@
+//! The journal: the durable events of an environment, a line each, each with a checksum.
+//!
+//! A line is `CHECKSUM JSON`, the checksum being the first 16 hexadecimal digits of the SHA-256 of
+//! the JSON. A last line that was torn by a crash is dropped when the journal is opened; a damaged
+//! line anywhere else ends what is believed, and says so.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{Seek, SeekFrom, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
+
+use super::{StateError, files};
+use crate::{
+    digest,
+    event::{Event, RunState},
+};
+
+/// A journal that is open for writing.
+#[derive(Debug)]
+pub struct Journal {
+    file: File,
+    path: PathBuf,
+}
+
+/// What a journal said.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Replayed {
+    /// What its events add up to.
+    pub state: RunState,
+    /// How many bytes of it are whole lines that can be believed.
+    pub sound: u64,
+    /// How many bytes after them are not.
+    pub damaged: u64,
+}
+
+impl Journal {
+    /// Reads the journal at `path`; one that is not there is empty.
+    pub fn read(path: &Path) -> Result<Replayed, StateError> {
+        match std::fs::read(path) {
+            Ok(bytes) => Ok(replay(&bytes)),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Replayed::default()),
+            Err(source) => Err(StateError::file("read", path)(source)),
+        }
+    }
+
+    /// Opens the journal at `path` for appending, after cutting off what cannot be believed.
+    pub fn open(path: &Path) -> Result<(Self, Replayed), StateError> {
+        let failed = |source| StateError::File {
+            what: "open",
+            path: path.to_owned(),
+            source,
+        };
+        let replayed = Self::read(path)?;
+        let existed = path.exists();
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(path)
+            .map_err(failed)?;
+        file.set_len(replayed.sound).map_err(failed)?;
+        file.seek(SeekFrom::End(0)).map_err(failed)?;
+        if let (false, Some(parent)) = (existed, path.parent()) {
+            files::sync_dir(parent).map_err(failed)?;
+        }
+        let path = path.to_owned();
+        Ok((Self { file, path }, replayed))
+    }
+
+    /// Appends one event; on the disk before it returns if the event asks for it.
+    pub fn append(&mut self, event: &Event) -> Result<(), StateError> {
+        let failed = |source| StateError::File {
+            what: "write",
+            path: self.path.clone(),
+            source,
+        };
+        let line = encode(event).map_err(|e| failed(e.into()))?;
+        self.file.write_all(line.as_bytes()).map_err(failed)?;
+        if event.event.is_synced() {
+            self.file.sync_data().map_err(failed)?;
+        }
+        Ok(())
+    }
+}
+
+fn encode(event: &Event) -> serde_json::Result<String> {
+    let json = serde_json::to_string(event)?;
+    Ok(format!("{} {json}\n", checksum(json.as_bytes())))
+}
+
+fn checksum(bytes: &[u8]) -> String {
+    let mut hex = digest::hex(bytes);
+    hex.truncate(16);
+    hex
+}
+
+fn replay(bytes: &[u8]) -> Replayed {
+    let mut replayed = Replayed::default();
+    let mut rest = bytes;
+    while let Some(end) = rest.iter().position(|b| *b == b'\n') {
+        let (line, after) = (&rest[..end], &rest[end + 1..]);
+        let Some(event) = decode(line) else { break };
+        replayed.state.apply(&event);
+        replayed.sound += end as u64 + 1;
+        rest = after;
+    }
+    replayed.damaged = rest.len() as u64;
+    replayed
+}
+
+fn decode(line: &[u8]) -> Option<Event> {
+    let (sum, json) = line.split_at_checked(16)?;
+    let json = json.strip_prefix(b" ")?;
+    if checksum(json).as_bytes() != sum {
+        return None;
+    }
+    serde_json::from_slice(json).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::EventKind;
+
+    fn verified(seq: u64, step: &str) -> Event {
+        Event {
+            seq,
+            at: jiff::Timestamp::UNIX_EPOCH,
+            event: EventKind::Verified {
+                step: step.into(),
+                fingerprint: "f".into(),
+                facts: Default::default(),
+                verdicts: Vec::new(),
+            },
+        }
+    }
+
+    #[test]
+    fn cut_at_any_byte_it_keeps_every_whole_line_before_the_cut() {
+        let lines: Vec<String> = (1..=4)
+            .map(|n| encode(&verified(n, &format!("step-{n}"))).unwrap())
+            .collect();
+        let whole = lines.concat();
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("journal.jsonl");
+        for cut in 0..=whole.len() {
+            std::fs::write(&path, &whole.as_bytes()[..cut]).unwrap();
+            let mut kept = 0;
+            let mut length = 0;
+            while kept < lines.len() && length + lines[kept].len() <= cut {
+                length += lines[kept].len();
+                kept += 1;
+            }
+            let (mut journal, replayed) = Journal::open(&path).unwrap();
+            assert_eq!(replayed.state.steps.len(), kept, "cut at {cut}");
+            // What comes next follows the last whole line, not the torn one.
+            journal.append(&verified(9, "next")).unwrap();
+            let again = Journal::read(&path).unwrap();
+            assert_eq!(again.damaged, 0);
+            assert_eq!(again.state.cursor.as_deref(), Some("next"));
+            assert_eq!(again.state.steps.len(), kept + 1);
+        }
+    }
+
+    #[test]
+    fn a_flipped_byte_ends_what_is_believed() {
+        let whole = [1, 2, 3]
+            .map(|n| encode(&verified(n, &format!("step-{n}"))).unwrap())
+            .concat();
+        let second = whole.find('\n').unwrap() + 30;
+        let mut bytes = whole.into_bytes();
+        bytes[second] ^= 1;
+        let replayed = replay(&bytes);
+        assert_eq!(replayed.state.cursor.as_deref(), Some("step-1"));
+        assert!(replayed.damaged > 0);
+    }
+}

@@ -1,0 +1,16 @@
+//! Environments on disk: where they are, who holds them, what was done in them.
+
+pub mod bundle;
+pub mod environment;
+pub mod error;
+pub mod files;
+pub mod journal;
+pub mod lock;
+pub mod store;
+
+pub use bundle::Bundle;
+pub use environment::{Environment, Record};
+pub use error::StateError;
+pub use journal::Journal;
+pub use lock::{Holder, Lock};
+pub use store::Store;

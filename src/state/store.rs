@@ -1,0 +1,106 @@
+//! All environments of a state directory.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use super::{Environment, Holder, Lock, Record, StateError, files, lock::Attempt};
+
+/// A state directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Store {
+    dir: PathBuf,
+}
+
+impl Store {
+    /// The store in `dir`, which need not exist yet.
+    #[must_use]
+    pub fn new(dir: PathBuf) -> Self {
+        Self { dir }
+    }
+
+    /// The directory.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Where the environment `name` is, or would be.
+    #[must_use]
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.join("envs").join(name)
+    }
+
+    /// All environments, by name.
+    pub fn list(&self) -> Result<Vec<Environment>, StateError> {
+        let dir = self.dir.join("envs");
+        let entries = match fs::read_dir(&dir) {
+            Ok(entries) => entries,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(source) => return Err(StateError::file("read", dir)(source)),
+        };
+        let mut environments = Vec::new();
+        for entry in entries {
+            let path = entry.map_err(StateError::file("read", &dir))?.path();
+            environments.extend(Environment::open(&path)?);
+        }
+        environments.sort_by(|a, b| a.name().cmp(b.name()));
+        Ok(environments)
+    }
+
+    /// The environment `name`.
+    pub fn get(&self, name: &str) -> Result<Environment, StateError> {
+        Environment::open(&self.path(name))?.ok_or_else(|| StateError::Absent {
+            name: name.to_owned(),
+        })
+    }
+
+    /// Takes the environment `name` for `holder`, making its directory if it is not there.
+    pub fn lock(&self, name: &str, holder: &Holder) -> Result<Attempt, StateError> {
+        let dir = self.path(name);
+        files::create_dir(&dir)?;
+        match Lock::attempt(&dir.join("lock"), holder) {
+            // A `down` that just ended removed the directory between the two lines above.
+            Err(StateError::File { source, .. })
+                if source.kind() == std::io::ErrorKind::NotFound =>
+            {
+                files::create_dir(&dir)?;
+                Lock::attempt(&dir.join("lock"), holder)
+            }
+            // Nothing may be left of an environment that could not be begun.
+            Err(error) => {
+                let _ = fs::remove_dir(&dir);
+                Err(error)
+            }
+            attempt => attempt,
+        }
+    }
+
+    /// Makes the environment that `record` describes, which has to be locked. If that fails,
+    /// nothing of it is left.
+    pub fn create(&self, record: Record) -> Result<Environment, StateError> {
+        let environment = Environment {
+            dir: self.path(&record.name),
+            record,
+        };
+        environment.save().inspect_err(|_| {
+            let _ = fs::remove_dir_all(&environment.dir);
+        })?;
+        Ok(environment)
+    }
+
+    /// Removes the environment's directory, which has to be locked: at once for everybody else, as
+    /// its record goes first.
+    pub fn remove(&self, name: &str) -> Result<(), StateError> {
+        let dir = self.path(name);
+        let record = dir.join("environment.json");
+        match fs::remove_file(&record) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                return Err(StateError::file("remove", record)(e));
+            }
+            _ => {}
+        }
+        fs::remove_dir_all(&dir).map_err(StateError::file("remove", dir))
+    }
+}

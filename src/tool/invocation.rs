@@ -1,0 +1,105 @@
+//! A command line as a value.
+
+use std::{borrow::Cow, fmt, path::PathBuf};
+
+/// What a child reads on its standard input.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Stdin {
+    /// Nothing.
+    #[default]
+    Null,
+    /// This text.
+    Text(String),
+    /// This file.
+    File(PathBuf),
+}
+
+/// A program with its arguments, its additional environment and its input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invocation {
+    /// The tool's name: `kind`. Where it stands is resolved when it is run.
+    pub program: String,
+    /// Its arguments.
+    pub args: Vec<String>,
+    /// Variables set in addition to the ones labctl itself has.
+    pub env: Vec<(String, String)>,
+    /// Its standard input.
+    pub stdin: Stdin,
+}
+
+impl Invocation {
+    /// `program` with `args`.
+    pub fn new<A: Into<String>>(program: &str, args: impl IntoIterator<Item = A>) -> Self {
+        Self {
+            program: program.to_owned(),
+            args: args.into_iter().map(Into::into).collect(),
+            env: Vec::new(),
+            stdin: Stdin::Null,
+        }
+    }
+
+    /// The same with one more variable.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.env.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// The same with one more argument.
+    #[must_use]
+    pub fn arg(mut self, arg: impl Into<String>) -> Self {
+        self.args.push(arg.into());
+        self
+    }
+
+    /// The same, reading `stdin`.
+    #[must_use]
+    pub fn stdin(mut self, stdin: Stdin) -> Self {
+        self.stdin = stdin;
+        self
+    }
+}
+
+impl fmt::Display for Invocation {
+    /// The command as it can be typed into a POSIX shell.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (name, value) in &self.env {
+            write!(f, "{name}={} ", quote(value))?;
+        }
+        f.write_str(&quote(&self.program))?;
+        for arg in &self.args {
+            write!(f, " {}", quote(arg))?;
+        }
+        match &self.stdin {
+            Stdin::Null => Ok(()),
+            Stdin::File(path) => write!(f, " <{}", quote(&path.to_string_lossy())),
+            Stdin::Text(text) => write!(f, " <<<{}", quote(text)),
+        }
+    }
+}
+
+/// `text` as one word of a POSIX shell.
+#[must_use]
+pub fn quote(text: &str) -> Cow<'_, str> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@,+%".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(format!("'{}'", text.replace('\'', r"'\''")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_printed_command_can_be_typed() {
+        let command = Invocation::new("kubectl", ["exec", "p", "--", "sh", "-c", "echo 'hi' $X"])
+            .env("KUBECONFIG", "/a b");
+        assert_eq!(
+            command.to_string(),
+            r"KUBECONFIG='/a b' kubectl exec p -- sh -c 'echo '\''hi'\'' $X'"
+        );
+        assert_eq!(quote(""), "''");
+    }
+}

@@ -1,0 +1,45 @@
+//! Command lines of kind.
+
+use std::path::Path;
+
+use super::Invocation;
+
+/// The variable by which kind puts the nodes into a Docker network of their own.
+const NETWORK: &str = "KIND_EXPERIMENTAL_DOCKER_NETWORK";
+
+/// `kind version`
+#[must_use]
+pub fn version() -> Invocation {
+    Invocation::new("kind", ["version"])
+}
+
+/// `kind create cluster`. It does not wait for nodes to be Ready: the assertions do, for all of
+/// them, while kind's own `--wait` looks at control planes only.
+#[must_use]
+pub fn create(
+    name: &str,
+    network: &str,
+    image: Option<&str>,
+    config: &Path,
+    kubeconfig: &Path,
+) -> Invocation {
+    let mut create = Invocation::new("kind", ["create", "cluster", "--name", name]);
+    if let Some(image) = image {
+        create = create.arg("--image").arg(image);
+    }
+    create
+        .arg("--config")
+        .arg(config.to_string_lossy())
+        .arg("--kubeconfig")
+        .arg(kubeconfig.to_string_lossy())
+        .env(NETWORK, network)
+}
+
+/// `kind delete cluster`, which succeeds if there is none.
+#[must_use]
+pub fn delete(name: &str, network: &str, kubeconfig: &Path) -> Invocation {
+    Invocation::new("kind", ["delete", "cluster", "--name", name])
+        .arg("--kubeconfig")
+        .arg(kubeconfig.to_string_lossy())
+        .env(NETWORK, network)
+}

@@ -1,0 +1,90 @@
+//! Command lines of kubectl. Each names its kubeconfig and context: nothing ambient is ever used.
+
+use std::path::{Path, PathBuf};
+
+use super::{Invocation, Stdin};
+
+/// A cluster as kubectl is told of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kubectl {
+    /// The private kubeconfig.
+    pub kubeconfig: PathBuf,
+    /// The context in it.
+    pub context: String,
+    /// The lab's namespace.
+    pub namespace: String,
+}
+
+/// `kubectl version --client`
+#[must_use]
+pub fn version() -> Invocation {
+    Invocation::new("kubectl", ["version", "--client", "--output=json"])
+}
+
+impl Kubectl {
+    fn command<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Invocation {
+        let mut command = Invocation::new("kubectl", ["--kubeconfig"])
+            .arg(self.kubeconfig.to_string_lossy())
+            .arg("--context")
+            .arg(self.context.as_str());
+        command.args.extend(args.into_iter().map(ToOwned::to_owned));
+        command
+    }
+
+    /// Makes the lab's namespace the context's, so that a student need not name it.
+    #[must_use]
+    pub fn select_namespace(&self) -> Invocation {
+        let namespace = format!("--namespace={}", self.namespace);
+        self.command(["config", "set-context", &self.context, &namespace])
+    }
+
+    /// `kubectl apply -f`
+    #[must_use]
+    pub fn apply(&self, path: &Path) -> Invocation {
+        self.command(["apply", "--filename", &path.to_string_lossy()])
+    }
+
+    /// Runs a command in a pod.
+    #[must_use]
+    pub fn exec(&self, pod: &str, container: Option<&str>, command: &[String]) -> Invocation {
+        let mut exec = self.command(["exec", "--namespace", &self.namespace, pod]);
+        if let Some(container) = container {
+            exec = exec.arg("--container").arg(container);
+        }
+        exec = exec.arg("--");
+        exec.args.extend(command.iter().cloned());
+        exec
+    }
+
+    /// Deletes the pod of this name only if it still has this uid: its replacement is never
+    /// deleted. `kubectl delete` has no option for a precondition; the API has.
+    #[must_use]
+    pub fn delete_pod(&self, pod: &str, uid: &str) -> Invocation {
+        let path = format!("/api/v1/namespaces/{}/pods/{pod}", self.namespace);
+        let options = serde_json::json!({
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "preconditions": {"uid": uid},
+        });
+        self.command(["delete", "--raw", &path, "--filename", "-"])
+            .stdin(Stdin::Text(options.to_string()))
+    }
+
+    /// Cordons a node and evicts its pods.
+    #[must_use]
+    pub fn drain(&self, node: &str) -> Invocation {
+        self.command([
+            "drain",
+            node,
+            "--ignore-daemonsets",
+            "--delete-emptydir-data",
+            "--timeout=120s",
+        ])
+    }
+
+    /// Lets a node take pods again.
+    #[must_use]
+    pub fn uncordon(&self, node: &str) -> Invocation {
+        self.command(["uncordon", node])
+    }
+}

@@ -1,0 +1,14 @@
+//! The programs that labctl wraps: command lines as values, and the one place that runs them.
+//!
+//! Everything but [`process`] is pure: a command can be shown by `plan` exactly as `up` runs it.
+
+pub mod docker;
+pub mod invocation;
+pub mod kind;
+pub mod kubectl;
+pub mod process;
+pub mod stop;
+
+pub use invocation::{Invocation, Stdin};
+pub use process::{Done, Progress, ToolError, Toolbox};
+pub use stop::{Stop, Stopper};

@@ -1,0 +1,363 @@
+//! Running programs: the only place that does.
+//!
+//! Each child has a process group of its own, so that it and all it started can be ended together:
+//! TERM, a grace time, then KILL. Its lines are passed on as they come, its exit status is always
+//! checked, and its last lines are kept for the error.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    io::{self, BufRead, BufReader, Read},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::{sync::mpsc, time::Instant};
+
+use super::{Invocation, Stdin, stop::{Stop, Stopper}};
+use crate::event::{Child, Failure, Stream, Untrusted};
+
+/// How long a child may take to end after it was asked to.
+const GRACE: Duration = Duration::from_secs(10);
+/// How long output is still read after a child ended: a grandchild may keep the pipe open.
+const DRAIN: Duration = Duration::from_secs(1);
+/// How many of the last lines an error shows.
+const TAIL: usize = 12;
+/// The most that is kept of what a child prints, and of one line, in bytes.
+const CAPTURE: usize = 1 << 20;
+const LINE: u64 = 8 << 10;
+
+/// Where the tools stand, by their name.
+#[derive(Debug, Clone, Default)]
+pub struct Toolbox {
+    /// The programs.
+    pub programs: BTreeMap<String, PathBuf>,
+}
+
+/// What a running child reports.
+#[derive(Debug)]
+pub enum Progress {
+    /// It runs.
+    Started(Child),
+    /// It printed a line.
+    Line(Stream, Untrusted),
+    /// It, and with it its group, ended.
+    Exited(u32),
+}
+
+/// What a child that succeeded left.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Done {
+    /// What it printed on standard output, cut at 1 MiB.
+    pub stdout: String,
+}
+
+/// Why a command did not succeed.
+#[derive(Debug, thiserror::Error)]
+pub enum ToolError {
+    /// The tool is not to be found.
+    #[error("{program} is not installed, or not on PATH")]
+    Missing {
+        /// The tool.
+        program: String,
+    },
+    /// It could not be started.
+    #[error("failed to start `{line}`")]
+    Start {
+        /// The command.
+        line: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// It ended with another status than 0.
+    #[error("`{line}` {status}")]
+    Exit {
+        /// The command.
+        line: String,
+        /// How it ended: `exited with code 1`, `was ended by signal 9`.
+        status: String,
+        /// The last lines it printed.
+        tail: Vec<String>,
+    },
+    /// It was ended because the run was asked to stop.
+    #[error("`{line}` was ended, because the run was asked to stop")]
+    Stopped {
+        /// The command.
+        line: String,
+    },
+}
+
+impl ToolError {
+    /// This error as the reason of a failed step.
+    #[must_use]
+    pub fn failure(&self, summary: impl Into<String>) -> Failure {
+        let mut failure = Failure::of(self);
+        failure.causes.insert(0, failure.summary);
+        failure.summary = summary.into();
+        if let Self::Exit { tail, .. } = self {
+            failure.tail.clone_from(tail);
+        }
+        failure
+    }
+}
+
+impl Toolbox {
+    /// Runs `invocation` to its end, or ends it as `stopper` asks.
+    pub async fn run(
+        &self,
+        invocation: &Invocation,
+        stopper: &mut Stopper,
+        mut report: impl FnMut(Progress),
+    ) -> Result<Done, ToolError> {
+        let line = invocation.to_string();
+        let program = self.find(&invocation.program)?;
+        let start = |source| ToolError::Start {
+            line: line.clone(),
+            source,
+        };
+        let (lines, mut incoming) = mpsc::channel(256);
+        let (handle, group) = spawn(invocation, program, lines).map_err(start)?;
+        report(Progress::Started(Child {
+            program: invocation.program.clone(),
+            group: group.as_raw_nonzero().get().unsigned_abs(),
+            started: started(group).unwrap_or(0),
+        }));
+
+        let mut waiter = {
+            let handle = Arc::clone(&handle);
+            tokio::task::spawn_blocking(move || handle.wait().map(|output| output.status))
+        };
+        let mut kept = Kept::default();
+        let mut known = Stop::Run;
+        let mut deadline: Option<Instant> = None;
+        let status = loop {
+            tokio::select! {
+                Some((stream, text)) = incoming.recv() => kept.take(stream, &text, &mut report),
+                status = &mut waiter => break status,
+                asked = stopper.beyond(known) => {
+                    known = asked;
+                    if let Stop::Kill(_) = asked {
+                        signal(group, Signal::KILL);
+                    } else {
+                        signal(group, Signal::TERM);
+                        deadline = Some(Instant::now() + GRACE);
+                    }
+                }
+                () = at(deadline) => {
+                    signal(group, Signal::KILL);
+                    deadline = None;
+                }
+            }
+        };
+        if known != Stop::Run {
+            // What it started goes with it, even if it left without waiting for them.
+            signal(group, Signal::KILL);
+        }
+        let until = Instant::now() + DRAIN;
+        while let Ok(Some((stream, text))) = tokio::time::timeout_at(until, incoming.recv()).await {
+            kept.take(stream, &text, &mut report);
+        }
+        report(Progress::Exited(group.as_raw_nonzero().get().unsigned_abs()));
+        let status = status
+            .map_err(io::Error::other)
+            .and_then(|status| status)
+            .map_err(start)?;
+        if status.success() {
+            return Ok(Done { stdout: kept.stdout });
+        }
+        if known != Stop::Run {
+            return Err(ToolError::Stopped { line });
+        }
+        Err(ToolError::Exit {
+            line,
+            status: describe(status),
+            tail: kept.tail.into(),
+        })
+    }
+
+    /// Runs `invocation` with this process's terminal, in its process group: for a shell that a
+    /// student types into. Returns its exit code.
+    pub fn interactive(&self, invocation: &Invocation) -> Result<i32, ToolError> {
+        let line = invocation.to_string();
+        let start = |source| ToolError::Start {
+            line: line.clone(),
+            source,
+        };
+        let program = match invocation.program.contains('/') {
+            true => Path::new(&invocation.program),
+            false => self.find(&invocation.program)?,
+        };
+        let output = expression(invocation, program)
+            .unchecked()
+            .run()
+            .map_err(start)?;
+        Ok(exit_code(output.status))
+    }
+
+    fn find(&self, program: &str) -> Result<&Path, ToolError> {
+        let found = self.programs.get(program).map(PathBuf::as_path);
+        found.ok_or_else(|| ToolError::Missing {
+            program: program.to_owned(),
+        })
+    }
+}
+
+/// Ends the process group of a child that outlived the labctl that started it, if it still is that
+/// child. Returns whether it was there.
+pub async fn end_survivor(child: &Child) -> bool {
+    let Some(group) = i32::try_from(child.group).ok().and_then(Pid::from_raw) else {
+        return false;
+    };
+    if child.started == 0 || started(group) != Some(child.started) {
+        return false;
+    }
+    signal(group, Signal::TERM);
+    let deadline = Instant::now() + GRACE;
+    // Nobody but its parent can wait for a process; the parent is gone, so it is looked at.
+    while started(group) == Some(child.started) {
+        if Instant::now() >= deadline {
+            signal(group, Signal::KILL);
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    true
+}
+
+/// When the process with this id started, in clock ticks since boot; `None` if there is none, or
+/// if this system does not tell.
+#[must_use]
+pub fn start_of(pid: u32) -> Option<u64> {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    pid.and_then(started)
+}
+
+type Line = (Stream, String);
+
+fn spawn(
+    invocation: &Invocation,
+    program: &Path,
+    lines: mpsc::Sender<Line>,
+) -> io::Result<(Arc<duct::Handle>, Pid)> {
+    let (out_reader, out_writer) = os_pipe::pipe()?;
+    let (err_reader, err_writer) = os_pipe::pipe()?;
+    let expression = match &invocation.stdin {
+        Stdin::Null => expression(invocation, program).stdin_null(),
+        Stdin::Text(text) => expression(invocation, program).stdin_bytes(text.as_bytes()),
+        Stdin::File(path) => expression(invocation, program).stdin_path(path),
+    };
+    let handle = expression
+        .stdout_file(out_writer)
+        .stderr_file(err_writer)
+        .before_spawn(|command| {
+            std::os::unix::process::CommandExt::process_group(command, 0);
+            Ok(())
+        })
+        .unchecked()
+        .start()?;
+    let pid = handle.pids().first().copied();
+    let group = pid
+        .and_then(|pid| i32::try_from(pid).ok())
+        .and_then(Pid::from_raw)
+        .ok_or_else(|| io::Error::other("the child has no process id"))?;
+    read_lines(out_reader, Stream::Stdout, lines.clone());
+    read_lines(err_reader, Stream::Stderr, lines);
+    Ok((Arc::new(handle), group))
+}
+
+fn expression(invocation: &Invocation, program: &Path) -> duct::Expression {
+    let mut expression = duct::cmd(program, &invocation.args);
+    for (name, value) in &invocation.env {
+        expression = expression.env(name, value);
+    }
+    expression
+}
+
+/// Reads lines on a thread of its own, until the pipe is closed or nobody listens any more.
+fn read_lines(pipe: os_pipe::PipeReader, stream: Stream, lines: mpsc::Sender<Line>) {
+    std::thread::spawn(move || {
+        let mut reader = BufReader::new(pipe);
+        let mut bytes = Vec::new();
+        loop {
+            bytes.clear();
+            match (&mut reader).take(LINE).read_until(b'\n', &mut bytes) {
+                Ok(0) | Err(_) => break,
+                Ok(_) => {}
+            }
+            let text = String::from_utf8_lossy(&bytes);
+            let text = text.trim_end_matches(['\n', '\r']).to_owned();
+            if lines.blocking_send((stream, text)).is_err() {
+                break;
+            }
+        }
+    });
+}
+
+#[derive(Default)]
+struct Kept {
+    stdout: String,
+    tail: VecDeque<String>,
+}
+
+impl Kept {
+    fn take(&mut self, stream: Stream, text: &str, report: &mut impl FnMut(Progress)) {
+        if stream == Stream::Stdout && self.stdout.len() + text.len() < CAPTURE {
+            if !self.stdout.is_empty() {
+                self.stdout.push('\n');
+            }
+            self.stdout.push_str(text);
+        }
+        // Progress bars redraw one line; only its last state says something.
+        let last = text.rsplit('\r').next().unwrap_or_default();
+        let line = Untrusted::new(last);
+        if line.as_str().trim().is_empty() {
+            return;
+        }
+        if self.tail.len() == TAIL {
+            self.tail.pop_front();
+        }
+        self.tail.push_back(line.as_str().to_owned());
+        report(Progress::Line(stream, line));
+    }
+}
+
+fn signal(group: Pid, signal: Signal) {
+    // It may have ended by itself in between; then there is nothing left to signal.
+    let _ = kill_process_group(group, signal);
+}
+
+/// When the process started, in clock ticks since boot: field 22 of `/proc/PID/stat`, counted from
+/// behind the name, which may itself contain anything. `None` if there is no such process, or only
+/// what is left of one that nobody waited for.
+fn started(pid: Pid) -> Option<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?;
+    let (_, after_name) = stat.rsplit_once(')')?;
+    let mut fields = after_name.split_whitespace();
+    let state = fields.next()?;
+    if state == "Z" || state == "X" {
+        return None;
+    }
+    fields.nth(18)?.parse().ok()
+}
+
+fn describe(status: std::process::ExitStatus) -> String {
+    use std::os::unix::process::ExitStatusExt;
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exited with code {code}"),
+        (None, Some(signal)) => format!("was ended by signal {signal}"),
+        (None, None) => "ended without a status".to_owned(),
+    }
+}
+
+fn exit_code(status: std::process::ExitStatus) -> i32 {
+    use std::os::unix::process::ExitStatusExt;
+    let by_signal = status.signal().map(|signal| 128 + signal);
+    status.code().or(by_signal).unwrap_or(1)
+}
+
+async fn at(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}

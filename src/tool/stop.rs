@@ -1,0 +1,96 @@
+//! How urgently a run, and with it its children, should end.
+
+use futures::future::select_all;
+use tokio::sync::watch;
+
+/// What a run is asked to do. Only ever raised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Stop {
+    /// Go on.
+    #[default]
+    Run,
+    /// Start nothing more, take faults back, let children end by this signal.
+    Term(i32),
+    /// End children at once.
+    Kill(i32),
+}
+
+impl Stop {
+    /// The signal that asked for it.
+    #[must_use]
+    pub fn signal(self) -> Option<i32> {
+        match self {
+            Self::Run => None,
+            Self::Term(signal) | Self::Kill(signal) => Some(signal),
+        }
+    }
+}
+
+/// Where a run looks for what it is asked to do.
+#[derive(Debug, Clone)]
+pub struct Stopper(Vec<watch::Receiver<Stop>>);
+
+impl Stopper {
+    /// A stopper that follows `receiver`.
+    #[must_use]
+    pub fn new(receiver: watch::Receiver<Stop>) -> Self {
+        Self(vec![receiver])
+    }
+
+    /// A stopper that never asks for anything: for work that has to be done to its end.
+    #[must_use]
+    pub fn never() -> Self {
+        Self(Vec::new())
+    }
+
+    /// A stopper that asks for what `self` does, and for what is sent to it alone.
+    #[must_use]
+    pub fn fork(&self) -> (watch::Sender<Stop>, Self) {
+        let (sender, receiver) = watch::channel(Stop::Run);
+        let mut followed = self.0.clone();
+        followed.push(receiver);
+        (sender, Self(followed))
+    }
+
+    /// What is asked for now.
+    #[must_use]
+    pub fn now(&self) -> Stop {
+        let asked = self.0.iter().map(|receiver| *receiver.borrow());
+        asked.max().unwrap_or_default()
+    }
+
+    /// Returns once more than `known` is asked for; never, if nobody can ask any more.
+    pub async fn beyond(&mut self, known: Stop) -> Stop {
+        let asked = self.0.iter_mut().map(|receiver| {
+            Box::pin(async move {
+                match receiver.wait_for(|stop| *stop > known).await {
+                    Ok(stop) => *stop,
+                    Err(_) => std::future::pending().await,
+                }
+            })
+        });
+        let asked: Vec<_> = asked.collect();
+        if asked.is_empty() {
+            return std::future::pending().await;
+        }
+        select_all(asked).await.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_fork_is_stopped_by_itself_and_by_what_it_came_from() {
+        let (sender, receiver) = watch::channel(Stop::Run);
+        let mut outer = Stopper::new(receiver);
+        let (own, mut inner) = outer.fork();
+        own.send_replace(Stop::Term(0));
+        assert_eq!(inner.beyond(Stop::Run).await, Stop::Term(0));
+        assert_eq!(outer.now(), Stop::Run);
+        sender.send_replace(Stop::Kill(2));
+        assert_eq!(inner.beyond(Stop::Term(0)).await, Stop::Kill(2));
+        assert_eq!(outer.beyond(Stop::Run).await, Stop::Kill(2));
+    }
+}
