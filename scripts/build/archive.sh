@@ -1,6 +1,11 @@
 # shellcheck shell=bash
 # Image archives, written without a container engine. Sourced by stage scripts.
 
+# plain_tar FOLDER: a tar with nothing in it that differs between two builds of the same files.
+plain_tar() {
+  tar -C "$1" --sort=name --numeric-owner --mtime=@1700000000 --format=gnu -cf - .
+}
+
 digest() { sha256sum "$1" | cut -d' ' -f1; }
 
 # image_config LAYER_DIFF_IDS CONFIG: a configuration with everything that is not about the image's
@@ -24,7 +29,7 @@ docker_archive() {
   mkdir "$folder/$diff"
   mv "$layer" "$folder/$diff/layer.tar"
   jq -cn --arg id "$id" --arg diff "$diff" '[{Config: "\($id).json", RepoTags: null, Layers: ["\($diff)/layer.tar"]}]' >"$folder/manifest.json"
-  tar -C "$folder" --numeric-owner --owner=0 --group=0 --mtime=@1700000000 --sort=name -cf "$out" .
+  plain_tar "$folder" >"$out"
   rm -rf "$folder"
   printf 'sha256:%s' "$id" >"$out.id"
 }

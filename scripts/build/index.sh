@@ -55,8 +55,8 @@ image() {
 
 # publish BUNDLE: places everything that is built, and the index last.
 publish() {
-  local bundle=$1 kubernetes kept
-  kubernetes=$(module_version "$here/packages/cluster" k8s.io/kubernetes)
+  local bundle=$1 kubernetes kept name path
+  kubernetes=$(module_version "${here:?}/packages/cluster" k8s.io/kubernetes)
   mkdir -p "$bundle"
   {
     tool "$bundle" kind kind "$here/packages/kind" sigs.k8s.io/kind
@@ -74,7 +74,7 @@ publish() {
   fi
   # Files of an earlier version, which the index no longer names.
   kept=$(jq -r '(.tools + .images)[].path' "$bundle/index.json")
-  find "$bundle/tools" "$bundle/images" -type f -printf '%P\n' | while IFS= read -r file; do
-    grep -qE "(^|/)$(sed 's/[.]/\\./g' <<<"$file")$" <<<"$kept" || rm -f "$bundle/tools/$file" "$bundle/images/$file"
+  find "$bundle/tools" "$bundle/images" -type f -printf '%P %p\n' | while read -r name path; do
+    grep -qxF -e "tools/$name" -e "images/$name" <<<"$kept" || rm -f "$path"
   done
 }

@@ -67,6 +67,8 @@ run_scripts() {
   for script; do
     say "running $script"
     case $script in
+      # One that is not executable is sourced: so it is with the public image.
+      # shellcheck source=/dev/null
       *.sh) if [[ -x $script ]]; then "$script"; else . "$script"; fi ;;
       *.sql) run_sql -f "$script" ;;
       *.sql.gz) gunzip -c "$script" | run_sql ;;

@@ -56,7 +56,10 @@ pub enum ClusterError {
 /// A cluster that can be asked.
 #[derive(Clone)]
 pub struct Cluster {
+    /// Asks again by itself where the API server says that it is busy.
     client: Client,
+    /// Does not: a 429 is what an eviction's refusal is, and the answer that was asked for.
+    prober: Client,
 }
 
 impl Cluster {
@@ -75,13 +78,14 @@ impl Cluster {
         if runs_a_program {
             return Err(ClusterError::Plugin { path: shown });
         }
-        let mut config =
-            Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
-                .await
-                .map_err(|e| unusable(e.into()))?;
+        let mut config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
+            .await
+            .map_err(|e| unusable(e.into()))?;
         config.connect_timeout = Some(ANSWER);
-        let client = Client::try_from(config).map_err(|e| unusable(e.into()))?;
-        Ok(Self { client })
+        let client = Client::try_from(config.clone()).map_err(|e| unusable(e.into()))?;
+        config.default_retry = false;
+        let prober = Client::try_from(config).map_err(|e| unusable(e.into()))?;
+        Ok(Self { client, prober })
     }
 
     /// The uid of the namespace `kube-system`, which is as good as the cluster's own.
@@ -178,8 +182,11 @@ impl Cluster {
         pod: &str,
         command: &[String],
     ) -> kube::Result<ProbeResult> {
-        let pods: Api<Pod> = Api::namespaced(self.client.clone(), namespace);
-        let params = AttachParams::default().stdout(true).stderr(true).stdin(false);
+        let pods: Api<Pod> = Api::namespaced(self.prober.clone(), namespace);
+        let params = AttachParams::default()
+            .stdout(true)
+            .stderr(true)
+            .stdin(false);
         let mut process = pods.exec(pod, command, &params).await?;
         let (mut out, mut err) = (Vec::new(), Vec::new());
         let (stdout, stderr, status) = (process.stdout(), process.stderr(), process.take_status());
@@ -208,7 +215,10 @@ impl Cluster {
         // The API server says `Success`, or a failure with the exit code among its causes; without
         // one the command did not run at all.
         let succeeded = status.status.as_deref() == Some("Success");
-        let causes = status.details.iter().flat_map(|d| d.causes.iter().flatten());
+        let causes = status
+            .details
+            .iter()
+            .flat_map(|d| d.causes.iter().flatten());
         let mut exit_codes = causes.filter(|c| c.reason.as_deref() == Some("ExitCode"));
         let code = match (succeeded, exit_codes.next()) {
             (true, _) => Some(0),
@@ -233,7 +243,7 @@ impl Cluster {
     /// Asks for an eviction as a dry run: a disruption budget answers as it would, and nothing is
     /// evicted.
     async fn evict(&self, namespace: &str, pod: &str) -> kube::Result<ProbeResult> {
-        let pods: Api<Pod> = Api::namespaced(self.client.clone(), namespace);
+        let pods: Api<Pod> = Api::namespaced(self.prober.clone(), namespace);
         let params = EvictParams {
             delete_options: Some(DeleteParams {
                 dry_run: true,

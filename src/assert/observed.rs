@@ -120,7 +120,11 @@ impl Observed {
     {
         let object = self.object(&Scope::of::<K>(namespace), name)?;
         parse(object).ok_or_else(|| {
-            Missing::Unknown(format!("{} {name} is not readable as {}", K::KIND, K::API_VERSION))
+            Missing::Unknown(format!(
+                "{} {name} is not readable as {}",
+                K::KIND,
+                K::API_VERSION
+            ))
         })
     }
 

@@ -21,7 +21,13 @@ pub(crate) struct Args {
 #[command(next_help_heading = "Options of every command")]
 pub(crate) struct Global {
     /// How results are printed; `json` prints one event a line for `up` and `down`
-    #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        value_name = "FORMAT"
+    )]
     pub(crate) output: Format,
     /// The environment; by default `lab-` and the lab's id
     #[arg(long = "env", global = true, value_name = "NAME")]

@@ -1,11 +1,7 @@
 //! What a command that cannot go on says: what failed, why, what to do next, and its exit code.
 
 use crate::{
-    assert::ClusterError,
-    engine::EngineError,
-    event::Failure,
-    state::StateError,
-    tool::ToolError,
+    assert::ClusterError, engine::EngineError, event::Failure, state::StateError, tool::ToolError,
 };
 
 use super::exit;
@@ -87,8 +83,7 @@ impl From<StateError> for CliError {
                     exit::INTERNAL,
                     Some("free some space, or name another directory with --state-dir"),
                 ),
-                std::io::ErrorKind::PermissionDenied
-                | std::io::ErrorKind::ReadOnlyFilesystem => (
+                std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => (
                     exit::INTERNAL,
                     Some("name a directory that you may write with --state-dir"),
                 ),
@@ -110,7 +105,11 @@ impl From<EngineError> for CliError {
             EngineError::State(error) => error.into(),
             EngineError::Cluster { ref source, .. } => {
                 let refused = matches!(source, ClusterError::Plugin { .. });
-                let code = if refused { exit::UNSAFE } else { exit::UNREACHABLE };
+                let code = if refused {
+                    exit::UNSAFE
+                } else {
+                    exit::UNREACHABLE
+                };
                 Self::new(code, error).hint(
                     "if its containers were stopped, start them again (`docker start`); \
                      `labctl down` and `labctl up` begin anew",

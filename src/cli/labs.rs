@@ -32,7 +32,11 @@ pub(crate) struct Loaded {
 
 /// The built-in kind configurations, by name.
 pub(crate) fn kind_templates() -> BTreeMap<String, String> {
-    let files = TEMPLATES.get_dir("kind").map(Dir::files).into_iter().flatten();
+    let files = TEMPLATES
+        .get_dir("kind")
+        .map(Dir::files)
+        .into_iter()
+        .flatten();
     let named = files.filter_map(|file| {
         let name = file.path().file_stem()?.to_str()?;
         Some((name.to_owned(), file.contents_utf8()?.to_owned()))

@@ -4,11 +4,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::{
-    args::Format,
-    error::CliError,
-    settings::Settings,
-};
+use super::{args::Format, error::CliError, settings::Settings};
 use crate::report::{self, Kind, Look, Reporter};
 
 /// Where lines are broken if the terminal does not say.
@@ -73,7 +69,8 @@ pub(crate) fn tell(text: &str) {
 
 /// Says why the command cannot go on.
 pub(crate) fn error(error: &CliError) {
-    let colour = std::env::var_os("NO_COLOR").is_none() && io::IsTerminal::is_terminal(&io::stderr());
+    let colour =
+        std::env::var_os("NO_COLOR").is_none() && io::IsTerminal::is_terminal(&io::stderr());
     let look = Look {
         width: width(),
         colour,

@@ -17,11 +17,19 @@ pub(crate) async fn check(
 ) -> Result<(), CliError> {
     let (kind, kubectl, engine) = futures::future::join3(
         version(toolbox, kind::version(), lab.needs.kind, kind_version),
-        version(toolbox, kubectl::version(), lab.needs.kubectl, kubectl_version),
+        version(
+            toolbox,
+            kubectl::version(),
+            lab.needs.kubectl,
+            kubectl_version,
+        ),
         engine(toolbox),
     )
     .await;
-    let mut faults: Vec<Fault> = [kind, kubectl, engine].into_iter().filter_map(Result::err).collect();
+    let mut faults: Vec<Fault> = [kind, kubectl, engine]
+        .into_iter()
+        .filter_map(Result::err)
+        .collect();
     faults.extend(bundle.and_then(|bundle| images(lab, bundle)));
     if faults.is_empty() {
         return Ok(());
@@ -29,8 +37,10 @@ pub(crate) async fn check(
     let texts: Vec<String> = faults.iter().map(|f| f.text.clone()).collect();
     let mut error = CliError::new(
         exit::TOOL,
-        anyhow::Error::msg(texts.join("\n"))
-            .context(format!("lab {} cannot be brought up on this machine", lab.lab)),
+        anyhow::Error::msg(texts.join("\n")).context(format!(
+            "lab {} cannot be brought up on this machine",
+            lab.lab
+        )),
     );
     error.hints = faults.into_iter().map(|f| f.hint).collect();
     Err(error)
@@ -62,7 +72,9 @@ async fn version(
 }
 
 async fn engine(toolbox: &Toolbox) -> Result<(), Fault> {
-    let answer = toolbox.run(&docker::version(), &mut Stopper::never(), |_| {}).await;
+    let answer = toolbox
+        .run(&docker::version(), &mut Stopper::never(), |_| {})
+        .await;
     let hint = "start it (Docker Desktop, or `systemctl start docker`)";
     match answer {
         Ok(_) => Ok(()),
@@ -80,9 +92,18 @@ async fn engine(toolbox: &Toolbox) -> Result<(), Fault> {
 
 fn images(lab: &Lab, bundle: &Bundle) -> Option<Fault> {
     let lacks = |image: &&String| bundle.image(Role::Workload, image).is_none();
-    let missing: Vec<&str> = lab.images.iter().filter(lacks).map(String::as_str).collect();
+    let missing: Vec<&str> = lab
+        .images
+        .iter()
+        .filter(lacks)
+        .map(String::as_str)
+        .collect();
     (!missing.is_empty()).then(|| Fault {
-        text: format!("the bundle {} lacks {}", bundle.dir.display(), missing.join(", ")),
+        text: format!(
+            "the bundle {} lacks {}",
+            bundle.dir.display(),
+            missing.join(", ")
+        ),
         hint: "make the bundle anew, or leave --bundle away".to_owned(),
     })
 }
@@ -110,7 +131,12 @@ fn kind_version(text: &str) -> Option<String> {
 /// `{"clientVersion": {"gitVersion": "v1.34.4"}}`
 fn kubectl_version(text: &str) -> Option<String> {
     let answer: Value = serde_json::from_str(text).ok()?;
-    Some(answer.pointer("/clientVersion/gitVersion")?.as_str()?.to_owned())
+    Some(
+        answer
+            .pointer("/clientVersion/gitVersion")?
+            .as_str()?
+            .to_owned(),
+    )
 }
 
 #[cfg(test)]

@@ -15,10 +15,7 @@ use super::{
 use crate::{
     engine::{self, Context, Emitter, EngineError, dispatcher::Outputs},
     event::{Event, RunState},
-    state::{
-        Bundle, Environment, Holder, Journal, Lock, StateError,
-        lock::Attempt,
-    },
+    state::{Bundle, Environment, Holder, Journal, Lock, StateError, lock::Attempt},
     tool::{Stopper, process},
 };
 
@@ -32,7 +29,13 @@ pub(crate) fn runtime() -> Result<Runtime, CliError> {
 
 /// The name that the environment of the lab `id` has if none is given.
 pub(crate) fn default_name(id: &str) -> String {
-    let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
+    let plain = |c: char| {
+        if c.is_ascii_alphanumeric() {
+            c.to_ascii_lowercase()
+        } else {
+            '-'
+        }
+    };
     let id: String = id.chars().map(plain).collect();
     format!("lab-{id}")
 }
@@ -44,7 +47,11 @@ pub(crate) fn find(settings: &Settings, lab: Option<&str>) -> Result<Environment
     }
     let all = settings.store.list()?;
     let Some(lab) = lab else {
-        return only(all, "there is no environment", "there are several environments");
+        return only(
+            all,
+            "there is no environment",
+            "there are several environments",
+        );
     };
     // The name of an environment is as good as that of its lab.
     if let Some(named) = all.iter().find(|e| e.name() == lab) {
@@ -188,4 +195,3 @@ where
     };
     engine::run(state, outputs, stopper, work).await
 }
-

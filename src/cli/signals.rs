@@ -35,7 +35,10 @@ async fn forward(mut signals: Signal, number: i32, sender: watch::Sender<Stop>) 
 }
 
 /// Ends labctl without any more ado, as asked three times. The journal says what was begun.
-#[expect(clippy::exit, reason = "the user asked a third time; nothing may hold it up")]
+#[expect(
+    clippy::exit,
+    reason = "the user asked a third time; nothing may hold it up"
+)]
 fn leave(number: i32) -> ! {
     std::process::exit(exit::signalled(number).into())
 }

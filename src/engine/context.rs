@@ -61,7 +61,10 @@ impl Context {
             crate::spec::Action::KindCluster(cluster) => cluster.image.as_deref(),
             _ => None,
         })?;
-        let bundled = self.bundle.as_ref().and_then(|b| b.image(Role::Node, wanted));
+        let bundled = self
+            .bundle
+            .as_ref()
+            .and_then(|b| b.image(Role::Node, wanted));
         let image = bundled.and_then(|image| image.id.as_deref());
         Some(image.unwrap_or(wanted).to_owned())
     }

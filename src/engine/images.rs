@@ -25,12 +25,16 @@ pub async fn ensure_node_image(
     stopper: &mut Stopper,
 ) -> Result<(), EngineError> {
     let bundled = context.bundle.as_ref();
-    let Some((bundle, image)) = bundled.and_then(|b| Some((b, b.image(Role::Node, wanted)?))) else {
+    let Some((bundle, image)) = bundled.and_then(|b| Some((b, b.image(Role::Node, wanted)?)))
+    else {
         return Ok(());
     };
     let reference = image.id.as_deref().unwrap_or(&image.name);
     let inspect = docker::image_id(reference);
-    if tools::ask(context, &inspect, "look for the node image").await.is_ok() {
+    if tools::ask(context, &inspect, "look for the node image")
+        .await
+        .is_ok()
+    {
         return Ok(());
     }
     let archive = verified_archive(bundle.clone(), image.clone()).await?;

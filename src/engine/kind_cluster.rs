@@ -1,10 +1,6 @@
 //! The action `kind-cluster`: the cluster, its images, and its identity.
 
-use super::{
-    Context, Emitter, EngineError,
-    error::Why,
-    images, owner, recover, tools,
-};
+use super::{Context, Emitter, EngineError, error::Why, images, owner, recover, tools};
 use crate::{
     assert::Cluster,
     event::{ClusterIdentity, EventKind, Failure},
@@ -53,7 +49,10 @@ async fn refuse_existing(context: &Context, emitter: &Emitter) -> Result<(), Eng
     let network = context.environment.network();
     let listed = tools::ask(context, &docker::networks(&network), "list networks").await?;
     let why = if ours {
-        format!("a cluster \"{}\" of this environment exists already", context.name())
+        format!(
+            "a cluster \"{}\" of this environment exists already",
+            context.name()
+        )
     } else if listed.stdout.lines().any(|line| line == network) {
         format!("a Docker network \"{network}\" exists, which this environment did not make")
     } else {
@@ -87,7 +86,11 @@ fn write_config(context: &Context, cluster: &KindCluster) -> Result<Workers, Eng
     files::write(&context.environment.kind_config(), config.as_bytes())?;
     // A cluster without workers runs its workloads on the control plane.
     let has_workers = roles.iter().any(|role| role == "worker");
-    let role = if has_workers { "worker" } else { "control-plane" };
+    let role = if has_workers {
+        "worker"
+    } else {
+        "control-plane"
+    };
     Ok(Workers {
         role: role.to_owned(),
         count: roles.iter().filter(|r| *r == role).count(),
@@ -132,7 +135,14 @@ async fn make(
         }
     }
     for command in commands {
-        tools::tell(context, &command, "prepare the kubeconfig", emitter, stopper).await?;
+        tools::tell(
+            context,
+            &command,
+            "prepare the kubeconfig",
+            emitter,
+            stopper,
+        )
+        .await?;
     }
     identify(context, emitter).await
 }

@@ -7,11 +7,7 @@ use tokio::time::Instant;
 
 use super::{Context, Emitter, EngineError};
 use crate::{
-    assert::{
-        Cluster, Needs, Observed, check, evaluate,
-        needs::probes,
-        watch::Watch,
-    },
+    assert::{Cluster, Needs, Observed, check, evaluate, needs::probes, watch::Watch},
     event::{EventKind, Failure, Status, Verdict},
     spec::{Assertion, Facts, StepId},
     tool::{Stop, Stopper},
@@ -84,7 +80,10 @@ impl Wait<'_> {
         emitter: &Emitter,
         stopper: &mut Stopper,
     ) -> Result<Settled, EngineError> {
-        let deadline = Instant::now() + self.within;
+        /// Before everything was seen once, a verdict says more about labctl than about the cluster.
+        const QUIET: Duration = Duration::from_secs(2);
+        let started = Instant::now();
+        let deadline = started + self.within;
         let mut told: Vec<Verdict> = Vec::new();
         loop {
             let (verdicts, observed) = self.look(context, watch);
@@ -93,7 +92,8 @@ impl Wait<'_> {
                 Status::Failed if watch.is_complete() => return Ok(Settled::Fails(verdicts)),
                 _ => {}
             }
-            if verdicts != told {
+            let worth_telling = watch.is_complete() || started.elapsed() > QUIET;
+            if worth_telling && verdicts != told {
                 emitter.emit(EventKind::Waiting {
                     step: self.step.clone(),
                     within: self.within,

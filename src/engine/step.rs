@@ -1,7 +1,5 @@
 //! One step: steady state, intent, action, expectations, facts.
 
-use std::time::Duration;
-
 use super::{
     Context, Emitter, EngineError,
     error::Why,
@@ -57,13 +55,13 @@ pub async fn perform(
     let mut watch = wait.watch(&cluster);
     let is_fault = step.undo.is_some();
     let cluster_made = matches!(step.action, Action::KindCluster(_));
-    let mut done = Done::Changed;
-    if !redo && !cluster_made && !wait.assertions.is_empty() {
+    // What is only looked at is looked at: there is nothing that doing it could be spared.
+    let can_skip = !redo && !cluster_made && step.action != Action::Observe;
+    if can_skip && !wait.assertions.is_empty() {
         let (verdicts, observed) = wait.first(context, &mut watch).await;
         if Verdict::worst(&verdicts) == Status::Pass {
-            done = Done::HeldAlready;
             verified(context, step, verdicts, &observed, emitter).await?;
-            return Ok(done);
+            return Ok(Done::HeldAlready);
         }
     }
     if !cluster_made {
@@ -76,13 +74,10 @@ pub async fn perform(
             step: step.id.clone(),
         });
     }
-    if step.action == Action::Observe {
-        done = Done::HeldAlready;
-    }
     match wait.settle(context, &mut watch, emitter, stopper).await? {
         Settled::Holds(verdicts, observed) => {
             verified(context, step, verdicts, &observed, emitter).await?;
-            Ok(done)
+            Ok(Done::Changed)
         }
         Settled::Fails(verdicts) => {
             let failure = unmet(verdicts, wait.within);
@@ -93,7 +88,8 @@ pub async fn perform(
 
 fn wait<'a>(context: &Context, step: &'a Step, facts: &'a Facts) -> Wait<'a> {
     let namespace = &context.lab.namespace;
-    let needs = Needs::of(step.assertions(), namespace).and_records(step.record.values(), namespace);
+    let needs =
+        Needs::of(step.assertions(), namespace).and_records(step.record.values(), namespace);
     let within = step.expect.as_ref().map_or(NOTHING, |expect| expect.within);
     Wait {
         step: &step.id,
@@ -221,11 +217,7 @@ pub async fn verified(
 }
 
 /// Closes the faults that last until `step`.
-async fn end_faults(
-    context: &Context,
-    step: &Step,
-    emitter: &Emitter,
-) -> Result<(), EngineError> {
+async fn end_faults(context: &Context, step: &Step, emitter: &Emitter) -> Result<(), EngineError> {
     for (fault, undo) in recover::open_faults(context, emitter) {
         if fault.until.as_ref() == Some(&step.id) {
             let done_by_step = plan::undo(undo, &context.target(), &emitter.state().facts)
@@ -246,10 +238,4 @@ fn with_hint(mut failure: Failure, step: &Step) -> Failure {
         failure.hint = step.hints.first().cloned();
     }
     failure
-}
-
-/// The time a step took, for a reader.
-#[must_use]
-pub fn since(started: tokio::time::Instant) -> Duration {
-    started.elapsed()
 }

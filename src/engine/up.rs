@@ -150,7 +150,10 @@ async fn heal_own(context: &Context, emitter: &Emitter) {
         // next command tries again.
         if let Err(error) = recover::heal(context, step, undo, emitter).await {
             emitter.emit(EventKind::Notice {
-                text: format!("the fault of step {} could not be taken back: {error}", step.id),
+                text: format!(
+                    "the fault of step {} could not be taken back: {error}",
+                    step.id
+                ),
             });
         }
     }
@@ -159,6 +162,9 @@ async fn heal_own(context: &Context, emitter: &Emitter) {
 /// Whether what the step at `index` expects is still checked, given what was verified.
 #[must_use]
 pub fn is_lasting(context: &Context, index: usize, state: &RunState) -> bool {
-    let cursor = state.cursor.as_ref().and_then(|id| context.lab.position(id));
+    let cursor = state
+        .cursor
+        .as_ref()
+        .and_then(|id| context.lab.position(id));
     plan::decide::lasts(&context.lab, index, cursor) == Lasts::Yes
 }

@@ -101,9 +101,13 @@ pub async fn lasting(context: &Context, cluster: &Cluster, state: &RunState) -> 
     let steps = &context.lab.steps;
     let is_asked = |index: &usize| {
         let known = state.steps.get(&steps[*index].id);
-        known.is_some_and(|known| known.verified.is_some()) && up::is_lasting(context, *index, state)
+        known.is_some_and(|known| known.verified.is_some())
+            && up::is_lasting(context, *index, state)
     };
-    let asked: Vec<&Step> = (0..steps.len()).filter(is_asked).map(|i| &steps[i]).collect();
+    let asked: Vec<&Step> = (0..steps.len())
+        .filter(is_asked)
+        .map(|i| &steps[i])
+        .collect();
     let observed = observe(context, cluster, &asked).await;
     let judge = Judge {
         context,
@@ -138,7 +142,9 @@ async fn move_on(
 ) -> Result<Vec<usize>, EngineError> {
     let mut reached = Vec::new();
     let cursor = emitter.state().cursor;
-    let mut next = cursor.and_then(|id| context.lab.position(&id)).map_or(0, |at| at + 1);
+    let mut next = cursor
+        .and_then(|id| context.lab.position(&id))
+        .map_or(0, |at| at + 1);
     while next <= last {
         let step = &context.lab.steps[next];
         let facts = emitter.state().facts;
@@ -217,7 +223,11 @@ fn findings(judge: &Judge<'_>, state: &RunState, reached: &[usize], last: usize)
                     let verdicts = judge.step(step);
                     let status = Verdict::worst(&verdicts);
                     let is_new = reached.contains(&index) && status == Status::Pass;
-                    let standing = if is_new { Standing::Reached } else { Standing::Lasting(status) };
+                    let standing = if is_new {
+                        Standing::Reached
+                    } else {
+                        Standing::Lasting(status)
+                    };
                     (standing, verdicts)
                 }
             }

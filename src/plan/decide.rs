@@ -81,7 +81,9 @@ pub fn decide(lab: &Lab, index: usize, known: &Known<'_>) -> Decision {
         Lasts::SeenOnce => skip(format!("verified at {at}; it is looked at once")),
         Lasts::EndedBy(end) => {
             let end = &lab.steps[end].id;
-            skip(format!("verified at {at}; step {end} changed it on purpose"))
+            skip(format!(
+                "verified at {at}; step {end} changed it on purpose"
+            ))
         }
         Lasts::Yes => holds_still(step, &at, known.verdicts.unwrap_or_default()),
     }

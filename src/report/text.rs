@@ -216,7 +216,7 @@ mod tests {
     fn a_verdict_says_what_holds_what_does_not_and_why() {
         let progress = Progress {
             elapsed: Duration::from_millis(41_900),
-            within: Duration::from_secs(120),
+            within: Duration::from_mins(2),
         };
         insta::assert_snapshot!(super::verdict(&sample::cordoned(), Some(progress), LOOK), @r"
         ✗ pvc-reattached postgres-0                                        41 s of 120 s

@@ -114,7 +114,7 @@ mod tests {
     fn a_wait_counts_from_the_end_of_the_action() {
         let mut waits = Waits::default();
         waits.begin(at(10));
-        let within = Duration::from_secs(120);
+        let within = Duration::from_mins(2);
         assert_eq!(waits.progress(at(51), within).to_string(), "41 s of 120 s");
         let mut unannounced = Waits::default();
         assert_eq!(unannounced.progress(at(51), within).elapsed, Duration::ZERO);

@@ -22,7 +22,11 @@ pub struct Known {
 pub fn load(tree: &LabTree, known: &Known) -> Result<Lab, Vec<Fault>> {
     let lab = yaml::lab(tree).map_err(|fault| vec![fault])?;
     let faults = check(&lab, tree, known);
-    if faults.is_empty() { Ok(lab) } else { Err(faults) }
+    if faults.is_empty() {
+        Ok(lab)
+    } else {
+        Err(faults)
+    }
 }
 
 /// All faults of `lab`, whose files are `tree`, in the order of its steps.

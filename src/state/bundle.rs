@@ -125,7 +125,8 @@ impl Bundle {
         let wanted = normal(reference);
         let images = || self.index.images.iter().filter(|i| i.role == role);
         let exact = images().find(|image| normal(&image.name) == wanted);
-        exact.or_else(|| images().find(|i| role == Role::Node && minor(&i.name) == minor(reference)))
+        exact
+            .or_else(|| images().find(|i| role == Role::Node && minor(&i.name) == minor(reference)))
     }
 
     /// Where the archive of `image` is, once its digest was seen to be right.
@@ -181,7 +182,10 @@ mod tests {
             "docker.io/kindest/node:v1.34.11"
         );
         assert_eq!(normal("localhost:5000/x:1"), "localhost:5000/x:1");
-        assert_eq!(minor("kindest/node:v1.34.4"), minor("docker.io/kindest/node:v1.34.11"));
+        assert_eq!(
+            minor("kindest/node:v1.34.4"),
+            minor("docker.io/kindest/node:v1.34.11")
+        );
         assert_ne!(minor("kindest/node:v1.35.4"), minor("kindest/node:v1.34.4"));
     }
 }

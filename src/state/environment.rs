@@ -241,7 +241,9 @@ pub fn read_tree(dir: &Path) -> Result<LabTree, StateError> {
             }
             bytes += entry.metadata().map_or(0, |m| m.len());
             if tree.files.len() >= MOST_FILES || bytes > MOST_BYTES {
-                return Err(too_large("it holds more than a lab does (16 MiB, 2000 files)"));
+                return Err(too_large(
+                    "it holds more than a lab does (16 MiB, 2000 files)",
+                ));
             }
             let content = fs::read(&path).map_err(StateError::file("read", &path))?;
             tree.files.insert(format!("{prefix}{name}"), content);

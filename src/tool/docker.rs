@@ -36,10 +36,7 @@ pub fn node_starts(name: &str) -> Invocation {
 /// The id of the image `name`; fails if the engine does not have it.
 #[must_use]
 pub fn image_id(name: &str) -> Invocation {
-    Invocation::new(
-        "docker",
-        ["image", "inspect", "--format", "{{.Id}}", name],
-    )
+    Invocation::new("docker", ["image", "inspect", "--format", "{{.Id}}", name])
 }
 
 /// Loads an image archive into the engine.

@@ -15,7 +15,10 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::{sync::mpsc, time::Instant};
 
-use super::{Invocation, Stdin, stop::{Stop, Stopper}};
+use super::{
+    Invocation, Stdin,
+    stop::{Stop, Stopper},
+};
 use crate::event::{Child, Failure, Stream, Untrusted};
 
 /// How long a child may take to end after it was asked to.
@@ -158,13 +161,17 @@ impl Toolbox {
         while let Ok(Some((stream, text))) = tokio::time::timeout_at(until, incoming.recv()).await {
             kept.take(stream, &text, &mut report);
         }
-        report(Progress::Exited(group.as_raw_nonzero().get().unsigned_abs()));
+        report(Progress::Exited(
+            group.as_raw_nonzero().get().unsigned_abs(),
+        ));
         let status = status
             .map_err(io::Error::other)
             .and_then(|status| status)
             .map_err(start)?;
         if status.success() {
-            return Ok(Done { stdout: kept.stdout });
+            return Ok(Done {
+                stdout: kept.stdout,
+            });
         }
         if known != Stop::Run {
             return Err(ToolError::Stopped { line });

@@ -152,3 +152,6 @@ fn of_conditions(pod: &Pod) -> Vec<String> {
         .map(|gate| format!("its readiness gate {} is not True", clean(gate)))
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -57,13 +57,14 @@ fn claim_clause(set: &StatefulSet, template: &str, ordinal: i32, context: &Conte
     let set_name = set.metadata.name.as_deref().unwrap_or_default();
     let name = format!("{template}-{set_name}-{ordinal}");
     let what = format!("claim {name} is bound");
+    let pod = format!("{set_name}-{ordinal}");
     let namespace = Some(context.namespace);
     let claim: PersistentVolumeClaim = match context.observed.get(namespace, &name) {
         Ok(claim) => claim,
         Err(why) => {
             // A claim is made just before its pod is.
             let because = match why {
-                Missing::Absent if context.pod(&format!("{set_name}-{ordinal}")).is_err() => {
+                Missing::Absent if context.pod(&pod).is_err_and(|e| e == Missing::Absent) => {
                     cause::why_missing(set, ordinal, context.observed, context.namespace)
                 }
                 _ => Vec::new(),

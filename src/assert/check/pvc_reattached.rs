@@ -1,15 +1,12 @@
 //! `pvc-reattached`
 
-use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim, Pod};
+mod storage;
+
+use k8s_openapi::api::core::v1::Pod;
 
 use super::{Context, explained, missing};
 use crate::{
-    assert::{
-        cause::held_by,
-        observed::Missing,
-        pod,
-        text::{uid, volume},
-    },
+    assert::{cause::held_by, observed::Missing, pod, text::uid},
     event::{Clause, Status},
     spec::{ClaimFact, PodFact, assertion::PvcReattached},
 };
@@ -28,8 +25,8 @@ pub(super) fn check(a: &PvcReattached, context: &Context<'_>) -> Vec<Clause> {
     let bound = context.observed.get(None, &claim_before.volume);
     let pod = context.pod(&a.pod);
     vec![
-        same_claim(claim_before, claim),
-        same_volume(claim_before, bound),
+        storage::same_claim(claim_before, claim),
+        storage::same_volume(claim_before, bound),
         replaced(a, before, &pod),
         mounts(a, before, claim_before, &pod),
         ready(a, &pod, context),
@@ -56,63 +53,6 @@ fn recorded<'a>(
     }
 }
 
-fn same_claim(before: &ClaimFact, claim: Result<PersistentVolumeClaim, Missing>) -> Clause {
-    let what = format!("claim {} is the same", before.name);
-    let identity = |id: &str, bound: &str| format!("uid {} · volume {}", uid(id), volume(bound));
-    let expected = identity(&before.uid, &before.volume);
-    let claim = match claim {
-        Ok(claim) => claim,
-        Err(why) => return missing(what, expected, &why),
-    };
-    let present = claim.metadata.uid.clone().unwrap_or_default();
-    let bound = claim
-        .spec
-        .as_ref()
-        .and_then(|spec| spec.volume_name.as_deref());
-    let phase = claim
-        .status
-        .as_ref()
-        .and_then(|status| status.phase.as_deref());
-    let deleting = claim.metadata.deletion_timestamp.is_some();
-    let state = match phase {
-        _ if deleting => format!(", being deleted{}", held_by(&claim.metadata)),
-        Some("Bound") => String::new(),
-        _ => ", not Bound".to_owned(),
-    };
-    // Neither a uid nor a volume's name changes once it is there.
-    let same = present == before.uid && bound.is_none_or(|bound| bound == before.volume);
-    let status = match (same, bound) {
-        (false, _) => Status::Failed,
-        (true, Some(_)) if state.is_empty() => Status::Pass,
-        (true, _) => Status::Pending,
-    };
-    let actual = identity(&present, bound.unwrap_or("none")) + &state;
-    Clause::new(status, what, expected, actual)
-}
-
-fn same_volume(before: &ClaimFact, bound: Result<PersistentVolume, Missing>) -> Clause {
-    let what = format!("volume {} is the same", volume(&before.volume));
-    let identity = |id: &str, of: &str| format!("uid {} · of claim uid {}", uid(id), uid(of));
-    let expected = identity(&before.volume_uid, &before.uid);
-    let bound = match bound {
-        Ok(bound) => bound,
-        Err(why) => return missing(what, expected, &why),
-    };
-    let present = bound.metadata.uid.unwrap_or_default();
-    let claim_ref = bound.spec.and_then(|spec| spec.claim_ref);
-    let of = claim_ref
-        .and_then(|claim| claim.uid)
-        .unwrap_or_else(|| "none".to_owned());
-    let same = present == before.volume_uid && of == before.uid;
-    Clause::when(
-        same,
-        Status::Failed,
-        what,
-        expected,
-        identity(&present, &of),
-    )
-}
-
 fn replaced(a: &PvcReattached, before: &PodFact, pod: &Result<Pod, Missing>) -> Clause {
     let what = format!("pod {} was replaced", a.pod);
     let old = uid(&before.uid);
@@ -126,18 +66,18 @@ fn replaced(a: &PvcReattached, before: &PodFact, pod: &Result<Pod, Missing>) -> 
         let actual = format!("uid {old} → {}", uid(present));
         return Clause::new(Status::Pass, what, expected, actual);
     }
-    let not_yet = if pod::is_deleting(pod) {
-        "being deleted"
-    } else {
-        "not replaced"
-    };
-    let actual = format!("still the pod of `{}` (uid {old}), {not_yet}", a.since);
-    let because = if pod::is_deleting(pod) {
-        vec![format!("it is being deleted{}", held_by(&pod.metadata))]
-    } else {
-        Vec::new()
-    };
-    Clause::new(Status::Pending, what, expected, actual).because(because)
+    let still = format!("still the pod of `{}` (uid {old})", a.since);
+    if pod::is_deleting(pod) {
+        let because = vec![format!("it is being deleted{}", held_by(&pod.metadata))];
+        let actual = format!("{still}, being deleted");
+        return Clause::new(Status::Pending, what, expected, actual).because(because);
+    }
+    Clause::new(
+        Status::Pending,
+        what,
+        expected,
+        format!("{still}, not replaced"),
+    )
 }
 
 fn mounts(

@@ -1,22 +1,17 @@
 //! `rollout-complete`: what the two kinds of workload have in common.
 
 mod deployment;
+mod pods;
 mod stateful_set;
 
 use k8s_openapi::{
-    api::{
-        apps::v1::{Deployment, StatefulSet},
-        core::v1::Pod,
-    },
+    api::apps::v1::{Deployment, StatefulSet},
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
 
 use super::{Context, missing};
 use crate::{
-    assert::{
-        cause::{self, held_by},
-        pod,
-    },
+    assert::cause::held_by,
     event::{Clause, Status},
     spec::{WorkloadKind, assertion::RolloutComplete},
 };
@@ -146,43 +141,6 @@ fn counts(a: &RolloutComplete, rollout: &Rollout<'_>) -> Vec<Clause> {
     let what = format!("replicas of {} are updated, ready and available", a.of);
     let asked = rollout.asked.to_string();
     vec![Clause::new(Status::Pass, what, asked.clone(), asked)]
-}
-
-/// The clause about the pods themselves: a status can be older than they are, and count a pod as
-/// ready that was killed just now. `ready` of them are, and `why` says what is wrong with others.
-fn pods_clause(a: &RolloutComplete, asked: i32, ready: usize, why: Trouble) -> Clause {
-    let what = format!("pods of {} are Ready", a.of);
-    let holds = i32::try_from(ready).is_ok_and(|ready| ready >= asked);
-    let clause = Clause::when(
-        holds,
-        Status::Pending,
-        what,
-        asked.to_string(),
-        ready.to_string(),
-    );
-    if holds {
-        clause
-    } else {
-        clause.because(why.because).evidence(why.evidence)
-    }
-}
-
-/// What is wrong with the pods of a workload.
-#[derive(Default)]
-struct Trouble {
-    because: Vec<String>,
-    evidence: Vec<String>,
-}
-
-impl Trouble {
-    /// Adds why `pod` is not ready.
-    fn add(&mut self, pod: &Pod, context: &Context<'_>) {
-        let because = cause::why_not_ready(pod, context.observed, context.namespace);
-        let named = |text: String| format!("pod {}: {text}", pod::name(pod));
-        let evidence = cause::evidence(pod, &because);
-        self.evidence.extend(evidence.into_iter().map(named));
-        self.because.extend(because.into_iter().map(named));
-    }
 }
 
 #[cfg(test)]

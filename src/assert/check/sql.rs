@@ -1,8 +1,13 @@
 //! `sql`
 
+use k8s_openapi::api::core::v1::Pod;
+
 use super::{Context, answer, explained, missing};
 use crate::{
-    assert::{Probe, pod, text::quoted},
+    assert::{
+        Probe, pod,
+        text::{clean, quoted},
+    },
     event::{Clause, Status},
     spec::assertion::Sql,
 };
@@ -28,8 +33,10 @@ pub(super) fn check(a: &Sql, context: &Context<'_>) -> Vec<Clause> {
 }
 
 fn clause(a: &Sql, context: &Context<'_>) -> Clause {
-    let what = format!("answer of {} to `{}`", a.pod, a.query.trim());
-    let expected = quoted(&a.equals);
+    let what = format!("answer of {} to `{}`", a.pod, clean(a.query.trim()));
+    // A block of YAML ends in a line break, which is taken from answers.
+    let equals = a.equals.trim_end_matches(['\n', '\r']);
+    let expected = quoted(equals);
     let pod = match context.pod(&a.pod) {
         Ok(pod) => pod,
         Err(why) => return missing(format!("pod {} exists", a.pod), "exists", &why),
@@ -48,30 +55,24 @@ fn clause(a: &Sql, context: &Context<'_>) -> Clause {
         Ok(stdout) => stdout,
         Err(clause) => return explained_by_readiness(*clause, &pod, context),
     };
-    // A wrong answer of a database that is ready does not come right by itself. One that gave no
-    // answer, or is not ready, may still be starting.
-    let otherwise = if stdout.is_empty() || !pod::is_ready(&pod) {
-        Status::Pending
-    } else {
-        Status::Failed
-    };
-    let actual = if stdout.is_empty() {
-        "nothing".to_owned()
-    } else {
-        quoted(stdout)
-    };
-    if stdout == a.equals {
+    if stdout == equals {
         return Clause::new(Status::Pass, what, expected, quoted(stdout));
     }
-    Clause::new(otherwise, what, expected, actual)
+    if stdout.is_empty() {
+        return Clause::new(Status::Pending, what, expected, "nothing");
+    }
+    // A wrong answer of a database that is ready does not come right by itself; one that is not
+    // may still be starting.
+    let status = if pod::is_ready(&pod) {
+        Status::Failed
+    } else {
+        Status::Pending
+    };
+    Clause::new(status, what, expected, quoted(stdout))
 }
 
 /// `clause`, with why the pod is not ready, if it is not; what was printed stays the evidence.
-fn explained_by_readiness(
-    clause: Clause,
-    pod: &k8s_openapi::api::core::v1::Pod,
-    context: &Context<'_>,
-) -> Clause {
+fn explained_by_readiness(clause: Clause, pod: &Pod, context: &Context<'_>) -> Clause {
     let evidence = clause.evidence.clone();
     let mut clause = explained(clause, pod, context);
     clause.evidence.splice(0..0, evidence);
@@ -117,6 +118,7 @@ mod tests {
     #[test]
     fn the_very_answer_passes_and_another_fails_at_once() {
         answered(ran("written before")).passes(SQL);
+        answered(ran("written before")).passes(&SQL.replace("before", "before\\n"));
         assert_eq!(
             said(&answered(ran("written\nafter\u{1b}[2J")).fault(SQL)),
             "Failed: answer of postgres-0 to `select note from lab`: expected \"written before\", \

@@ -1,15 +1,13 @@
 //! `stable-identity`
 
 mod asking;
+mod dns;
 
 use k8s_openapi::api::core::v1::{Pod, Service};
 
-use super::{Context, answer, explained, missing, unknown};
+use super::{Context, answer, explained, missing};
 use crate::{
-    assert::{
-        pod,
-        text::{clean, quoted},
-    },
+    assert::{pod, text::clean},
     event::{Clause, Status},
     spec::assertion::StableIdentity,
 };
@@ -42,7 +40,7 @@ pub(super) fn check(a: &StableIdentity, context: &Context<'_>) -> Vec<Clause> {
         asked_name(a, &pod),
         hostname(a, &pod, context),
         headless(a, context),
-        dns(a, &pod, context),
+        dns::check(a, &pod, context),
     ]
 }
 
@@ -91,12 +89,8 @@ fn hostname(a: &StableIdentity, pod: &Pod, context: &Context<'_>) -> Clause {
         let clause = Clause::new(Status::Pending, what, a.pod.clone(), actual);
         return explained(clause, pod, context);
     }
-    match answer(
-        &asking::hostname(a, context.namespace),
-        context,
-        &what,
-        &a.pod,
-    ) {
+    let probe = asking::hostname(a, context.namespace);
+    match answer(&probe, context, &what, &a.pod) {
         Ok(name) => Clause::when(name == a.pod, Status::Pending, what, &*a.pod, clean(name)),
         Err(clause) => *clause,
     }
@@ -117,63 +111,6 @@ fn headless(a: &StableIdentity, context: &Context<'_>) -> Clause {
         _ => "no clusterIP given yet".to_owned(),
     };
     Clause::new(Status::Pending, what, expected, actual)
-}
-
-/// The clause about the pod's DNS name, asked from another pod: its own it has in `/etc/hosts`.
-fn dns(a: &StableIdentity, pod: &Pod, context: &Context<'_>) -> Clause {
-    let name = asking::dns_name(a, context.namespace);
-    let what = format!("address of {name}");
-    let Some(address) = asking::address(pod) else {
-        let expected = format!("the address of pod {}", a.pod);
-        let clause = Clause::new(
-            Status::Pending,
-            what,
-            expected,
-            "the pod has no address yet",
-        );
-        return explained(clause, pod, context);
-    };
-    let expected = clean(address);
-    let pods = match context.observed.list::<Pod>(Some(context.namespace)) {
-        Ok(pods) => pods,
-        Err(why) => return unknown(what, expected, &why),
-    };
-    let Some(probe) = asking::dns(a, context.namespace, pod, &pods) else {
-        let actual = "no other pod is ready to ask from";
-        return Clause::new(Status::Pending, what, expected, actual);
-    };
-    let because = || {
-        // A headless Service lists the pods that are Ready, unless it is told otherwise.
-        let ready = pod::is_ready(pod);
-        let text = format!("pod {} is {}", a.pod, pod::state(pod, context.now));
-        if ready { Vec::new() } else { vec![text] }
-    };
-    let stdout = match answer(&probe, context, &what, &expected) {
-        Ok(stdout) => stdout,
-        // getent's own code for a name that is not known.
-        Err(clause) if clause.actual == "exit code 2" => {
-            let clause = Clause {
-                actual: "no address".to_owned(),
-                ..*clause
-            };
-            return clause.because(because());
-        }
-        Err(clause) => return *clause,
-    };
-    let addresses = asking::addresses(stdout);
-    if addresses.contains(address) {
-        return Clause::new(Status::Pass, what, expected.clone(), expected);
-    }
-    if addresses.is_empty() {
-        return Clause::new(Status::Pending, what, expected, quoted(stdout)).because(because());
-    }
-    let actual = addresses
-        .into_iter()
-        .map(clean)
-        .collect::<Vec<_>>()
-        .join(", ");
-    let cached = "an older address: DNS answers are cached for up to 30 s".to_owned();
-    Clause::new(Status::Pending, what, expected, actual).evidence(vec![cached])
 }
 
 #[cfg(test)]

@@ -53,6 +53,10 @@ pub(crate) fn existing_kubeconfig(environment: &Environment) -> Result<PathBuf, 
 /// The directory of the bundle's tools: where kubectl is, if it is not on `PATH`.
 pub(crate) fn tools_dir(bundle: Option<&Bundle>) -> Option<PathBuf> {
     let bundle = bundle?;
-    let kubectl = bundle.index.tools.iter().find(|tool| tool.name == "kubectl")?;
+    let kubectl = bundle
+        .index
+        .tools
+        .iter()
+        .find(|tool| tool.name == "kubectl")?;
     bundle.dir.join(&kubectl.path).parent().map(Path::to_owned)
 }

@@ -15,7 +15,8 @@ use crate::cli::{
 /// Lists the built-in labs.
 pub(crate) fn run(settings: &Settings) -> Result<u8, CliError> {
     let ids = labs::built_in();
-    let labs: Result<Vec<Loaded>, CliError> = ids.iter().map(|id| labs::load(id, settings)).collect();
+    let labs: Result<Vec<Loaded>, CliError> =
+        ids.iter().map(|id| labs::load(id, settings)).collect();
     let labs = labs?;
     match settings.output {
         Format::Json => {
@@ -24,7 +25,9 @@ pub(crate) fn run(settings: &Settings) -> Result<u8, CliError> {
         }
         Format::Text => {
             let mut table = Table::new();
-            table.load_style(NOTHING).set_header(["LAB", "TITLE", "LEVEL", "TIME", "STEPS"]);
+            table
+                .load_style(NOTHING)
+                .set_header(["LAB", "TITLE", "LEVEL", "TIME", "STEPS"]);
             for Loaded { lab, .. } in &labs {
                 table.add_row([
                     lab.lab.clone(),

@@ -18,7 +18,11 @@ use crate::{
 pub(crate) fn run(args: &Logs, settings: &Settings) -> Result<u8, CliError> {
     let environment = session::find(settings, args.lab.as_deref())?;
     let runs = environment.runs()?;
-    let skipped = if args.all { 0 } else { runs.len().saturating_sub(1) };
+    let skipped = if args.all {
+        0
+    } else {
+        runs.len().saturating_sub(1)
+    };
     let look = output::answer_look(settings);
     for path in runs.iter().skip(skipped) {
         let out = std::io::stdout();

@@ -16,10 +16,7 @@ use crate::{
     engine::Context,
     plan::{self, template},
     spec::{Action, Facts, Step},
-    state::{
-        Bundle, Environment, Record, StateError,
-        bundle::Role,
-    },
+    state::{Bundle, Environment, Record, StateError, bundle::Role},
     tool::docker,
 };
 
@@ -75,8 +72,12 @@ pub(crate) fn run(args: &Plan, settings: &Settings) -> Result<u8, CliError> {
         record: Record::new(&name, &loaded.lab.lab, None, created),
     };
     let context = session::context(settings, environment, loaded.clone(), bundle, 1.0);
-    let steps: Result<Vec<Planned<'_>>, CliError> =
-        loaded.lab.steps.iter().map(|step| planned(step, &context, &loaded)).collect();
+    let steps: Result<Vec<Planned<'_>>, CliError> = loaded
+        .lab
+        .steps
+        .iter()
+        .map(|step| planned(step, &context, &loaded))
+        .collect();
     let steps = steps?;
     match settings.output {
         Format::Json => output::json(&steps)?,
@@ -98,7 +99,8 @@ fn planned<'a>(
         Action::KindCluster(kind) => {
             let template = context.kind_templates.get(&kind.template);
             let text = template::kind_config(template.map_or("", String::as_str), context.name());
-            let text = text.map_err(|why| CliError::new(exit::INVALID_LAB, anyhow::Error::msg(why)))?;
+            let text =
+                text.map_err(|why| CliError::new(exit::INVALID_LAB, anyhow::Error::msg(why)))?;
             let path = target.kind_config.display().to_string();
             files.push(PlannedFile { path, text });
             beside = images(context);
@@ -112,7 +114,10 @@ fn planned<'a>(
         }
         _ => {}
     }
-    let undo = step.undo.iter().flat_map(|undo| plan::undo(undo, &target, &facts));
+    let undo = step
+        .undo
+        .iter()
+        .flat_map(|undo| plan::undo(undo, &target, &facts));
     let commands = plan::commands(&step.action, &target, &facts);
     Ok(Planned {
         id: &step.id,
@@ -130,11 +135,18 @@ fn planned<'a>(
 fn images(context: &Context) -> Vec<String> {
     let mut lines = Vec::new();
     for image in &context.lab.images {
-        let bundled = context.bundle.as_ref().and_then(|b| Some((b, b.image(Role::Workload, image)?)));
+        let bundled = context
+            .bundle
+            .as_ref()
+            .and_then(|b| Some((b, b.image(Role::Workload, image)?)));
         let archive = match bundled {
             Some((bundle, entry)) => {
                 let source = entry.source.as_deref().unwrap_or("the bundle");
-                let built = if entry.packages { ", built from packages" } else { "" };
+                let built = if entry.packages {
+                    ", built from packages"
+                } else {
+                    ""
+                };
                 lines.push(format!("# {image}: {source}{built}"));
                 bundle.dir.join(&entry.path)
             }

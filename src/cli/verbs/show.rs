@@ -22,7 +22,13 @@ pub(crate) fn run(args: &OfLab, settings: &Settings) -> Result<u8, CliError> {
     }
     for (index, step) in lab.steps.iter().enumerate() {
         let name = step.action.name();
-        let _ = writeln!(text, "\n{}. {} — {} [{name}]", index + 1, step.id, step.title);
+        let _ = writeln!(
+            text,
+            "\n{}. {} — {} [{name}]",
+            index + 1,
+            step.id,
+            step.title
+        );
         if let Some(teach) = &step.teach {
             let _ = writeln!(text, "\n{}", indented(teach));
         }
@@ -37,7 +43,11 @@ pub(crate) fn run(args: &OfLab, settings: &Settings) -> Result<u8, CliError> {
 fn indented(text: &str) -> String {
     let lines = text.trim_end().lines();
     let indent = |line: &str| {
-        if line.is_empty() { "\n".to_owned() } else { format!("   {line}\n") }
+        if line.is_empty() {
+            "\n".to_owned()
+        } else {
+            format!("   {line}\n")
+        }
     };
     lines.map(indent).collect()
 }

@@ -62,7 +62,10 @@ async fn standing(environment: &Environment) -> Result<Standing, CliError> {
     let state = Journal::read(&environment.journal())?.state;
     let lab = session::applied_lab(environment)?.lab;
     let reached = state.cursor.as_ref().and_then(|id| lab.position(id));
-    let interrupted = state.last_run.as_ref().is_some_and(|(_, _, ended)| ended.is_none());
+    let interrupted = state
+        .last_run
+        .as_ref()
+        .is_some_and(|(_, _, ended)| ended.is_none());
     Ok(Standing {
         environment: environment.name().to_owned(),
         lab: environment.record.lab.clone(),
@@ -109,7 +112,11 @@ fn text(standings: &[Standing]) -> String {
             Some(cursor) => format!("{}/{} {cursor}", s.reached, s.steps),
             None => format!("0/{}", s.steps),
         };
-        let faults = if s.open_faults.is_empty() { "none".to_owned() } else { s.open_faults.join(", ") };
+        let faults = if s.open_faults.is_empty() {
+            "none".to_owned()
+        } else {
+            s.open_faults.join(", ")
+        };
         table.add_row([
             s.environment.clone(),
             s.lab.clone(),

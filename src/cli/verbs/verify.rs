@@ -35,7 +35,11 @@ pub(crate) fn run(args: &Verify, settings: &Settings) -> Result<u8, CliError> {
         let advance = match &lock {
             Ok(_) => true,
             Err(error) if error.code == exit::LOCKED => false,
-            Err(_) => return Err(lock.err().unwrap_or_else(|| CliError::internal(std::fmt::Error))),
+            Err(_) => {
+                return Err(lock
+                    .err()
+                    .unwrap_or_else(|| CliError::internal(std::fmt::Error)));
+            }
         };
         let (journal, replayed) = if advance {
             let (journal, replayed) = Journal::open(&environment.journal())?;

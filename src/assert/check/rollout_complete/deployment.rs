@@ -2,7 +2,10 @@
 
 use k8s_openapi::api::{apps::v1::Deployment, core::v1::Pod};
 
-use super::{Context, Field, Rollout, Trouble, pods_clause};
+use super::{
+    Context, Field, Rollout,
+    pods::{self, Trouble},
+};
 use crate::{
     assert::{check::unknown, labels, pod, text::clean},
     event::Clause,
@@ -84,5 +87,5 @@ pub(super) fn pods(a: &RolloutComplete, deployment: &Deployment, context: &Conte
             trouble.add(pod, context);
         }
     }
-    pods_clause(a, asked, ready, trouble)
+    pods::clause(a, asked, ready, trouble)
 }

@@ -2,7 +2,10 @@
 
 use k8s_openapi::api::{apps::v1::StatefulSet, core::v1::Pod};
 
-use super::{Context, Field, Rollout, Trouble, pods_clause};
+use super::{
+    Context, Field, Rollout,
+    pods::{self, Trouble},
+};
 use crate::{
     assert::{cause, check::unknown, observed::Missing, pod, text::clean},
     event::Clause,
@@ -135,5 +138,5 @@ pub(super) fn pods(a: &RolloutComplete, set: &StatefulSet, context: &Context<'_>
             ready += 1;
         }
     }
-    pods_clause(a, asked, ready, trouble)
+    pods::clause(a, asked, ready, trouble)
 }
