@@ -27,7 +27,7 @@ debian_rootfs() {
   for path in doc man info locale lintian; do excludes+=("--dpkgopt=path-exclude=/usr/share/$path/*"); done
   debian_sources "$suite" >sources
   mmdebstrap --quiet --mode=root --variant=minbase "${excludes[@]}" \
-    --aptopt='Acquire::Languages "none"' --aptopt='Acquire::Retries "3"' \
+    --dpkgopt=force-unsafe-io --aptopt='Acquire::Languages "none"' --aptopt='Acquire::Retries "3"' \
     --include="${packages// /,}" \
     --customize-hook='mkdir "$1/debs"' \
     --customize-hook='chroot "$1" sh -ec "cd /debs && apt-get -o APT::Sandbox::User=root download '"$extracted"'"' \
@@ -51,7 +51,8 @@ drop() {
     for list in "$folder/var/lib/dpkg/info/$package".list "$folder/var/lib/dpkg/info/$package":*.list; do
       [[ -f $list ]] || continue
       while IFS= read -r path; do
-        if [[ -L $folder$path || ! -d $folder$path ]]; then rm -f "$folder$path"; fi
+        # Not /bin and its like either, which are links to folders.
+        [[ -d $folder$path ]] || rm -f "$folder$path"
       done <"$list"
     done
   done

@@ -60,6 +60,16 @@ initialise() {
 # As the superuser, in the database of POSTGRES_DB; stops at the first error.
 run_sql() { psql --no-psqlrc -v ON_ERROR_STOP=1 --username "$POSTGRES_USER" --dbname "$POSTGRES_DB" "$@"; }
 
+# One that is not executable is sourced: so it is with the public image.
+run_script() {
+  if [[ -x $1 ]]; then
+    "$1"
+  else
+    # shellcheck source=/dev/null
+    . "$1"
+  fi
+}
+
 run_scripts() {
   local script
   # Only for these scripts, and on the local socket only: nobody may meet a half-made database.
@@ -67,9 +77,7 @@ run_scripts() {
   for script; do
     say "running $script"
     case $script in
-      # One that is not executable is sourced: so it is with the public image.
-      # shellcheck source=/dev/null
-      *.sh) if [[ -x $script ]]; then "$script"; else . "$script"; fi ;;
+      *.sh) run_script "$script" ;;
       *.sql) run_sql -f "$script" ;;
       *.sql.gz) gunzip -c "$script" | run_sql ;;
       *.sql.xz | *.sql.zst) die "$script: only .sql and .sql.gz are understood here" ;;

@@ -22,12 +22,12 @@ use super::{
 
 /// A watch that says nothing for so long is begun anew, with a full list: silence can also be a
 /// connection that broke without a word (a laptop that slept).
-const RESYNC: Duration = Duration::from_secs(60);
+const RESYNC: Duration = Duration::from_mins(1);
 /// How long a watch that failed is left alone, at first and at most.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
-/// How often a probe is asked again while nothing changes, and at most while much does.
-const ASK_AGAIN: Duration = Duration::from_secs(1);
-const ASK_AT_MOST: Duration = Duration::from_millis(200);
+/// How long a probe rests in any case, and how long more if nothing changes.
+const REST: Duration = Duration::from_millis(200);
+const REST_UNCHANGED: Duration = Duration::from_millis(800);
 
 /// A running watch. Everything it started ends when it is dropped.
 pub struct Watch {
@@ -60,7 +60,7 @@ impl Watch {
     /// Starts watching what `needs` names.
     #[must_use]
     pub fn start(cluster: &Cluster, needs: &Needs) -> Self {
-        let (changed, changes) = watch::channel(0);
+        let (changed, seen) = watch::channel(0);
         let shared = Arc::new(Shared {
             observed: Mutex::new(Observed::default()),
             changed,
@@ -73,7 +73,7 @@ impl Watch {
             watchers: watchers.collect(),
             cluster: cluster.clone(),
             shared,
-            changes,
+            changes: seen,
             probers: BTreeMap::new(),
             scopes: needs.scopes.clone(),
         }
@@ -221,7 +221,7 @@ async fn keep_asking(cluster: Cluster, probe: Probe, shared: Arc<Shared>) {
         if shared.observed().probes.get(&probe) != Some(&result) {
             shared.update(|o| drop(o.probes.insert(probe.clone(), result)));
         }
-        tokio::time::sleep(ASK_AT_MOST).await;
-        let _ = tokio::time::timeout(ASK_AGAIN - ASK_AT_MOST, changes.changed()).await;
+        tokio::time::sleep(REST).await;
+        let _ = tokio::time::timeout(REST_UNCHANGED, changes.changed()).await;
     }
 }

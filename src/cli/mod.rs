@@ -21,7 +21,7 @@ use clap::Parser;
 
 use args::{Args, Command};
 use error::CliError;
-use settings::Settings;
+use settings::{Colour, Settings};
 
 /// Runs the command line of this process.
 #[must_use]
@@ -39,13 +39,14 @@ pub fn main() -> ExitCode {
             return ExitCode::from(code);
         }
     };
-    let settings = Settings::resolve(&args.global);
+    let colour = Colour::resolve();
+    let settings = Settings::resolve(&args.global, colour);
     let result = settings.and_then(|settings| run(&args.command, &settings));
     match result {
         Ok(code) => ExitCode::from(code),
         Err(error) if error.is_broken_pipe() => ExitCode::from(exit::OK),
         Err(error) => {
-            output::error(&error);
+            output::error(&error, colour.stderr);
             ExitCode::from(error.code)
         }
     }

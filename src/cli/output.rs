@@ -68,9 +68,7 @@ pub(crate) fn tell(text: &str) {
 }
 
 /// Says why the command cannot go on.
-pub(crate) fn error(error: &CliError) {
-    let colour =
-        std::env::var_os("NO_COLOR").is_none() && io::IsTerminal::is_terminal(&io::stderr());
+pub(crate) fn error(error: &CliError, colour: bool) {
     let look = Look {
         width: width(),
         colour,

@@ -50,13 +50,13 @@ pub(crate) struct Colour {
 
 impl Settings {
     /// Resolves the settings of this process.
-    pub(crate) fn resolve(global: &Global) -> Result<Self, CliError> {
-        if let Some(name) = &global.environment {
-            if !is_name(name) {
-                let error = anyhow::anyhow!("`{name}` cannot name an environment");
-                let hint = "use lower-case letters, digits and `-`, at most 63 of them";
-                return Err(CliError::usage(error).hint(hint));
-            }
+    pub(crate) fn resolve(global: &Global, colour: Colour) -> Result<Self, CliError> {
+        if let Some(name) = &global.environment
+            && !is_name(name)
+        {
+            let error = anyhow::anyhow!("`{name}` cannot name an environment");
+            let hint = "use lower-case letters, digits and `-`, at most 63 of them";
+            return Err(CliError::usage(error).hint(hint));
         }
         let state_dir = match &global.state_dir {
             Some(dir) => std::path::absolute(dir)
@@ -67,23 +67,34 @@ impl Settings {
         let cwd = env::current_dir()
             .context("the working directory cannot be read")
             .map_err(CliError::internal)?;
-        let set = |name: &str| env::var_os(name).is_some_and(|value| !value.is_empty());
-        let plain = set("NO_COLOR") || env::var_os("TERM").is_some_and(|term| term == "dumb");
         Ok(Self {
             output: global.output,
             environment: global.environment.clone(),
             store: Store::new(state_dir),
             verbosity: global.verbose,
             draws: stderr().is_terminal() && !set("CI") && !plain_terminal(),
-            colour: Colour {
-                stdout: stdout().is_terminal() && !plain,
-                stderr: stderr().is_terminal() && !plain,
-            },
+            colour,
             cwd,
             path: env::var_os("PATH").unwrap_or_default(),
             shell: env::var("SHELL").unwrap_or_else(|_| "/bin/sh".to_owned()),
         })
     }
+}
+
+impl Colour {
+    /// Which streams of this process are coloured: terminals, unless `NO_COLOR` is set.
+    pub(crate) fn resolve() -> Self {
+        let plain = set("NO_COLOR") || env::var_os("TERM").is_some_and(|term| term == "dumb");
+        Self {
+            stdout: stdout().is_terminal() && !plain,
+            stderr: stderr().is_terminal() && !plain,
+        }
+    }
+}
+
+/// Whether the variable `name` is set to something.
+fn set(name: &str) -> bool {
+    env::var_os(name).is_some_and(|value| !value.is_empty())
 }
 
 fn plain_terminal() -> bool {

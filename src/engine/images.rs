@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use futures::{StreamExt, future::try_join_all, stream::FuturesUnordered};
+use futures::{StreamExt, future::join_all, stream::FuturesUnordered};
 use tokio::sync::mpsc;
 
 use super::{Context, Emitter, EngineError, tools};
@@ -89,26 +89,31 @@ async fn import_all(
     emitter: &Emitter,
     stopper: &Stopper,
 ) -> Result<(), EngineError> {
+    // Whatever fails, what runs beside it is waited for: no child may be left unobserved.
+    let (fail, stopper) = stopper.fork();
     let images = &context.lab.images;
-    let archives = try_join_all(images.iter().map(|i| fetch(context, i, emitter, stopper))).await?;
+    let fetched = join_all(images.iter().map(|i| fetch(context, i, emitter, &stopper))).await;
+    let archives: Vec<Archive> = fetched.into_iter().collect::<Result<_, _>>()?;
     let mut imports = FuturesUnordered::new();
-    let mut stopped = stopper.clone();
+    let mut asked = stopper.clone();
+    let mut first = Ok(());
     let mut started = 0;
-    while started < nodes || !imports.is_empty() {
+    while first.is_ok() && started < nodes || !imports.is_empty() {
         tokio::select! {
-            Some(node) = names.recv(), if started < nodes => {
+            Some(node) = names.recv(), if first.is_ok() && started < nodes => {
                 started += 1;
-                imports.push(import(context, node, &archives, emitter, stopper));
+                imports.push(import(context, node, &archives, emitter, &stopper));
             }
-            Some(result) = imports.next() => result?,
-            _ = stopped.beyond(Stop::Run) => {
-                // What runs ends by the same signal; it is waited for.
-                while imports.next().await.is_some() {}
-                return Err(EngineError::Stopped);
+            Some(result) = imports.next() => {
+                if first.is_ok() && result.is_err() {
+                    first = result;
+                    fail.send_replace(Stop::Term(0));
+                }
             }
+            _ = asked.beyond(Stop::Run), if first.is_ok() => first = Err(EngineError::Stopped),
         }
     }
-    Ok(())
+    first
 }
 
 /// An image's archive on this machine.

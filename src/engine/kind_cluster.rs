@@ -128,10 +128,9 @@ async fn make(
         };
         let (booted, provided) = futures::future::join(boot, provide).await;
         // Of the two, the one that was only told to stop says nothing of why.
-        match (booted, provided) {
-            (Err(EngineError::Stopped), Err(error)) => return Err(error),
-            (Err(error), _) | (Ok(_), Err(error)) => return Err(error),
-            (Ok(_), Ok(())) => {}
+        match booted {
+            Err(EngineError::Stopped) => provided.and(Err(EngineError::Stopped))?,
+            booted => booted.and(provided)?,
         }
     }
     for command in commands {

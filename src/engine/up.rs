@@ -23,7 +23,7 @@ pub async fn up(
 ) -> Result<RunOutcome, EngineError> {
     let started = Instant::now();
     let steps = &context.lab.steps[..=last];
-    announce(context, Verb::Up, steps, &emitter);
+    announce(context, Verb::Up, &context.lab.steps, &emitter);
     recover::end_survivors(&emitter).await;
     recover::remove_half_made_cluster(context, &emitter, &mut stopper).await?;
     let mut verdicts = verify::Verdicts::new();
@@ -47,14 +47,14 @@ pub async fn up(
             Err(EngineError::Stopped) => Outcome::Cancelled,
             Err(error) => Outcome::Failed(error.into_failure()?),
         };
-        let stops = match &ended {
+        let early_end = match &ended {
             Outcome::Failed(_) => Some(RunOutcome::Failed),
             Outcome::Cancelled => Some(RunOutcome::Cancelled {
                 signal: stopper.now().signal().unwrap_or_default(),
             }),
             _ => None,
         };
-        if stops.is_some() {
+        if early_end.is_some() {
             heal_own(context, &emitter).await;
         }
         emitter.emit(EventKind::StepFinished {
@@ -62,8 +62,8 @@ pub async fn up(
             outcome: ended,
             took: began.elapsed(),
         });
-        if let Some(stops) = stops {
-            outcome = stops;
+        if let Some(early_end) = early_end {
+            outcome = early_end;
             break;
         }
     }

@@ -200,7 +200,7 @@ pub fn nearest(name: &str, known: impl Iterator<Item = impl AsRef<str>>) -> Stri
         .map(|k| (distance(name, k.as_ref()), k.as_ref().to_owned()))
         .min();
     match best {
-        Some((d, k)) if d <= name.len().max(3) / 3 => format!("; did you mean `{k}`?"),
+        Some((d, k)) if d * 3 <= name.len() => format!("; did you mean `{k}`?"),
         _ => String::new(),
     }
 }
@@ -262,7 +262,17 @@ mod tests {
                      - {id: c, title: C, do: {delete-pod: {name: p, since: before}}}\n\
                      - {id: d, title: D, do: {drain: {node-of: before}}}\n\
                      - {id: e, title: E, do: {apply: {path: ../x.yaml}}}\n";
-        insta::assert_snapshot!(faults(&format!("{HEAD}{steps}")).join("\n"), @"");
+        insta::assert_snapshot!(faults(&format!("{HEAD}{steps}")).join("\n"), @r"
+        lab.yaml: step `a`: there is no kind template `tree-workers`; did you mean `three-workers`?
+        lab.yaml: step `a`: there is no later step `z`
+        lab.yaml: step `a`: another step has this id already
+        lab.yaml: step `a`: there is no file `manifests/b.yaml`; did you mean `manifests/a.yaml`?
+        lab.yaml: step `a`: `until: a` has to name a later step
+        lab.yaml: step `c`: no earlier step records a fact `before`
+        lab.yaml: step `d`: `drain` is a fault: say how it is taken back with `undo`
+        lab.yaml: step `d`: no earlier step records a fact `before`
+        lab.yaml: step `e`: `../x.yaml` leads out of the lab
+        ");
     }
 
     #[test]

@@ -157,6 +157,12 @@ mod tests {
     }
 
     #[test]
+    fn a_pod_that_cannot_be_looked_at_is_not_said_to_be_missing() {
+        let world = World::well().without("PersistentVolumeClaim", "data-postgres-2");
+        assert_eq!(world.lost("Pod").fault(BOUND).because, [""; 0]);
+    }
+
+    #[test]
     fn a_claim_on_its_way_in_or_out_is_not_bound() {
         let claim = "data-postgres-0";
         let pending = json!({"spec": {"volumeName": null}, "status": {"phase": "Pending"}});

@@ -139,23 +139,20 @@ fn images(context: &Context) -> Vec<String> {
             .bundle
             .as_ref()
             .and_then(|b| Some((b, b.image(Role::Workload, image)?)));
-        let archive = match bundled {
-            Some((bundle, entry)) => {
-                let source = entry.source.as_deref().unwrap_or("the bundle");
-                let built = if entry.packages {
-                    ", built from packages"
-                } else {
-                    ""
-                };
-                lines.push(format!("# {image}: {source}{built}"));
-                bundle.dir.join(&entry.path)
-            }
-            None => {
-                let archive = context.environment.images_dir().join("IMAGE.tar");
-                lines.push(docker::pull(image).to_string());
-                lines.push(docker::save(image, &archive).to_string());
-                archive
-            }
+        let archive = if let Some((bundle, entry)) = bundled {
+            let source = entry.source.as_deref().unwrap_or("the bundle");
+            let built = if entry.packages {
+                ", built from packages"
+            } else {
+                ""
+            };
+            lines.push(format!("# {image}: {source}{built}"));
+            bundle.dir.join(&entry.path)
+        } else {
+            let archive = context.environment.images_dir().join("IMAGE.tar");
+            lines.push(docker::pull(image).to_string());
+            lines.push(docker::save(image, &archive).to_string());
+            archive
         };
         lines.push(docker::import("NODE", &archive).to_string());
     }

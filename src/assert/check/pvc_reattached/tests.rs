@@ -137,6 +137,11 @@ fn what_is_absent_or_going_is_waited_for() {
         status(World::well().deleting(claim.0, claim.1)),
         Status::Pending
     );
+    let nameless = json!({"spec": {"volumeName": null}});
+    assert_eq!(
+        status(World::well().with(claim.0, claim.1, nameless)),
+        Status::Pending
+    );
     let unbound = json!({"spec": {"volumeName": null}, "status": {"phase": "Pending"}});
     assert_eq!(
         status(World::well().with(claim.0, claim.1, unbound)),

@@ -122,6 +122,21 @@ fn every_count_that_is_off_has_a_clause() {
 }
 
 #[test]
+fn what_the_controller_complains_of_is_evidence() {
+    let quota = json!({"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate",
+        "message": "exceeded quota"});
+    let world = web().with(
+        "Deployment",
+        "web",
+        json!({"status": {"replicas": 1, "conditions": [quota]}}),
+    );
+    assert_eq!(
+        world.fault(WEB).evidence,
+        ["ReplicaFailure: FailedCreate: exceeded quota"]
+    );
+}
+
+#[test]
 fn a_partition_holds_pods_back_on_purpose() {
     let held = |updated: i32| {
         set(json!({
