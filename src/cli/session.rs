@@ -6,7 +6,9 @@ use jiff::Timestamp;
 use tokio::runtime::Runtime;
 
 use super::{
+    args::Bundled,
     error::CliError,
+    exit,
     labs::{self, Loaded},
     output,
     settings::Settings,
@@ -14,7 +16,7 @@ use super::{
 };
 use crate::{
     engine::{self, Context, Emitter, EngineError, dispatcher::Outputs},
-    event::{Event, RunState},
+    event::{Event, RunOutcome, RunState},
     state::{Bundle, Environment, Holder, Journal, Lock, StateError, lock::Attempt},
     tool::{Stopper, process},
 };
@@ -124,6 +126,22 @@ pub(crate) async fn hold(settings: &Settings, name: &str, verb: &str) -> Result<
     }
 }
 
+/// The bundle that was named, or the one that the environment is made from.
+pub(crate) fn bundle(
+    settings: &Settings,
+    named: &Bundled,
+    existing: Option<&Environment>,
+) -> Result<Option<Bundle>, CliError> {
+    let recorded = existing.and_then(|e| e.record.bundle.as_ref());
+    let Some(dir) = named.bundle.as_ref().or(recorded) else {
+        return Ok(None);
+    };
+    let opened = Bundle::open(&settings.cwd.join(dir));
+    opened
+        .map(Some)
+        .map_err(|error| CliError::new(exit::TOOL, error))
+}
+
 /// The bundle that the environment is made from, if it still can be used.
 pub(crate) fn bundle_of(environment: &Environment) -> Option<Bundle> {
     let dir = environment.record.bundle.as_ref()?;
@@ -194,4 +212,16 @@ where
         sink: show,
     };
     engine::run(state, outputs, stopper, work).await
+}
+
+/// The exit code of a run that came to `result`; a signal that `asked` for its end is no error.
+pub(crate) fn exit_code(
+    result: Result<RunOutcome, EngineError>,
+    asked: &Stopper,
+) -> Result<u8, CliError> {
+    match (result, asked.now().signal()) {
+        (Ok(outcome), _) => Ok(exit::of(outcome)),
+        (Err(EngineError::Stopped), Some(signal)) => Ok(exit::signalled(signal)),
+        (Err(error), _) => Err(error.into()),
+    }
 }

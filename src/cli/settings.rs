@@ -1,5 +1,10 @@
 //! The settings, resolved once: from arguments, the environment of the process and the terminal.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the one place where the environment of the process is read"
+)]
+
 use std::{
     env,
     ffi::OsString,

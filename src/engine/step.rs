@@ -40,14 +40,14 @@ pub async fn perform(
     emitter: &Emitter,
     stopper: &mut Stopper,
 ) -> Result<Done, EngineError> {
-    if let Action::KindCluster(kind) = &step.action {
-        if emitter.state().cluster.is_none() {
-            begin(context, step, reason, emitter).await?;
-            kind_cluster::create(context, kind, emitter, stopper).await?;
-            emitter.emit(EventKind::Applied {
-                step: step.id.clone(),
-            });
-        }
+    if let Action::KindCluster(kind) = &step.action
+        && emitter.state().cluster.is_none()
+    {
+        begin(context, step, reason, emitter).await?;
+        kind_cluster::create(context, kind, emitter, stopper).await?;
+        emitter.emit(EventKind::Applied {
+            step: step.id.clone(),
+        });
     }
     let cluster = owner::open(context, &emitter.state()).await?;
     let facts = emitter.state().facts;

@@ -47,6 +47,7 @@ pub async fn up(
             Err(EngineError::Stopped) => Outcome::Cancelled,
             Err(error) => Outcome::Failed(error.into_failure()?),
         };
+        let mended = ended == Outcome::Changed && state.is_verified(&step.id);
         let early_end = match &ended {
             Outcome::Failed(_) => Some(RunOutcome::Failed),
             Outcome::Cancelled => Some(RunOutcome::Cancelled {
@@ -65,6 +66,12 @@ pub async fn up(
         if let Some(early_end) = early_end {
             outcome = early_end;
             break;
+        }
+        // What the later steps expect may not have held for the very reason that was mended.
+        if mended {
+            let state = emitter.state();
+            let cluster = owner::open(context, &state).await?;
+            verdicts = verify::lasting(context, &cluster, &state).await;
         }
     }
     emitter.emit(EventKind::RunFinished {
@@ -125,11 +132,7 @@ async fn one(
             return Ok(Outcome::Failed(Failure::new(reason).hint(hint)));
         }
     };
-    let verified = |state: &RunState| {
-        let known = state.steps.get(&step.id);
-        known.is_some_and(|known| known.verified.is_some())
-    };
-    let redo = verified(&emitter.state());
+    let redo = emitter.state().is_verified(&step.id);
     match step::perform(context, step, &reason, redo, emitter, stopper).await? {
         Done::Changed => Ok(Outcome::Changed),
         Done::HeldAlready => Ok(Outcome::Skipped {

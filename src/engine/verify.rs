@@ -1,6 +1,6 @@
 //! `verify`: every lasting expectation, now; and the cursor moved on as far as the next steps hold.
 
-use std::collections::BTreeMap;
+use std::{cmp::Ordering, collections::BTreeMap};
 
 use jiff::Timestamp;
 use tokio::time::Instant;
@@ -100,9 +100,7 @@ pub async fn verify(
 pub async fn lasting(context: &Context, cluster: &Cluster, state: &RunState) -> Verdicts {
     let steps = &context.lab.steps;
     let is_asked = |index: &usize| {
-        let known = state.steps.get(&steps[*index].id);
-        known.is_some_and(|known| known.verified.is_some())
-            && up::is_lasting(context, *index, state)
+        state.is_verified(&steps[*index].id) && up::is_lasting(context, *index, state)
     };
     let asked: Vec<&Step> = (0..steps.len())
         .filter(is_asked)
@@ -202,35 +200,35 @@ fn findings(judge: &Judge<'_>, state: &RunState, reached: &[usize], last: usize)
     let cursor = state.cursor.as_ref().and_then(|id| lab.position(id));
     let next = cursor.map_or(0, |at| at + 1);
     let finding = |(index, step): (usize, &Step)| {
-        let (standing, verdicts) = if index > next {
-            (Standing::NotReached, Vec::new())
-        } else if index == next {
-            let verdicts = judge.step(step);
-            let mut status = Verdict::worst(&verdicts);
-            if verdicts.is_empty() {
-                status = Status::Pending;
+        let (standing, verdicts) = match index.cmp(&next) {
+            Ordering::Greater => (Standing::NotReached, Vec::new()),
+            Ordering::Equal => {
+                let verdicts = judge.step(step);
+                // Of a step that expects nothing it cannot be told that it was done.
+                let status = if verdicts.is_empty() {
+                    Status::Pending
+                } else {
+                    Verdict::worst(&verdicts)
+                };
+                (Standing::Next(status), verdicts)
             }
-            (Standing::Next(status), verdicts)
-        } else {
-            match lasts(lab, index, cursor) {
+            Ordering::Less => match lasts(lab, index, cursor) {
                 Lasts::SeenOnce => (Standing::Ended("it is looked at once".into()), Vec::new()),
                 Lasts::EndedBy(end) => {
-                    let end = &lab.steps[end].id;
-                    let why = format!("step {end} changed it on purpose");
+                    let why = format!("step {} changed it on purpose", lab.steps[end].id);
                     (Standing::Ended(why), Vec::new())
                 }
                 Lasts::Yes => {
                     let verdicts = judge.step(step);
                     let status = Verdict::worst(&verdicts);
-                    let is_new = reached.contains(&index) && status == Status::Pass;
-                    let standing = if is_new {
+                    let standing = if reached.contains(&index) && status == Status::Pass {
                         Standing::Reached
                     } else {
                         Standing::Lasting(status)
                     };
                     (standing, verdicts)
                 }
-            }
+            },
         };
         Finding {
             id: step.id.clone(),

@@ -72,8 +72,11 @@ impl RunState {
             } => {
                 let known = self.step(step);
                 known.begun = false;
-                known.verified = Some((event.at, fingerprint.clone()));
-                self.cursor = Some(step.clone());
+                let again = known.verified.replace((event.at, fingerprint.clone()));
+                // One that was verified before is behind the cursor: mending it leaves that alone.
+                if again.is_none() {
+                    self.cursor = Some(step.clone());
+                }
                 self.facts.extend(facts.clone());
             }
             EventKind::Undone { step } => self.step(step).open = false,
@@ -100,6 +103,12 @@ impl RunState {
         }
     }
 
+    /// Whether the step was ever seen to hold.
+    #[must_use]
+    pub fn is_verified(&self, id: &StepId) -> bool {
+        self.steps.get(id).is_some_and(|s| s.verified.is_some())
+    }
+
     fn step(&mut self, id: &StepId) -> &mut StepState {
         self.steps.entry(id.clone()).or_default()
     }
@@ -111,5 +120,29 @@ impl RunState {
         self.cursor = None;
         self.cluster = None;
         self.intended_cluster = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mending_an_earlier_step_leaves_the_cursor_where_it_was() {
+        let verified = |(seq, step): (u64, &str)| Event {
+            seq,
+            at: Timestamp::UNIX_EPOCH,
+            event: EventKind::Verified {
+                step: step.into(),
+                fingerprint: seq.to_string(),
+                facts: Facts::new(),
+                verdicts: Vec::new(),
+            },
+        };
+        let events = [(1, "database"), (2, "kill-pod"), (3, "database")].map(verified);
+        let state = RunState::replay(&events);
+        assert_eq!(state.cursor.as_deref(), Some("kill-pod"));
+        let known = state.steps["database"].verified.clone();
+        assert_eq!(known.map(|(_, fingerprint)| fingerprint), Some("3".into()));
     }
 }

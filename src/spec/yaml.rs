@@ -33,8 +33,8 @@ pub fn manifest(path: &str, text: &str) -> Result<(), Fault> {
     let documents: Vec<serde_json::Value> =
         serde_saphyr::from_multiple(text).map_err(|error| Fault::new(located(path, &error)))?;
     for (index, document) in documents.iter().enumerate() {
-        let has = |key: &str| document.get(key).is_some_and(serde_json::Value::is_string);
-        if !document.is_null() && !(has("apiVersion") && has("kind")) {
+        let lacks = |key: &str| !document.get(key).is_some_and(serde_json::Value::is_string);
+        if !document.is_null() && (lacks("apiVersion") || lacks("kind")) {
             return Err(Fault::new(format!(
                 "{path}: document {} has no apiVersion or no kind",
                 index + 1

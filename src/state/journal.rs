@@ -132,7 +132,7 @@ mod tests {
             event: EventKind::Verified {
                 step: step.into(),
                 fingerprint: "f".into(),
-                facts: Default::default(),
+                facts: crate::spec::Facts::new(),
                 verdicts: Vec::new(),
             },
         }

@@ -191,10 +191,7 @@ impl Toolbox {
             line: line.clone(),
             source,
         };
-        let program = match invocation.program.contains('/') {
-            true => Path::new(&invocation.program),
-            false => self.find(&invocation.program)?,
-        };
+        let program = self.find(&invocation.program)?;
         let output = expression(invocation, program)
             .unchecked()
             .run()
@@ -272,6 +269,10 @@ fn spawn(
     Ok((Arc::new(handle), group))
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place where programs are run"
+)]
 fn expression(invocation: &Invocation, program: &Path) -> duct::Expression {
     let mut expression = duct::cmd(program, &invocation.args);
     for (name, value) in &invocation.env {

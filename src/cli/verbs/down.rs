@@ -4,12 +4,12 @@ use crate::{
     cli::{
         args::OfEnvironment,
         error::CliError,
-        exit, output,
+        output,
         session::{self, Kept},
         settings::Settings,
         signals,
     },
-    engine::{self, EngineError},
+    engine,
     state::Journal,
 };
 
@@ -34,15 +34,9 @@ pub(crate) fn run(args: &OfEnvironment, settings: &Settings) -> Result<u8, CliEr
         let work = |emitter, stopper| engine::down::down(&context, emitter, stopper);
         let result = session::run(replayed.state, kept, &mut show, stopper, work).await;
         reporter.finish().map_err(CliError::internal)?;
-        match result {
-            Ok(outcome) => {
-                settings.store.remove(&name)?;
-                Ok(exit::of(outcome))
-            }
-            Err(EngineError::Stopped) if asked.now().signal().is_some() => {
-                Ok(exit::signalled(asked.now().signal().unwrap_or_default()))
-            }
-            Err(error) => Err(error.into()),
+        if result.is_ok() {
+            settings.store.remove(&name)?;
         }
+        session::exit_code(result, &asked)
     })
 }

@@ -1,6 +1,9 @@
 //! `labctl env`
 
-use std::path::{Path, PathBuf};
+use std::{
+    fmt::Write,
+    path::{Path, PathBuf},
+};
 
 use serde_json::json;
 
@@ -30,7 +33,7 @@ pub(crate) fn run(args: &OfEnvironment, settings: &Settings) -> Result<u8, CliEr
             let export = |path: &Path| quote(&path.to_string_lossy()).into_owned();
             let mut text = format!("export KUBECONFIG={}\n", export(&kubeconfig));
             if let Some(tools) = &tools {
-                text.push_str(&format!("export PATH={}:\"$PATH\"\n", export(tools)));
+                let _ = writeln!(text, "export PATH={}:\"$PATH\"", export(tools));
             }
             output::answer(&text)?;
         }

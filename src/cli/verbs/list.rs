@@ -20,7 +20,7 @@ pub(crate) fn run(settings: &Settings) -> Result<u8, CliError> {
     let labs = labs?;
     match settings.output {
         Format::Json => {
-            let labs: Vec<_> = labs.iter().map(|l| summary(l)).collect();
+            let labs: Vec<_> = labs.iter().map(summary).collect();
             output::json(&labs)?;
         }
         Format::Text => {

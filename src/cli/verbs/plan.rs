@@ -16,7 +16,7 @@ use crate::{
     engine::Context,
     plan::{self, template},
     spec::{Action, Facts, Step},
-    state::{Bundle, Environment, Record, StateError, bundle::Role},
+    state::{Environment, Record, StateError, bundle::Role},
     tool::docker,
 };
 
@@ -58,14 +58,7 @@ pub(crate) fn run(args: &Plan, settings: &Settings) -> Result<u8, CliError> {
         Err(StateError::Absent { .. }) => None,
         Err(error) => return Err(error.into()),
     };
-    let recorded = existing.as_ref().and_then(|e| e.record.bundle.as_ref());
-    let bundle = match args.bundled.bundle.as_ref().or(recorded) {
-        Some(dir) => {
-            let opened = Bundle::open(&settings.cwd.join(dir));
-            Some(opened.map_err(|error| CliError::new(exit::TOOL, error))?)
-        }
-        None => None,
-    };
+    let bundle = session::bundle(settings, &args.bundled, existing.as_ref())?;
     let created = jiff::Timestamp::UNIX_EPOCH;
     let environment = Environment {
         dir: settings.store.path(&name),

@@ -1,5 +1,7 @@
 //! `labctl status`
 
+use std::fmt::Write;
+
 use comfy_table::{Table, presets::NOTHING};
 use futures::future::join_all;
 use serde::Serialize;
@@ -127,10 +129,11 @@ fn text(standings: &[Standing]) -> String {
     }
     let mut text = format!("{}\n", table.trim_fmt());
     for s in standings.iter().filter(|s| s.interrupted) {
-        text.push_str(&format!(
-            "\nthe last run in {} is under way, or was interrupted; `labctl up {}` goes on\n",
+        let _ = writeln!(
+            text,
+            "\nthe last run in {} is under way, or was interrupted; `labctl up {}` goes on",
             s.environment, s.lab
-        ));
+        );
     }
     text
 }

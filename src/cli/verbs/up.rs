@@ -6,14 +6,13 @@ use crate::{
     cli::{
         args::Up,
         error::CliError,
-        exit,
         labs::{self, Loaded},
         output, preflight,
         session::{self, Kept},
         settings::Settings,
         signals, tools,
     },
-    engine::{self, EngineError},
+    engine,
     state::{Bundle, Environment, Journal, Record, StateError},
     tool::Stopper,
 };
@@ -35,14 +34,7 @@ pub(crate) fn run(args: &Up, settings: &Settings) -> Result<u8, CliError> {
         let error = anyhow::anyhow!("the environment \"{name}\" is of lab {}", other.record.lab);
         return Err(CliError::usage(error).hint("choose another name with --env NAME"));
     }
-    let recorded = existing.as_ref().and_then(|e| e.record.bundle.as_ref());
-    let bundle = match args.bundled.bundle.as_ref().or(recorded) {
-        Some(dir) => {
-            let opened = Bundle::open(&settings.cwd.join(dir));
-            Some(opened.map_err(|error| CliError::new(exit::TOOL, error))?)
-        }
-        None => None,
-    };
+    let bundle = session::bundle(settings, &args.bundled, existing.as_ref())?;
     let toolbox = tools::find(settings, bundle.as_ref());
     session::runtime()?.block_on(async {
         let stopper = signals::listen()?;
@@ -75,12 +67,11 @@ fn make(
         }
         Err(error) => return Err(error.into()),
     };
-    environment.put_lab(&loaded.tree).map_err(|error| {
+    environment.put_lab(&loaded.tree).inspect_err(|_| {
         // Nothing was begun in an environment without a journal; nothing of it may stay.
         if !environment.journal().exists() {
             let _ = settings.store.remove(name);
         }
-        error
     })?;
     Ok(environment)
 }
@@ -113,11 +104,5 @@ async fn bring_up(
     let work = |emitter, stopper| engine::up::up(&context, last, emitter, stopper);
     let result = session::run(replayed.state, kept, &mut show, stopper, work).await;
     reporter.finish().map_err(CliError::internal)?;
-    match result {
-        Ok(outcome) => Ok(exit::of(outcome)),
-        Err(EngineError::Stopped) if asked.now().signal().is_some() => {
-            Ok(exit::signalled(asked.now().signal().unwrap_or_default()))
-        }
-        Err(error) => Err(error.into()),
-    }
+    session::exit_code(result, &asked)
 }

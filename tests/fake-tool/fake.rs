@@ -1,0 +1,171 @@
+//! A fake of `kind`, `kubectl` and `docker`: it is called by one of these names, logs the call and
+//! does what the script says. Tests wait for the files it writes, and make it wait for theirs.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program of its own, which no user gets"
+)]
+
+mod script;
+
+use std::{
+    env, fs,
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+    process::{Command, ExitCode, Stdio},
+    sync::mpsc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use script::{Act, CALLS, Call, DIR, LOGGED, Rule, SCRIPT};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// How long anything hangs at most: no test takes that long, and no fake outlives them for long.
+const LIMIT: Duration = Duration::from_secs(90);
+/// The exit code of a call that the script does not know.
+const UNKNOWN: u8 = 97;
+/// The exit code of a fake that hung for too long, or whose test is over.
+const ABANDONED: u8 = 98;
+/// The argument that makes a fake a grandchild.
+const GRANDCHILD: &str = "--be-the-grandchild";
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            eprintln!("fake tool: {error}");
+            ExitCode::from(UNKNOWN)
+        }
+    }
+}
+
+fn run() -> io::Result<u8> {
+    let dir = env::var_os(DIR).map(PathBuf::from);
+    let dir = dir.ok_or_else(|| io::Error::other(format!("{DIR} is not set")))?;
+    let mut words = env::args();
+    let called = words.next().unwrap_or_default();
+    let program = Path::new(&called).file_name().unwrap_or_default();
+    let program = program.to_string_lossy().into_owned();
+    let args: Vec<String> = words.collect();
+    if args == [GRANDCHILD] {
+        return Ok(hang(&dir, || false));
+    }
+    log(&dir, &program, &args)?;
+    let script: Vec<Rule> = serde_json::from_slice(&fs::read(dir.join(SCRIPT))?)?;
+    let Some(rule) = script.iter().find(|rule| rule.matches(&program, &args)) else {
+        eprintln!("no rule for: {program} {}", args.join(" "));
+        return Ok(UNKNOWN);
+    };
+    for act in &rule.acts {
+        if let Some(code) = follow(act, &args, &dir)? {
+            return Ok(code);
+        }
+    }
+    Ok(0)
+}
+
+fn log(dir: &Path, program: &str, args: &[String]) -> io::Result<()> {
+    let variables = LOGGED.iter().filter_map(|name| {
+        let value = env::var(name).ok()?;
+        Some(((*name).to_owned(), value))
+    });
+    let call = Call {
+        program: program.to_owned(),
+        args: args.to_vec(),
+        pid: std::process::id(),
+        env: variables.collect(),
+    };
+    let mut line = serde_json::to_vec(&call)?;
+    line.push(b'\n');
+    // One write to a file that is appended to: calls at the same time do not mix.
+    let log = fs::File::options().append(true).create(true);
+    log.open(dir.join(CALLS))?.write_all(&line)
+}
+
+/// Does one thing; returns the exit code, if the fake ends with it.
+fn follow(act: &Act, args: &[String], dir: &Path) -> io::Result<Option<u8>> {
+    match act {
+        Act::Out(line) => println!("{line}"),
+        Act::Err(line) => eprintln!("{line}"),
+        Act::Cat(path) => {
+            if let Ok(bytes) = fs::read(dir.join(path)) {
+                io::stdout().write_all(&bytes)?;
+                io::stdout().flush()?;
+            }
+        }
+        Act::Write(path, text) => put(&dir.join(filled(path, args)), &filled(text, args))?,
+        Act::Remove(path) => drop(fs::remove_file(dir.join(path))),
+        Act::Await(path) => {
+            let path = dir.join(path);
+            let code = hang(dir, || path.exists());
+            return Ok((code != 0).then_some(code));
+        }
+        Act::Hang => return Ok(Some(hang(dir, || false))),
+        Act::IgnoreTerm(path) => ignore_term(dir.join(path))?,
+        Act::Grandchild(path) => {
+            let child = Command::new(env::current_exe()?)
+                .arg(GRANDCHILD)
+                .stdin(Stdio::null())
+                .spawn()?;
+            put(&dir.join(path), &child.id().to_string())?;
+        }
+        Act::Exit(code) => return Ok(Some(*code)),
+    }
+    Ok(None)
+}
+
+/// `text` with the values of the arguments and variables that it names.
+fn filled(text: &str, args: &[String]) -> String {
+    let mut text = text.to_owned();
+    for pair in args.windows(2) {
+        text = text.replace(&format!("{{{}}}", pair[0]), &pair[1]);
+    }
+    for name in LOGGED {
+        let value = env::var(name).unwrap_or_default();
+        text = text.replace(&format!("{{${name}}}"), &value);
+    }
+    text
+}
+
+/// Waits until `done`. Gives up after [`LIMIT`], and as soon as the test's directory is gone.
+fn hang(dir: &Path, done: impl Fn() -> bool) -> u8 {
+    let started = Instant::now();
+    while !done() {
+        if started.elapsed() > LIMIT || !dir.is_dir() {
+            return ABANDONED;
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    0
+}
+
+/// Returns once the signals are caught; the thread that catches them runs on.
+fn ignore_term(noted: PathBuf) -> io::Result<()> {
+    let (sender, ready) = mpsc::channel();
+    thread::spawn(move || -> io::Result<()> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        runtime.block_on(async {
+            let mut term = signal(SignalKind::terminate())?;
+            let _int = signal(SignalKind::interrupt())?;
+            let _ = sender.send(());
+            while term.recv().await.is_some() {
+                put(&noted, "TERM")?;
+            }
+            Ok(())
+        })
+    });
+    ready.recv().map_err(io::Error::other)
+}
+
+fn put(path: &Path, text: &str) -> io::Result<()> {
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    let new = path.with_extension(format!("new-{}", std::process::id()));
+    fs::write(&new, text)?;
+    fs::rename(&new, path)
+}

@@ -1,0 +1,168 @@
+//! The fakes on a test's `PATH`.
+
+use std::{
+    fs,
+    os::unix::fs::symlink,
+    path::{Path, PathBuf},
+};
+
+use super::{
+    Act, Call, UNREACHABLE_KUBECONFIG,
+    script::{CALLS, Rule, SCRIPT},
+};
+
+/// The fakes of one test: where they are, what they are told, and how they were called.
+///
+/// Unless told otherwise they are tools and an engine in good health, without an API server: `kind
+/// create` leaves containers, a network and a kubeconfig that leads nowhere, `kind delete` takes
+/// the containers away, `docker` shows what is there.
+#[derive(Debug)]
+pub(crate) struct Fakes {
+    dir: PathBuf,
+    rules: Vec<Rule>,
+}
+
+/// The file that holds the ids of the engine's containers.
+pub(crate) const CONTAINERS: &str = "containers";
+/// The file that holds the names of the engine's networks.
+pub(crate) const NETWORKS: &str = "networks";
+
+/// A rule for calls of `program` that begin with `args`.
+pub(crate) fn rule(program: &str, args: &str, acts: impl IntoIterator<Item = Act>) -> Rule {
+    Rule {
+        program: program.to_owned(),
+        args: args.split_whitespace().map(ToOwned::to_owned).collect(),
+        acts: acts.into_iter().collect(),
+    }
+}
+
+impl Fakes {
+    /// Fakes below `dir`, installed in `bin`.
+    pub(crate) fn install(dir: PathBuf, bin: &Path) -> Self {
+        fs::create_dir_all(&dir).unwrap();
+        fs::create_dir_all(bin).unwrap();
+        for name in ["kind", "kubectl", "docker"] {
+            link(&bin.join(name));
+        }
+        let fakes = Self {
+            dir,
+            rules: healthy(),
+        };
+        fakes.write(&[]);
+        fakes
+    }
+
+    /// From now on these rules come before the ones of tools in good health.
+    pub(crate) fn obey(&self, rules: impl IntoIterator<Item = Rule>) {
+        self.write(&rules.into_iter().collect::<Vec<_>>());
+    }
+
+    fn write(&self, first: &[Rule]) {
+        let rules: Vec<&Rule> = first.iter().chain(&self.rules).collect();
+        let text = serde_json::to_vec_pretty(&rules).unwrap();
+        let new = self.dir.join("script.new");
+        fs::write(&new, text).unwrap();
+        fs::rename(new, self.dir.join(SCRIPT)).unwrap();
+    }
+
+    /// The fakes' directory.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Every call so far, in order.
+    pub(crate) fn calls(&self) -> Vec<Call> {
+        let log = fs::read_to_string(self.dir.join(CALLS)).unwrap_or_default();
+        let read = |line| serde_json::from_str(line).expect(line);
+        log.lines().map(read).collect()
+    }
+
+    /// Forgets the calls so far.
+    pub(crate) fn forget(&self) {
+        let _ = fs::remove_file(self.dir.join(CALLS));
+    }
+
+    /// The calls of `program` that begin with `args`.
+    pub(crate) fn calls_of(&self, program: &str, args: &str) -> Vec<Call> {
+        let meant = rule(program, args, []);
+        let mut calls = self.calls();
+        calls.retain(|call| meant.matches(&call.program, &call.args));
+        calls
+    }
+
+    /// The verbs by which anything was created or removed, in order: `kind create`, `kind delete`,
+    /// `docker network rm`.
+    pub(crate) fn changes(&self) -> Vec<String> {
+        let named = |call: &Call| {
+            let words: Vec<&str> = call.args.iter().map(String::as_str).collect();
+            match (call.program.as_str(), words.as_slice()) {
+                ("kind", [verb @ ("create" | "delete"), ..]) => Some(format!("kind {verb}")),
+                ("docker", ["network", "rm", ..]) => Some("docker network rm".to_owned()),
+                ("docker", [verb @ ("load" | "pull" | "rm" | "exec"), ..]) => {
+                    Some(format!("docker {verb}"))
+                }
+                ("kubectl", ["version", ..]) => None,
+                ("kubectl", _) => Some("kubectl".to_owned()),
+                _ => None,
+            }
+        };
+        self.calls().iter().filter_map(named).collect()
+    }
+
+    /// Whether the file is there.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.dir.join(name).exists()
+    }
+
+    /// The file's text; none if it is not there.
+    pub(crate) fn text(&self, name: &str) -> String {
+        fs::read_to_string(self.dir.join(name)).unwrap_or_default()
+    }
+
+    /// Writes a file.
+    pub(crate) fn put(&self, name: &str, text: &str) {
+        fs::write(self.dir.join(name), text).unwrap();
+    }
+
+    /// The process id in the file.
+    pub(crate) fn pid(&self, name: &str) -> u32 {
+        self.text(name).parse().unwrap()
+    }
+}
+
+/// Puts a fake at `path`; it is what it is called.
+pub(crate) fn link(path: &Path) {
+    symlink(env!("CARGO_BIN_EXE_fake-tool"), path).unwrap();
+}
+
+fn healthy() -> Vec<Rule> {
+    let version = r#"{"clientVersion": {"gitVersion": "v1.34.4"}}"#;
+    vec![
+        rule("kind", "version", [Act::Out("kind v0.33.0 go1.26.8 linux/amd64".into())]),
+        rule("kubectl", "version --client", [Act::Out(version.into())]),
+        rule("docker", "version", [Act::Out("28.5.2".into())]),
+        rule("docker", "ps", [Act::Cat(CONTAINERS.into())]),
+        rule("docker", "network ls", [Act::Cat(NETWORKS.into())]),
+        rule("docker", "network rm", [Act::Remove(NETWORKS.into())]),
+        rule("kind", "create cluster", created()),
+        rule("kind", "delete cluster", [Act::Remove(CONTAINERS.into())]),
+        rule("docker", "events", [Act::Hang]),
+        rule("docker", "image inspect", [Act::Err("Error: No such image".into()), Act::Exit(1)]),
+        rule("docker", "load", []),
+        rule("docker", "pull", []),
+        rule("docker", "save", []),
+        rule("docker", "exec", []),
+        rule("kubectl", "--kubeconfig", []),
+    ]
+}
+
+/// What `kind create` leaves behind.
+pub(crate) fn created() -> Vec<Act> {
+    let network = "{$KIND_EXPERIMENTAL_DOCKER_NETWORK}\n";
+    let containers = "c0ffee0000000000\nc0ffee1111111111\n";
+    vec![
+        Act::Write(NETWORKS.into(), network.into()),
+        Act::Write(CONTAINERS.into(), containers.into()),
+        Act::Write("{--kubeconfig}".into(), UNREACHABLE_KUBECONFIG.into()),
+    ]
+}

@@ -1,0 +1,19 @@
+//! A hermetic place for each test: a home, a state directory and a `PATH` of its own, with nothing
+//! on it but fakes.
+
+mod answer;
+mod fakes;
+mod labs;
+mod processes;
+mod sandbox;
+#[path = "../fake-tool/script.rs"]
+mod script;
+mod seeded;
+
+pub(crate) use answer::{Answer, normal};
+pub(crate) use fakes::{CONTAINERS, Fakes, NETWORKS, created, link, rule};
+pub(crate) use labs::{IMAGE_LAB, MANIFEST, SMALL_LAB};
+pub(crate) use processes::{is_alive, signal, wait_for};
+pub(crate) use sandbox::{Command, Sandbox};
+pub(crate) use script::{Act, Call};
+pub(crate) use seeded::{Seeded, UNREACHABLE_KUBECONFIG};

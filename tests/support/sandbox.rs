@@ -1,0 +1,242 @@
+//! Where a test runs labctl.
+
+use std::{
+    ffi::{OsStr, OsString},
+    fs,
+    io::Read,
+    path::{Path, PathBuf},
+    process::{Child, Stdio},
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use tempfile::TempDir;
+
+use super::{Answer, Fakes, processes::PATIENCE, script};
+
+/// A directory with all that a labctl in it can reach.
+#[derive(Debug)]
+pub(crate) struct Sandbox {
+    /// The fakes.
+    pub(crate) fakes: Fakes,
+    dir: TempDir,
+}
+
+impl Sandbox {
+    /// A new one, in which nothing was done yet.
+    pub(crate) fn new() -> Self {
+        let dir = tempfile::Builder::new().prefix("labctl-test-").tempdir();
+        let dir = dir.unwrap();
+        for name in ["home", "work"] {
+            fs::create_dir(dir.path().join(name)).unwrap();
+        }
+        let fakes = Fakes::install(dir.path().join("fakes"), &dir.path().join("bin"));
+        Self { fakes, dir }
+    }
+
+    /// A path in it.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// The directory of all state.
+    pub(crate) fn state(&self) -> PathBuf {
+        self.path("state/labctl")
+    }
+
+    /// The directory of an environment.
+    pub(crate) fn environment(&self, name: &str) -> PathBuf {
+        self.state().join("envs").join(name)
+    }
+
+    /// The text of the journal of an environment.
+    pub(crate) fn journal(&self, name: &str) -> String {
+        let path = self.environment(name).join("journal.jsonl");
+        fs::read_to_string(path).unwrap_or_default()
+    }
+
+    /// What the journal of an environment adds up to.
+    pub(crate) fn run_state(&self, name: &str) -> labctl::event::RunState {
+        let path = self.environment(name).join("journal.jsonl");
+        labctl::state::Journal::read(&path).unwrap().state
+    }
+
+    /// Writes a file below the working directory.
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        let path = self.path("work").join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    /// Takes a fake away from `PATH`.
+    pub(crate) fn uninstall(&self, tool: &str) {
+        fs::remove_file(self.path("bin").join(tool)).unwrap();
+    }
+
+    /// labctl with these arguments, separated by spaces.
+    pub(crate) fn labctl(&self, args: &str) -> Command<'_> {
+        let program = env!("CARGO_BIN_EXE_labctl");
+        self.program(program, args.split_whitespace())
+    }
+
+    /// Another program with the environment and the working directory that labctl has.
+    pub(crate) fn program<A: AsRef<OsStr>>(
+        &self,
+        program: &str,
+        args: impl IntoIterator<Item = A>,
+    ) -> Command<'_> {
+        let mut command = std::process::Command::new(program);
+        command
+            .args(args)
+            .env_clear()
+            .env("HOME", self.path("home"))
+            .env("XDG_STATE_HOME", self.path("state"))
+            .env("PATH", self.path("bin"))
+            .env("LC_ALL", "C")
+            // Whoever uses this cluster of the user's has looked where it must not.
+            .env("KUBECONFIG", self.path("home/kubeconfig"))
+            .env(script::DIR, self.fakes.dir())
+            .current_dir(self.path("work"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        Command {
+            command,
+            sandbox: self,
+        }
+    }
+
+    /// Every file and directory below `name`, sorted.
+    pub(crate) fn files(&self, name: &str) -> Vec<String> {
+        let root = self.path(name);
+        let mut found = Vec::new();
+        let mut pending = vec![root.clone()];
+        while let Some(dir) = pending.pop() {
+            for entry in fs::read_dir(&dir).into_iter().flatten() {
+                let path = entry.unwrap().path();
+                let shown = path.strip_prefix(&root).unwrap().display().to_string();
+                found.push(shown);
+                if path.is_dir() && !path.is_symlink() {
+                    pending.push(path);
+                }
+            }
+        }
+        found.sort();
+        found
+    }
+
+    pub(super) fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+}
+
+/// A command that is about to be run.
+#[derive(Debug)]
+pub(crate) struct Command<'a> {
+    command: std::process::Command,
+    sandbox: &'a Sandbox,
+}
+
+impl<'a> Command<'a> {
+    /// One more argument, which may have spaces in it.
+    pub(crate) fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
+        self.command.arg(arg);
+        self
+    }
+
+    /// One more variable.
+    pub(crate) fn env(mut self, name: &str, value: impl Into<OsString>) -> Self {
+        self.command.env(name, value.into());
+        self
+    }
+
+    /// One variable less.
+    pub(crate) fn env_remove(mut self, name: &str) -> Self {
+        self.command.env_remove(name);
+        self
+    }
+
+    /// Writes standard output to this.
+    pub(crate) fn stdout(mut self, stdout: impl Into<Stdio>) -> Self {
+        self.command.stdout(stdout);
+        self
+    }
+
+    /// Runs it to its end.
+    #[track_caller]
+    pub(crate) fn run(self) -> Answer {
+        self.start().finish()
+    }
+
+    /// Starts it.
+    #[track_caller]
+    pub(crate) fn start(mut self) -> Running<'a> {
+        let mut child = self.command.spawn().unwrap();
+        let stdout = read(child.stdout.take());
+        let stderr = read(child.stderr.take());
+        Running {
+            sandbox: self.sandbox,
+            child,
+            outputs: Some((stdout, stderr)),
+        }
+    }
+}
+
+/// A command that runs. It is killed if the test ends before it does.
+#[derive(Debug)]
+pub(crate) struct Running<'a> {
+    sandbox: &'a Sandbox,
+    child: Child,
+    outputs: Option<(JoinHandle<String>, JoinHandle<String>)>,
+}
+
+impl Running<'_> {
+    /// Its process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Whether it has not ended yet.
+    pub(crate) fn runs(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// Waits for its end.
+    #[track_caller]
+    pub(crate) fn finish(mut self) -> Answer {
+        let started = Instant::now();
+        let mut late = false;
+        let status = loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status;
+            }
+            if started.elapsed() > PATIENCE && !late {
+                late = true;
+                self.child.kill().unwrap();
+            }
+            thread::sleep(Duration::from_millis(2));
+        };
+        let (stdout, stderr) = self.outputs.take().unwrap();
+        let (stdout, stderr) = (stdout.join().unwrap(), stderr.join().unwrap());
+        let answer = Answer::new(status, stdout, stderr, self.sandbox.dir());
+        assert!(!late, "it did not end by itself:\n{}", answer.whole);
+        answer
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn read(pipe: Option<impl Read + Send + 'static>) -> JoinHandle<String> {
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(mut pipe) = pipe {
+            let _ = pipe.read_to_end(&mut bytes);
+        }
+        String::from_utf8_lossy(&bytes).into_owned()
+    })
+}

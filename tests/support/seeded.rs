@@ -1,0 +1,162 @@
+//! Environments that a test makes with labctl's own types, as runs on a real cluster leave them.
+
+use std::{fs, path::PathBuf};
+
+use jiff::Timestamp;
+use labctl::{
+    event::{ClusterIdentity, Event, EventKind, RunOutcome, StepInfo, Verb},
+    spec::{ClaimFact, Fact, Facts, LabTree, PodFact},
+    state::{Environment, Journal, Record, Store, environment::read_tree, files},
+};
+
+use super::Sandbox;
+
+/// A kubeconfig that leads to a port of this machine on which nobody listens.
+pub(crate) const UNREACHABLE_KUBECONFIG: &str = "\
+apiVersion: v1
+kind: Config
+current-context: kind-x
+contexts: [{name: kind-x, context: {cluster: kind-x, user: kind-x}}]
+clusters: [{name: kind-x, cluster: {server: 'http://127.0.0.1:1'}}]
+users: [{name: kind-x, user: {token: t}}]
+";
+
+/// An environment on disk.
+#[derive(Debug)]
+pub(crate) struct Seeded {
+    /// The environment.
+    pub(crate) environment: Environment,
+    seq: u64,
+}
+
+impl Seeded {
+    /// An environment of the lab `lab` in the test's working directory, in which nothing was done.
+    pub(crate) fn new(sandbox: &Sandbox, name: &str, lab: &str) -> Self {
+        Self::made(sandbox, name, lab, None)
+    }
+
+    /// The same, made from a bundle.
+    pub(crate) fn made(sandbox: &Sandbox, name: &str, lab: &str, bundle: Option<PathBuf>) -> Self {
+        let tree = read_tree(&sandbox.path("work").join(lab)).unwrap();
+        Self::of_tree(sandbox, name, lab, &tree, bundle)
+    }
+
+    /// An environment of lab 10.3, in which nothing was done.
+    pub(crate) fn of_10_3(sandbox: &Sandbox) -> Self {
+        let labs = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("labs/10.3");
+        let tree = read_tree(&labs).unwrap();
+        Self::of_tree(sandbox, "lab-10-3", "10.3", &tree, None)
+    }
+
+    fn of_tree(
+        sandbox: &Sandbox,
+        name: &str,
+        lab: &str,
+        tree: &LabTree,
+        bundle: Option<PathBuf>,
+    ) -> Self {
+        let store = Store::new(sandbox.state());
+        files::create_dir(&store.path(name)).unwrap();
+        let record = Record::new(name, lab, bundle, Timestamp::UNIX_EPOCH);
+        let environment = store.create(record).unwrap();
+        environment.put_lab(tree).unwrap();
+        Self {
+            environment,
+            seq: 0,
+        }
+    }
+
+    /// Appends events to the journal.
+    pub(crate) fn journal(mut self, kinds: impl IntoIterator<Item = EventKind>) -> Self {
+        let (mut journal, _) = Journal::open(&self.environment.journal()).unwrap();
+        for event in kinds {
+            self.seq += 1;
+            let at = Timestamp::UNIX_EPOCH;
+            let seq = self.seq;
+            journal.append(&Event { seq, at, event }).unwrap();
+        }
+        self
+    }
+
+    /// Appends what `up` journals while it makes the cluster with these containers.
+    pub(crate) fn with_cluster(self, containers: &[&str]) -> Self {
+        let name = self.environment.name().to_owned();
+        let identity = ClusterIdentity {
+            name: name.clone(),
+            uid: "uid-of-kube-system".into(),
+            containers: containers.iter().map(ToString::to_string).collect(),
+        };
+        let started = self.run_started(Verb::Up);
+        fs::write(self.environment.kubeconfig(), UNREACHABLE_KUBECONFIG).unwrap();
+        self.journal([
+            started,
+            step_started("cluster"),
+            EventKind::ClusterIntended { name },
+            EventKind::ClusterCreated { cluster: identity },
+            verified("cluster", Facts::new()),
+            run_finished(RunOutcome::Passed),
+        ])
+    }
+
+    /// That a run begins in it.
+    pub(crate) fn run_started(&self, verb: Verb) -> EventKind {
+        EventKind::RunStarted {
+            verb,
+            environment: self.environment.name().to_owned(),
+            lab: self.environment.record.lab.clone(),
+            title: "A lab".into(),
+            steps: vec![StepInfo {
+                id: "cluster".into(),
+                title: "Create a cluster".into(),
+                teach: None,
+            }],
+        }
+    }
+}
+
+/// That a step is begun.
+pub(crate) fn step_started(step: &str) -> EventKind {
+    EventKind::StepStarted {
+        step: step.into(),
+        fingerprint: "f".into(),
+        reason: "it was not done yet".into(),
+    }
+}
+
+/// That a step was seen to hold.
+pub(crate) fn verified(step: &str, facts: Facts) -> EventKind {
+    EventKind::Verified {
+        step: step.into(),
+        fingerprint: "f".into(),
+        facts,
+        verdicts: Vec::new(),
+    }
+}
+
+/// That a run ended.
+pub(crate) fn run_finished(outcome: RunOutcome) -> EventKind {
+    EventKind::RunFinished {
+        outcome,
+        took: std::time::Duration::from_secs(1),
+    }
+}
+
+/// The fact `name` of the pod and the claim that begin with these names.
+pub(crate) fn fact(name: &str, pod: &str, claim: &str) -> Facts {
+    let pod = PodFact {
+        name: pod.into(),
+        uid: format!("uid-of-{pod}"),
+        node: "lab-10-3-worker2".into(),
+    };
+    let claim = ClaimFact {
+        name: claim.into(),
+        uid: format!("uid-of-{claim}"),
+        volume: format!("pv-of-{claim}"),
+        volume_uid: format!("uid-of-pv-of-{claim}"),
+    };
+    let fact = Fact {
+        pod: Some(pod),
+        claim: Some(claim),
+    };
+    [(name.to_owned(), fact)].into()
+}
