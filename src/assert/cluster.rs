@@ -108,18 +108,15 @@ impl Cluster {
         assertions: &[Assertion],
         namespace: &str,
     ) -> Observed {
-        let mut observed = Observed::default();
-        let early = probes(assertions, namespace, &observed);
-        let lists = join_all(needs.scopes.iter().map(|scope| self.list(scope)));
-        let answers = join_all(early.iter().map(|probe| self.ask(probe)));
-        let (lists, answers) = futures::future::join(lists, answers).await;
-        observed.objects = needs.scopes.iter().cloned().zip(lists).collect();
-        observed.probes = early.into_iter().zip(answers).collect();
-        // From where a name is asked for is known only once the pods are.
-        let mut late = probes(assertions, namespace, &observed);
-        late.retain(|probe| !observed.probes.contains_key(probe));
-        let answers = join_all(late.iter().map(|probe| self.ask(probe))).await;
-        observed.probes.extend(late.into_iter().zip(answers));
+        let lists = join_all(needs.scopes.iter().map(|scope| self.list(scope))).await;
+        let mut observed = Observed {
+            objects: needs.scopes.iter().cloned().zip(lists).collect(),
+            ..Observed::default()
+        };
+        // Which pods can be asked is known only once they are listed.
+        let asked = probes(assertions, namespace, &observed);
+        let answers = join_all(asked.iter().map(|probe| self.ask(probe))).await;
+        observed.probes = asked.into_iter().zip(answers).collect();
         observed
     }
 
@@ -183,10 +180,11 @@ impl Cluster {
         command: &[String],
     ) -> kube::Result<ProbeResult> {
         let pods: Api<Pod> = Api::namespaced(self.prober.clone(), namespace);
-        let params = AttachParams::default()
+        let mut params = AttachParams::default()
             .stdout(true)
             .stderr(true)
             .stdin(false);
+        params.container = default_container(&pods.get(pod).await?);
         let mut process = pods.exec(pod, command, &params).await?;
         let (mut out, mut err) = (Vec::new(), Vec::new());
         let (stdout, stderr, status) = (process.stdout(), process.stderr(), process.take_status());
@@ -257,12 +255,25 @@ impl Cluster {
         match pods.evict(pod, &params).await {
             Ok(_) => Ok(ProbeResult::EvictionGranted),
             Err(kube::Error::Api(status)) if status.code == 429 => {
-                let message = status.message.clone();
+                // Which budget refuses stands among the causes, not in the message.
+                let causes = status.details.iter().flat_map(|d| &d.causes);
+                let causes = causes.map(|cause| cause.message.as_str());
+                let said = std::iter::once(status.message.as_str()).chain(causes);
+                let message = said.collect::<Vec<_>>().join(" ");
                 Ok(ProbeResult::EvictionRefused { message })
             }
             Err(error) => Err(error),
         }
     }
+}
+
+/// The container that `kubectl exec` would take: the annotated one, else the first. The API server
+/// chooses none by itself where there are several, as in a meshed pod.
+fn default_container(pod: &Pod) -> Option<String> {
+    const DEFAULT: &str = "kubectl.kubernetes.io/default-container";
+    let annotated = pod.annotations().get(DEFAULT).cloned();
+    let containers = pod.spec.iter().flat_map(|spec| &spec.containers);
+    annotated.or_else(|| containers.map(|container| container.name.clone()).next())
 }
 
 /// An object's name and the object, without the record of who set which field, which is large and

@@ -70,6 +70,8 @@ pub async fn perform(
         }
         begin(context, step, reason, emitter).await?;
         act(context, step, emitter, stopper).await?;
+        // What was seen before the action must not speak of what came after it.
+        watch = wait.watch(&cluster);
         emitter.emit(EventKind::Applied {
             step: step.id.clone(),
         });

@@ -101,6 +101,10 @@ impl Store {
             }
             _ => {}
         }
-        fs::remove_dir_all(&dir).map_err(StateError::file("remove", dir))
+        fs::remove_dir_all(&dir).map_err(StateError::file("remove", &dir))?;
+        // The last environment takes the directories around it along; others keep them.
+        let around = dir.ancestors().skip(1).take(2);
+        let _ = around.map(fs::remove_dir).take_while(Result::is_ok).count();
+        Ok(())
     }
 }
