@@ -297,7 +297,7 @@ impl Scanner {
                 end
             } else if is_ident(tokens, at, "use") {
                 self.path(tokens, at + 1, "")
-            } else if matches!(tokens[at], TokenTree::Ident(_)) && is_colons(tokens, at + 1) {
+            } else if is_path(tokens, at) {
                 self.path(tokens, at, "")
             } else {
                 if let TokenTree::Group(group) = &tokens[at] {
@@ -380,8 +380,11 @@ impl Scanner {
             }
             at += 2;
         }
-        let path = self.absolute(&path);
-        self.uses.push(Use { path, line });
+        // `use<'a>` in a bound is no path.
+        if !path.is_empty() {
+            let path = self.absolute(&path);
+            self.uses.push(Use { path, line });
+        }
         at
     }
 
@@ -392,8 +395,8 @@ impl Scanner {
         if !matches!(rest[0], "self" | "super") {
             return path.to_owned();
         }
-        while let Some(first @ ("self" | "super")) = rest.first() {
-            if *first == "super" {
+        while let Some(first @ ("self" | "super")) = rest.first().copied() {
+            if first == "super" {
                 base.pop();
             }
             rest.remove(0);
@@ -404,6 +407,13 @@ impl Scanner {
             .collect::<Vec<_>>()
             .join("::")
     }
+}
+
+/// Whether a path begins at `at`; a method with a turbofish is none.
+fn is_path(tokens: &[TokenTree], at: usize) -> bool {
+    matches!(tokens[at], TokenTree::Ident(_))
+        && is_colons(tokens, at + 1)
+        && !(at > 0 && is_punct(tokens, at - 1, '.'))
 }
 
 fn is_ident(tokens: &[TokenTree], at: usize, name: &str) -> bool {

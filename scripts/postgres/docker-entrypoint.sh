@@ -105,6 +105,13 @@ main() {
   mkdir -p "$PGDATA"
   chmod 0700 "$PGDATA" 2>/dev/null || true
 
+  # Beside the data while they are made: a container killed meanwhile leaves half of them.
+  local unfinished=$PGDATA.unfinished
+  if [[ -f $unfinished ]]; then
+    say "$PGDATA was never finished; it is initialised anew"
+    find "$PGDATA" -mindepth 1 -delete
+  fi
+
   if [[ -s $PGDATA/PG_VERSION ]]; then
     say "$PGDATA holds a database; it is used as it is"
   else
@@ -113,10 +120,12 @@ main() {
     setting POSTGRES_DB "$POSTGRES_USER"
     setting POSTGRES_INITDB_ARGS ''
     require_password
+    touch "$unfinished" 2>/dev/null || true
     initialise
     shopt -s nullglob
     local scripts=(/docker-entrypoint-initdb.d/*)
     ((${#scripts[@]} == 0)) || run_scripts "${scripts[@]}"
+    rm -f "$unfinished"
     say "$PGDATA is initialised"
     unset POSTGRES_PASSWORD
   fi

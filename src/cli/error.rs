@@ -46,12 +46,29 @@ impl CliError {
         self
     }
 
-    /// Whether nobody reads what is written any more, which is no failure.
-    pub(crate) fn is_broken_pipe(&self) -> bool {
-        self.error.chain().any(|cause| {
+    /// Whether the environment's own files were the reason.
+    pub(crate) fn is_of_files(&self) -> bool {
+        self.error.downcast_ref::<StateError>().is_some()
+    }
+
+    /// Whether a run could not go on, after it told what it did.
+    pub(crate) fn is_of_run(&self) -> bool {
+        self.error.downcast_ref::<EngineError>().is_some()
+    }
+
+    /// The exit code, if nobody reads what is written any more: that is no failure of an answer,
+    /// but it ends a run.
+    pub(crate) fn broken_pipe(&self) -> Option<u8> {
+        let is_broken_pipe = self.error.chain().any(|cause| {
             let io = cause.downcast_ref::<std::io::Error>();
             io.is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe)
-        })
+        });
+        let code = if self.is_of_run() {
+            exit::BROKEN_PIPE
+        } else {
+            exit::OK
+        };
+        is_broken_pipe.then_some(code)
     }
 
     /// This error as the failure that reports show.
@@ -83,7 +100,9 @@ impl From<StateError> for CliError {
                     exit::INTERNAL,
                     Some("free some space, or name another directory with --state-dir"),
                 ),
-                std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => (
+                std::io::ErrorKind::PermissionDenied
+                | std::io::ErrorKind::ReadOnlyFilesystem
+                | std::io::ErrorKind::NotADirectory => (
                     exit::INTERNAL,
                     Some("name a directory that you may write with --state-dir"),
                 ),
@@ -110,10 +129,14 @@ impl From<EngineError> for CliError {
                 } else {
                     exit::UNREACHABLE
                 };
-                Self::new(code, error).hint(
+                let stopped = matches!(source, ClusterError::Unreachable { .. });
+                let hint = if stopped {
                     "if its containers were stopped, start them again (`docker start`); \
-                     `labctl down` and `labctl up` begin anew",
-                )
+                     `labctl down` and `labctl up` begin anew"
+                } else {
+                    "`labctl down` and `labctl up` begin anew"
+                };
+                Self::new(code, error).hint(hint)
             }
             EngineError::Tool { ref source, .. } => {
                 let (code, tail) = match source {

@@ -21,6 +21,9 @@ pub(crate) const UNSAFE: u8 = 7;
 /// labctl itself cannot go on: its files cannot be written, or it has a fault.
 pub(crate) const INTERNAL: u8 = 70;
 
+/// Nobody reads any more what a run says (128 + SIGPIPE).
+pub(crate) const BROKEN_PIPE: u8 = 141;
+
 /// What is printed below `labctl --help`.
 pub(crate) const HELP: &str = "\
 Exit codes:

@@ -10,7 +10,8 @@ use include_dir::{Dir, include_dir};
 use super::{error::CliError, exit, settings::Settings};
 use crate::{
     spec::{
-        Lab, LabTree,
+        Lab, LabTree, Within,
+        model::{Level, Needs},
         tree::LAB_FILE,
         validate::{self, Known, nearest},
         yaml::Fault,
@@ -69,6 +70,23 @@ pub(crate) fn check(tree: LabTree) -> Result<Loaded, CliError> {
     };
     let lab = validate::load(&tree, &known).map_err(|faults| invalid(&tree, &faults))?;
     Ok(Loaded { lab, tree })
+}
+
+/// The lab `id`, of which no more is known.
+pub(crate) fn unknown(id: &str) -> Loaded {
+    let lab = Lab {
+        lab: id.to_owned(),
+        title: "whose files cannot be used".to_owned(),
+        summary: None,
+        level: Level::Beginner,
+        time: Within::seconds(0),
+        namespace: "default".to_owned(),
+        needs: Needs::default(),
+        images: Vec::new(),
+        steps: Vec::new(),
+    };
+    let tree = LabTree::default();
+    Loaded { lab, tree }
 }
 
 /// Reads the lab in the directory `path`, or the one whose `lab.yaml` it is.

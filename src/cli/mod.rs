@@ -44,11 +44,10 @@ pub fn main() -> ExitCode {
     let result = settings.and_then(|settings| run(&args.command, &settings));
     match result {
         Ok(code) => ExitCode::from(code),
-        Err(error) if error.is_broken_pipe() => ExitCode::from(exit::OK),
-        Err(error) => {
+        Err(error) => ExitCode::from(error.broken_pipe().unwrap_or_else(|| {
             output::error(&error, colour.stderr);
-            ExitCode::from(error.code)
-        }
+            error.code
+        })),
     }
 }
 

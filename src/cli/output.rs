@@ -73,5 +73,7 @@ pub(crate) fn error(error: &CliError, colour: bool) {
         width: width(),
         colour,
     };
-    tell(&report::failure(&error.failure(), look));
+    // Below what a run told of itself.
+    let gap = if error.is_of_run() { "\n" } else { "" };
+    tell(&format!("{gap}{}", report::failure(&error.failure(), look)));
 }

@@ -14,16 +14,24 @@ pub(crate) async fn check(
     lab: &Lab,
     toolbox: &Toolbox,
     bundle: Option<&Bundle>,
+    stopper: &Stopper,
 ) -> Result<(), CliError> {
     let (kind, kubectl, engine) = futures::future::join3(
-        version(toolbox, kind::version(), lab.needs.kind, kind_version),
+        version(
+            toolbox,
+            kind::version(),
+            lab.needs.kind,
+            kind_version,
+            stopper,
+        ),
         version(
             toolbox,
             kubectl::version(),
             lab.needs.kubectl,
             kubectl_version,
+            stopper,
         ),
-        engine(toolbox),
+        engine(toolbox, stopper),
     )
     .await;
     let mut faults: Vec<Fault> = [kind, kubectl, engine]
@@ -56,9 +64,10 @@ async fn version(
     ask: Invocation,
     needed: Option<AtLeast>,
     read: fn(&str) -> Option<String>,
+    stopper: &Stopper,
 ) -> Result<(), Fault> {
     let tool = ask.program.clone();
-    let answer = toolbox.run(&ask, &mut Stopper::never(), |_| {}).await;
+    let answer = toolbox.run(&ask, &mut stopper.clone(), |_| {}).await;
     let stdout = answer.map_err(|error| missing(&tool, &error))?.stdout;
     let Some(needed) = needed else { return Ok(()) };
     let found = read(&stdout).unwrap_or_else(|| stdout.clone());
@@ -71,9 +80,9 @@ async fn version(
     })
 }
 
-async fn engine(toolbox: &Toolbox) -> Result<(), Fault> {
+async fn engine(toolbox: &Toolbox, stopper: &Stopper) -> Result<(), Fault> {
     let answer = toolbox
-        .run(&docker::version(), &mut Stopper::never(), |_| {})
+        .run(&docker::version(), &mut stopper.clone(), |_| {})
         .await;
     let hint = "start it (Docker Desktop, or `systemctl start docker`)";
     match answer {

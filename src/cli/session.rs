@@ -17,7 +17,9 @@ use super::{
 use crate::{
     engine::{self, Context, Emitter, EngineError, dispatcher::Outputs},
     event::{Event, RunOutcome, RunState},
-    state::{Bundle, Environment, Holder, Journal, Lock, StateError, lock::Attempt},
+    state::{
+        Bundle, Environment, Holder, Journal, Lock, StateError, environment::RunLog, lock::Attempt,
+    },
     tool::{Stopper, process},
 };
 
@@ -192,7 +194,7 @@ pub(crate) struct Kept {
     /// The journal, if the run may change the environment.
     pub(crate) journal: Option<Journal>,
     /// The file of all events of the run.
-    pub(crate) log: Option<std::fs::File>,
+    pub(crate) log: Option<RunLog>,
 }
 
 /// Runs `work`, and shows its events through `show`.

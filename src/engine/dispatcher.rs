@@ -4,10 +4,10 @@
 //! journal or report, it asks the executor to stop, as a signal would.
 
 use std::{
-    fs::File,
     future::Future,
     io::{self, Write},
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use jiff::Timestamp;
@@ -15,8 +15,9 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::EngineError;
 use crate::{
-    event::{Event, EventKind, RunState},
-    state::Journal,
+    assert::ClusterError,
+    event::{Event, EventKind, RunOutcome, RunState},
+    state::{Journal, StateError, environment::RunLog},
     tool::{Progress, Stop, Stopper},
 };
 
@@ -81,7 +82,7 @@ pub struct Outputs<'a> {
     /// The journal; none for runs that change nothing.
     pub journal: Option<Journal>,
     /// The file of all events of this run.
-    pub log: Option<File>,
+    pub log: Option<RunLog>,
     /// Whoever shows them.
     pub sink: Sink<'a>,
 }
@@ -152,9 +153,41 @@ where
     while let Ok(message) = incoming.try_recv() {
         record(message, &mut failed);
     }
+    let unfinished = match &state
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .last_run
+    {
+        Some((_, began, None)) => Some(*began),
+        _ => None,
+    };
+    // A run that cannot go on has ended; nobody is to take it for one that was interrupted.
+    if let (Err(error), Some(began)) = (&result, unfinished) {
+        let kind = EventKind::RunFinished {
+            outcome: outcome(error, known),
+            took: Duration::try_from(Timestamp::now().duration_since(began)).unwrap_or_default(),
+        };
+        let written = None;
+        record(Message { kind, written }, &mut failed);
+    }
     match failed {
         Some(error) => Err(error),
         None => result,
+    }
+}
+
+/// What a run comes to that ended with `error`, having been asked for `stop`.
+fn outcome(error: &EngineError, stop: Stop) -> RunOutcome {
+    match (error, stop.signal()) {
+        (EngineError::Stopped, Some(signal)) => RunOutcome::Cancelled { signal },
+        (
+            EngineError::Cluster {
+                source: ClusterError::Unreachable { .. },
+                ..
+            },
+            _,
+        ) => RunOutcome::Unreachable,
+        _ => RunOutcome::Failed,
     }
 }
 
@@ -166,7 +199,8 @@ impl Outputs<'_> {
         if let Some(log) = &mut self.log {
             let mut line = serde_json::to_vec(event).map_err(|e| EngineError::Report(e.into()))?;
             line.push(b'\n');
-            log.write_all(&line).map_err(EngineError::Report)?;
+            let written = log.file.write_all(&line);
+            written.map_err(StateError::file("write", &log.path))?;
         }
         (self.sink)(event).map_err(EngineError::Report)
     }

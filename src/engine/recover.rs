@@ -32,10 +32,11 @@ pub async fn remove_cluster(
 ) -> Result<(), EngineError> {
     let state = emitter.state();
     let name = context.name();
-    owner::check_containers(context, &state, &format!("delete the cluster \"{name}\"")).await?;
-    if state.intended_cluster.is_none() {
+    // Nothing of it is there; a cluster of its name that somebody else made is none of its business.
+    if state.cluster.is_none() && state.intended_cluster.is_none() {
         return Ok(());
     }
+    owner::check_containers(context, &state, &format!("delete the cluster \"{name}\"")).await?;
     let network = context.environment.network();
     let delete = kind::delete(name, &network, &context.environment.kubeconfig());
     let what = format!("delete the cluster \"{name}\"");

@@ -7,11 +7,11 @@ use tokio::time::Instant;
 
 use super::{Context, Emitter, EngineError, owner, step, up};
 use crate::{
-    assert::{Cluster, Needs, Observed, check, evaluate},
+    assert::{Cluster, ClusterError, Needs, Observed, check, evaluate},
     event::{Clause, EventKind, RunOutcome, RunState, Status, Verb, Verdict},
     plan::decide::{Lasts, lasts},
     spec::{Assertion, Facts, Step, StepId},
-    tool::Stopper,
+    tool::{Stop, Stopper},
 };
 
 /// Verdicts by step.
@@ -60,16 +60,23 @@ pub async fn verify(
     last: usize,
     advance: bool,
     emitter: Emitter,
-    _stopper: Stopper,
+    mut stopper: Stopper,
 ) -> Result<Report, EngineError> {
     let started = Instant::now();
     let steps = &context.lab.steps[..=last];
     up::announce(context, Verb::Verify, steps, &emitter);
     let state = emitter.state();
-    let seen = look(context, &state).await;
+    let seen = tokio::select! {
+        seen = look(context, &state) => seen,
+        _ = stopper.beyond(Stop::Run) => return Err(EngineError::Stopped),
+    };
     let observed = match &seen {
         Ok(observed) => observed,
-        Err(EngineError::Cluster { .. }) if state.cursor.is_some() => &Observed::default(),
+        Err(EngineError::Cluster { source, .. })
+            if state.cursor.is_some() && !matches!(source, ClusterError::Plugin { .. }) =>
+        {
+            &Observed::default()
+        }
         Err(_) => return Err(seen.err().unwrap_or(EngineError::Stopped)),
     };
     let unreachable = match &seen {

@@ -130,6 +130,20 @@ pub(super) fn hang(first: Line, style: Style, text: &str, look: Look) -> Vec<Lin
     below(first, style, wrap(text, width, true))
 }
 
+/// `text` after `first`, its further lines below its beginning. Its own lines stay lines, and one
+/// that fits stays as it is: lists, and sources with a mark below them.
+pub(super) fn hang_lines(first: Line, style: Style, text: &str, look: Look) -> Vec<Line> {
+    let width = look.width.saturating_sub(first.width()).max(NARROWEST);
+    let texts = text.lines().flat_map(|line| {
+        if line.chars().count() <= width {
+            vec![line.to_owned()]
+        } else {
+            wrap(line, width, true)
+        }
+    });
+    below(first, style, texts.collect())
+}
+
 /// `items` after `first`, with a dot between them, none of them broken unless it has to be.
 pub(super) fn hang_items(first: Line, style: Style, items: &[&str], look: Look) -> Vec<Line> {
     let column = first.width();

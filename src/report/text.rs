@@ -2,7 +2,9 @@
 
 use std::{fmt, time::Duration};
 
-use super::line::{BAD, BOLD, CODE, DIM, Line, Look, PLAIN, hang, indent, mark, render};
+use super::line::{
+    BAD, BOLD, CODE, DIM, Line, Look, PLAIN, hang, hang_lines, indent, mark, render,
+};
 use crate::event::{Clause, Failure, Status, Verdict};
 
 /// The column in which what clauses come to begins, unless all of them are shorter.
@@ -160,7 +162,7 @@ pub(super) fn failure_lines(failure: &Failure, look: Look) -> Vec<Line> {
     let first = Line::new().add(BAD.bold(), "error: ");
     let mut lines = hang(first, BOLD, &failure.summary, look);
     for cause in &failure.causes {
-        lines.extend(hang(
+        lines.extend(hang_lines(
             Line::new().add(BAD, "  caused by: "),
             PLAIN,
             cause,
@@ -176,7 +178,7 @@ pub(super) fn failure_lines(failure: &Failure, look: Look) -> Vec<Line> {
     }
     if let Some(hint) = &failure.hint {
         lines.push(Line::new());
-        lines.extend(hang(
+        lines.extend(hang_lines(
             Line::new().add(CODE.bold(), "hint: "),
             PLAIN,
             hint,

@@ -1,6 +1,6 @@
 //! Reading YAML. The only user of the YAML crate.
 
-use super::{Lab, LabTree, tree::LAB_FILE};
+use super::{Lab, LabTree, tree::LAB_FILE, validate::nearest};
 
 /// A fault of a lab's files, with its place where that is known.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -24,14 +24,14 @@ pub fn lab(tree: &LabTree) -> Result<Lab, Fault> {
     };
     let text = std::str::from_utf8(bytes)
         .map_err(|e| Fault::new(format!("{LAB_FILE} is not UTF-8: {e}")))?;
-    serde_saphyr::from_str(text).map_err(|error| Fault::new(located(LAB_FILE, &error)))
+    serde_saphyr::from_str(text).map_err(|error| Fault::new(located(LAB_FILE, text, &error)))
 }
 
 /// Whether `text` is a stream of YAML documents, each of them a Kubernetes object as far as its
 /// form goes.
 pub fn manifest(path: &str, text: &str) -> Result<(), Fault> {
-    let documents: Vec<serde_json::Value> =
-        serde_saphyr::from_multiple(text).map_err(|error| Fault::new(located(path, &error)))?;
+    let documents: Vec<serde_json::Value> = serde_saphyr::from_multiple(text)
+        .map_err(|error| Fault::new(located(path, text, &error)))?;
     for (index, document) in documents.iter().enumerate() {
         let lacks = |key: &str| !document.get(key).is_some_and(serde_json::Value::is_string);
         if !document.is_null() && (lacks("apiVersion") || lacks("kind")) {
@@ -44,18 +44,37 @@ pub fn manifest(path: &str, text: &str) -> Result<(), Fault> {
     Ok(())
 }
 
-fn located(path: &str, error: &serde_saphyr::Error) -> String {
-    let rendered = error.render();
-    match error.location() {
-        Some(at) => format!("{path}:{}:{}: {rendered}", at.line(), at.column()),
-        None => format!("{path}: {rendered}"),
-    }
+/// What `error` says of `text`, with its place, and the line with a mark below it.
+fn located(path: &str, text: &str, error: &serde_saphyr::Error) -> String {
+    let error = error.without_snippet();
+    let message = error.render();
+    let Some(at) = error.location() else {
+        return format!("{path}: {message}");
+    };
+    let (row, column) = (at.line(), at.column());
+    let place = format!(" at line {row}, column {column}");
+    let message = message.strip_suffix(&place).unwrap_or(&message);
+    let near = match error {
+        serde_saphyr::Error::SerdeUnknownField {
+            field, expected, ..
+        } => nearest(field, expected.iter()),
+        serde_saphyr::Error::SerdeUnknownVariant {
+            variant, expected, ..
+        } => nearest(variant, expected.iter()),
+        _ => String::new(),
+    };
+    let index = |n: u64| usize::try_from(n).unwrap_or(usize::MAX).saturating_sub(1);
+    let line = text.lines().nth(index(row)).unwrap_or_default();
+    let line = line.replace(char::is_control, " ");
+    let mark = " ".repeat(index(column).min(line.len()));
+    let margin = " ".repeat(row.to_string().len());
+    format!("{path}:{row}:{column}: {message}{near}\n  {row} | {line}\n  {margin} | {mark}^")
 }
 
 /// The `role` of each node in a kind configuration.
 pub fn kind_roles(text: &str) -> Result<Vec<String>, String> {
-    let config: serde_json::Value =
-        serde_saphyr::from_str(text).map_err(|error| located("kind configuration", &error))?;
+    let config: serde_json::Value = serde_saphyr::from_str(text)
+        .map_err(|error| located("kind configuration", text, &error))?;
     let nodes = config.get("nodes").and_then(serde_json::Value::as_array);
     let role = |node: &serde_json::Value| {
         let role = node.get("role").and_then(serde_json::Value::as_str);

@@ -41,6 +41,15 @@ pub struct Environment {
     pub record: Record,
 }
 
+/// The file of all events of one run.
+#[derive(Debug)]
+pub struct RunLog {
+    /// The file, open for writing.
+    pub file: fs::File,
+    /// Where it is.
+    pub path: PathBuf,
+}
+
 impl Record {
     /// A new environment's record.
     #[must_use]
@@ -155,7 +164,7 @@ impl Environment {
     }
 
     /// A new file for the events of a run that starts `now`; only the last runs are kept.
-    pub fn new_run(&self, now: Timestamp) -> Result<fs::File, StateError> {
+    pub fn new_run(&self, now: Timestamp) -> Result<RunLog, StateError> {
         const KEPT: usize = 20;
         let runs = self.runs()?;
         for old in runs.iter().take(runs.len().saturating_sub(KEPT - 1)) {
@@ -164,7 +173,8 @@ impl Environment {
         let dir = self.dir.join("runs");
         files::create_dir(&dir)?;
         let path = dir.join(format!("{}.ndjson", now.strftime("%Y%m%dT%H%M%S%.3fZ")));
-        fs::File::create(&path).map_err(StateError::file("create", path))
+        let file = fs::File::create(&path).map_err(StateError::file("create", &path))?;
+        Ok(RunLog { file, path })
     }
 
     /// Puts the lab's files into [`Environment::lab_dir`], if they are not there already.

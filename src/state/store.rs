@@ -1,7 +1,7 @@
 //! All environments of a state directory.
 
 use std::{
-    fs,
+    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -43,6 +43,10 @@ impl Store {
         let mut environments = Vec::new();
         for entry in entries {
             let path = entry.map_err(StateError::file("read", &dir))?.path();
+            // What a file manager left behind is no environment.
+            if !path.is_dir() {
+                continue;
+            }
             environments.extend(Environment::open(&path)?);
         }
         environments.sort_by(|a, b| a.name().cmp(b.name()));
@@ -70,7 +74,9 @@ impl Store {
             }
             // Nothing may be left of an environment that could not be begun.
             Err(error) => {
-                let _ = fs::remove_dir(&dir);
+                if !dir.join("environment.json").exists() {
+                    let _ = self.discard(name);
+                }
                 Err(error)
             }
             attempt => attempt,
@@ -85,7 +91,7 @@ impl Store {
             record,
         };
         environment.save().inspect_err(|_| {
-            let _ = fs::remove_dir_all(&environment.dir);
+            let _ = self.discard(environment.name());
         })?;
         Ok(environment)
     }
@@ -101,10 +107,13 @@ impl Store {
             }
             _ => {}
         }
-        fs::remove_dir_all(&dir).map_err(StateError::file("remove", &dir))?;
-        // The last environment takes the directories around it along; others keep them.
-        let around = dir.ancestors().skip(1).take(2);
-        let _ = around.map(fs::remove_dir).take_while(Result::is_ok).count();
+        self.discard(name).map_err(StateError::file("remove", dir))
+    }
+
+    fn discard(&self, name: &str) -> io::Result<()> {
+        fs::remove_dir_all(self.path(name))?;
+        // The last environment takes the directory around it along; others keep it.
+        let _ = fs::remove_dir(self.dir.join("envs"));
         Ok(())
     }
 }

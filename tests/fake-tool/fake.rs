@@ -19,17 +19,26 @@ use std::{
     time::{Duration, Instant},
 };
 
-use script::{Act, CALLS, Call, DIR, LOGGED, Rule, SCRIPT};
+use script::{Act, CALLS, Call, DIR, Rule, SCRIPT};
 use tokio::signal::unix::{SignalKind, signal};
 
+/// The variables that are logged.
+const LOGGED: [&str; 5] = [
+    "KUBECONFIG",
+    "KIND_EXPERIMENTAL_DOCKER_NETWORK",
+    "DOCKER_HOST",
+    "LABCTL_ENVIRONMENT",
+    "PATH",
+];
 /// How long anything hangs at most: no test takes that long, and no fake outlives them for long.
 const LIMIT: Duration = Duration::from_secs(90);
 /// The exit code of a call that the script does not know.
 const UNKNOWN: u8 = 97;
 /// The exit code of a fake that hung for too long, or whose test is over.
 const ABANDONED: u8 = 98;
-/// The argument that makes a fake a grandchild.
+/// The arguments that make a fake a grandchild.
 const GRANDCHILD: &str = "--be-the-grandchild";
+const STUBBORN_GRANDCHILD: &str = "--be-the-stubborn-grandchild";
 
 fn main() -> ExitCode {
     match run() {
@@ -49,7 +58,13 @@ fn run() -> io::Result<u8> {
     let program = Path::new(&called).file_name().unwrap_or_default();
     let program = program.to_string_lossy().into_owned();
     let args: Vec<String> = words.collect();
-    if args == [GRANDCHILD] {
+    if let [argument @ (GRANDCHILD | STUBBORN_GRANDCHILD), path] =
+        &*args.iter().map(String::as_str).collect::<Vec<_>>()
+    {
+        if *argument == STUBBORN_GRANDCHILD {
+            ignore_term(dir.join("the grandchild was asked"))?;
+        }
+        put(Path::new(path), &std::process::id().to_string())?;
         return Ok(hang(&dir, || false));
     }
     log(&dir, &program, &args)?;
@@ -80,8 +95,9 @@ fn log(dir: &Path, program: &str, args: &[String]) -> io::Result<()> {
     let mut line = serde_json::to_vec(&call)?;
     line.push(b'\n');
     // One write to a file that is appended to: calls at the same time do not mix.
-    let log = fs::File::options().append(true).create(true);
-    log.open(dir.join(CALLS))?.write_all(&line)
+    let mut log = fs::File::options();
+    let mut log = log.append(true).create(true).open(dir.join(CALLS))?;
+    log.write_all(&line)
 }
 
 /// Does one thing; returns the exit code, if the fake ends with it.
@@ -104,16 +120,25 @@ fn follow(act: &Act, args: &[String], dir: &Path) -> io::Result<Option<u8>> {
         }
         Act::Hang => return Ok(Some(hang(dir, || false))),
         Act::IgnoreTerm(path) => ignore_term(dir.join(path))?,
-        Act::Grandchild(path) => {
-            let child = Command::new(env::current_exe()?)
-                .arg(GRANDCHILD)
-                .stdin(Stdio::null())
-                .spawn()?;
-            put(&dir.join(path), &child.id().to_string())?;
-        }
+        Act::Grandchild(path) => grandchild(dir, path, GRANDCHILD)?,
+        Act::StubbornGrandchild(path) => grandchild(dir, path, STUBBORN_GRANDCHILD)?,
         Act::Exit(code) => return Ok(Some(*code)),
     }
     Ok(None)
+}
+
+/// Starts a grandchild; returns once it is what it shall be.
+fn grandchild(dir: &Path, path: &Path, argument: &str) -> io::Result<()> {
+    let child = Command::new(env::current_exe()?)
+        .arg(argument)
+        .arg(dir.join(path))
+        .stdin(Stdio::null())
+        .spawn()?;
+    hang(dir, || {
+        let id = fs::read_to_string(dir.join(path)).unwrap_or_default();
+        id == child.id().to_string()
+    });
+    Ok(())
 }
 
 /// `text` with the values of the arguments and variables that it names.

@@ -55,6 +55,8 @@ pub(crate) enum Act {
     /// Starts a process of the same group that hangs, keeps the output open and is not waited for;
     /// its id is in this file.
     Grandchild(PathBuf),
+    /// The same, and it does not obey TERM and INT.
+    StubbornGrandchild(PathBuf),
     /// Ends with this code.
     Exit(u8),
 }
@@ -71,12 +73,3 @@ pub(crate) struct Call {
     /// The variables that decide which cluster a tool talks to.
     pub(crate) env: BTreeMap<String, String>,
 }
-
-/// The variables that are logged.
-pub(crate) const LOGGED: [&str; 5] = [
-    "KUBECONFIG",
-    "KIND_EXPERIMENTAL_DOCKER_NETWORK",
-    "DOCKER_HOST",
-    "LABCTL_ENVIRONMENT",
-    "PATH",
-];

@@ -138,7 +138,11 @@ pub(crate) fn link(path: &Path) {
 fn healthy() -> Vec<Rule> {
     let version = r#"{"clientVersion": {"gitVersion": "v1.34.4"}}"#;
     vec![
-        rule("kind", "version", [Act::Out("kind v0.33.0 go1.26.8 linux/amd64".into())]),
+        rule(
+            "kind",
+            "version",
+            [Act::Out("kind v0.33.0 go1.26.8 linux/amd64".into())],
+        ),
         rule("kubectl", "version --client", [Act::Out(version.into())]),
         rule("docker", "version", [Act::Out("28.5.2".into())]),
         rule("docker", "ps", [Act::Cat(CONTAINERS.into())]),
@@ -147,7 +151,11 @@ fn healthy() -> Vec<Rule> {
         rule("kind", "create cluster", created()),
         rule("kind", "delete cluster", [Act::Remove(CONTAINERS.into())]),
         rule("docker", "events", [Act::Hang]),
-        rule("docker", "image inspect", [Act::Err("Error: No such image".into()), Act::Exit(1)]),
+        rule(
+            "docker",
+            "image inspect",
+            [Act::Err("Error: No such image".into()), Act::Exit(1)],
+        ),
         rule("docker", "load", []),
         rule("docker", "pull", []),
         rule("docker", "save", []),

@@ -10,10 +10,13 @@ mod sandbox;
 mod script;
 mod seeded;
 
-pub(crate) use answer::{Answer, normal};
+pub(crate) use answer::Answer;
+use answer::normal;
 pub(crate) use fakes::{CONTAINERS, Fakes, NETWORKS, created, link, rule};
 pub(crate) use labs::{IMAGE_LAB, MANIFEST, SMALL_LAB};
 pub(crate) use processes::{is_alive, signal, wait_for};
-pub(crate) use sandbox::{Command, Sandbox};
+pub(crate) use sandbox::{Command, Running, Sandbox};
 pub(crate) use script::{Act, Call};
-pub(crate) use seeded::{Seeded, UNREACHABLE_KUBECONFIG};
+pub(crate) use seeded::{
+    Seeded, UNREACHABLE_KUBECONFIG, fact, run_finished, step_started, verified,
+};

@@ -25,7 +25,10 @@ pub(crate) struct Sandbox {
 impl Sandbox {
     /// A new one, in which nothing was done yet.
     pub(crate) fn new() -> Self {
-        let dir = tempfile::Builder::new().prefix("labctl-test-").tempdir();
+        // Its path has the same length everywhere: where messages are broken depends on it.
+        let dir = tempfile::Builder::new()
+            .prefix("labctl-test-")
+            .tempdir_in("/tmp");
         let dir = dir.unwrap();
         for name in ["home", "work"] {
             fs::create_dir(dir.path().join(name)).unwrap();
@@ -66,6 +69,34 @@ impl Sandbox {
         let path = self.path("work").join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
+    }
+
+    /// The same with [`super::SMALL_LAB`] in the directory `small`.
+    pub(crate) fn with_small_lab(self) -> Self {
+        self.write("small/lab.yaml", super::SMALL_LAB);
+        self.write("small/manifests/app.yaml", super::MANIFEST);
+        self
+    }
+
+    /// Asserts that nothing was done: no process was started, and there is no state.
+    #[track_caller]
+    pub(crate) fn is_untouched(&self) {
+        assert_eq!(self.fakes.calls(), [], "no tool was to be called");
+        assert_eq!(self.files("state"), [""; 0], "nothing was to be written");
+        assert_eq!(self.files("home"), [""; 0], "nothing was to be written");
+    }
+
+    /// Asserts that no environment is left, nor anything of one.
+    #[track_caller]
+    pub(crate) fn has_no_environment(&self) {
+        let mut left = self.files("state");
+        left.retain(|name| name != "labctl");
+        assert_eq!(left, [""; 0], "left behind in the state directory");
+    }
+
+    /// `text` without what differs from run to run.
+    pub(crate) fn normal(&self, text: &str) -> String {
+        super::normal(text, self.dir())
     }
 
     /// Takes a fake away from `PATH`.

@@ -4,7 +4,7 @@ use crate::{
     cli::{
         args::OfEnvironment,
         error::CliError,
-        output,
+        labs, output,
         session::{self, Kept},
         settings::Settings,
         signals,
@@ -16,7 +16,9 @@ use crate::{
 /// Removes an environment.
 pub(crate) fn run(args: &OfEnvironment, settings: &Settings) -> Result<u8, CliError> {
     let environment = session::find(settings, args.lab.as_deref())?;
-    let loaded = session::applied_lab(&environment)?;
+    // Whatever became of the lab's files: what they made can be removed without them.
+    let loaded = session::applied_lab(&environment);
+    let loaded = loaded.unwrap_or_else(|_| labs::unknown(&environment.record.lab));
     let bundle = session::bundle_of(&environment);
     let name = environment.name().to_owned();
     session::runtime()?.block_on(async {
@@ -33,10 +35,11 @@ pub(crate) fn run(args: &OfEnvironment, settings: &Settings) -> Result<u8, CliEr
         let asked = stopper.clone();
         let work = |emitter, stopper| engine::down::down(&context, emitter, stopper);
         let result = session::run(replayed.state, kept, &mut show, stopper, work).await;
-        reporter.finish().map_err(CliError::internal)?;
+        let finished = reporter.finish().map_err(CliError::internal);
         if result.is_ok() {
             settings.store.remove(&name)?;
         }
-        session::exit_code(result, &asked)
+        let code = session::exit_code(result, &asked)?;
+        finished.map(|()| code)
     })
 }

@@ -47,10 +47,15 @@ pub(crate) fn existing_kubeconfig(environment: &Environment) -> Result<PathBuf, 
     if kubeconfig.is_file() {
         return Ok(kubeconfig);
     }
+    Err(no_cluster(environment))
+}
+
+/// That the environment's cluster was never made.
+pub(crate) fn no_cluster(environment: &Environment) -> CliError {
     let name = environment.name();
     let error = anyhow::anyhow!("the environment \"{name}\" has no cluster yet");
     let hint = format!("`labctl up {}` makes it", environment.record.lab);
-    Err(CliError::new(exit::UNREACHABLE, error).hint(hint))
+    CliError::new(exit::UNREACHABLE, error).hint(hint)
 }
 
 /// The directory of the bundle's tools: where kubectl is, if it is not on `PATH`.

@@ -23,6 +23,10 @@ pub(crate) fn run(args: &Logs, settings: &Settings) -> Result<u8, CliError> {
     } else {
         runs.len().saturating_sub(1)
     };
+    if runs.is_empty() && settings.output == Format::Text {
+        let name = environment.name();
+        output::tell(&format!("no run in the environment \"{name}\" is kept\n"));
+    }
     let look = output::answer_look(settings);
     for path in runs.iter().skip(skipped) {
         let out = std::io::stdout();

@@ -36,6 +36,9 @@ struct Standing {
     open_faults: Vec<String>,
     /// Who is at work in it, or was when it ended.
     interrupted: bool,
+    /// Why the lab's files in it cannot be used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    damaged: Option<String>,
 }
 
 /// Shows how environments stand.
@@ -62,8 +65,11 @@ pub(crate) fn run(args: &OfEnvironment, settings: &Settings) -> Result<u8, CliEr
 
 async fn standing(environment: &Environment) -> Result<Standing, CliError> {
     let state = Journal::read(&environment.journal())?.state;
-    let lab = session::applied_lab(environment)?.lab;
-    let reached = state.cursor.as_ref().and_then(|id| lab.position(id));
+    // One whose files are damaged does not hide the others.
+    let loaded = session::applied_lab(environment);
+    let lab = loaded.as_ref().ok().map(|loaded| &loaded.lab);
+    let reached = state.cursor.as_ref().zip(lab);
+    let reached = reached.and_then(|(id, lab)| lab.position(id));
     let interrupted = state
         .last_run
         .as_ref()
@@ -72,11 +78,12 @@ async fn standing(environment: &Environment) -> Result<Standing, CliError> {
         environment: environment.name().to_owned(),
         lab: environment.record.lab.clone(),
         cluster: cluster(environment, &state).await,
-        open_faults: open_faults(&lab, &state),
+        open_faults: lab.map_or_else(Vec::new, |lab| open_faults(lab, &state)),
         reached: reached.map_or(0, |at| at + 1),
-        steps: lab.steps.len(),
+        steps: lab.map_or(0, |lab| lab.steps.len()),
         cursor: state.cursor,
         interrupted,
+        damaged: loaded.err().map(|error| error.failure().summary),
     })
 }
 
@@ -114,7 +121,9 @@ fn text(standings: &[Standing]) -> String {
             Some(cursor) => format!("{}/{} {cursor}", s.reached, s.steps),
             None => format!("0/{}", s.steps),
         };
-        let faults = if s.open_faults.is_empty() {
+        let faults = if s.damaged.is_some() {
+            "unknown".to_owned()
+        } else if s.open_faults.is_empty() {
             "none".to_owned()
         } else {
             s.open_faults.join(", ")
@@ -134,6 +143,15 @@ fn text(standings: &[Standing]) -> String {
             "\nthe last run in {} is under way, or was interrupted; `labctl up {}` goes on",
             s.environment, s.lab
         );
+    }
+    for s in standings {
+        if let Some(why) = &s.damaged {
+            let name = &s.environment;
+            let _ = writeln!(
+                text,
+                "\n{why}; `labctl down {name}` removes the environment"
+            );
+        }
     }
     text
 }

@@ -6,6 +6,7 @@ use crate::{
     cli::{
         args::Up,
         error::CliError,
+        exit,
         labs::{self, Loaded},
         output, preflight,
         session::{self, Kept},
@@ -38,11 +39,34 @@ pub(crate) fn run(args: &Up, settings: &Settings) -> Result<u8, CliError> {
     let toolbox = tools::find(settings, bundle.as_ref());
     session::runtime()?.block_on(async {
         let stopper = signals::listen()?;
-        preflight::check(&loaded.lab, &toolbox, bundle.as_ref()).await?;
+        let checked = preflight::check(&loaded.lab, &toolbox, bundle.as_ref(), &stopper).await;
+        if let Some(signal) = stopper.now().signal() {
+            return Ok(exit::signalled(signal));
+        }
+        checked?;
         let _lock = session::hold(settings, &name, "up").await?;
-        let environment = make(settings, &name, &loaded, bundle.as_ref())?;
-        bring_up(args, settings, environment, loaded, bundle, last, stopper).await
+        let is_new = matches!(settings.store.get(&name), Err(StateError::Absent { .. }));
+        let result = match make(settings, &name, &loaded, bundle.as_ref()) {
+            Ok(environment) => {
+                bring_up(args, settings, environment, loaded, bundle, last, stopper).await
+            }
+            Err(error) => Err(error),
+        };
+        if is_new && result.as_ref().is_err_and(CliError::is_of_files) {
+            forget(settings, &name);
+        }
+        result
     })
+}
+
+/// Removes a new environment whose files cannot be written, if nothing was begun in it.
+fn forget(settings: &Settings, name: &str) {
+    let journal = settings.store.path(name).join("journal.jsonl");
+    let state = Journal::read(&journal).map(|replayed| replayed.state);
+    if state.is_ok_and(|state| state.intended_cluster.is_none()) {
+        // Why it could not be begun is what the user is told.
+        let _ = settings.store.remove(name);
+    }
 }
 
 /// The environment `name`, made if it is not there, with the lab's files in it.
@@ -67,12 +91,7 @@ fn make(
         }
         Err(error) => return Err(error.into()),
     };
-    environment.put_lab(&loaded.tree).inspect_err(|_| {
-        // Nothing was begun in an environment without a journal; nothing of it may stay.
-        if !environment.journal().exists() {
-            let _ = settings.store.remove(name);
-        }
-    })?;
+    environment.put_lab(&loaded.tree)?;
     Ok(environment)
 }
 
@@ -103,6 +122,7 @@ async fn bring_up(
     let asked = stopper.clone();
     let work = |emitter, stopper| engine::up::up(&context, last, emitter, stopper);
     let result = session::run(replayed.state, kept, &mut show, stopper, work).await;
-    reporter.finish().map_err(CliError::internal)?;
-    session::exit_code(result, &asked)
+    let finished = reporter.finish().map_err(CliError::internal);
+    let code = session::exit_code(result, &asked)?;
+    finished.map(|()| code)
 }

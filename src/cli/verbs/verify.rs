@@ -10,9 +10,10 @@ use crate::{
         session::{self, Kept},
         settings::Settings,
         signals,
+        verbs::env::no_cluster,
     },
     engine::{
-        self, Report,
+        self, EngineError, Report,
         verify::{Finding, Standing},
     },
     event::{RunOutcome, Status, Verdict},
@@ -47,14 +48,25 @@ pub(crate) fn run(args: &Verify, settings: &Settings) -> Result<u8, CliError> {
         } else {
             (None, Journal::read(&environment.journal())?)
         };
+        if replayed.state.cluster.is_none() {
+            return Err(no_cluster(&environment));
+        }
         let kept = Kept { journal, log: None };
         let context = session::context(settings, environment, loaded, bundle, 1.0);
         let mut show = |_: &_| Ok(());
         let work =
             |emitter, stopper| engine::verify::verify(&context, last, advance, emitter, stopper);
-        let report = session::run(replayed.state, kept, &mut show, stopper, work).await?;
-        Ok::<Report, CliError>(report)
+        let asked = stopper.clone();
+        let result = session::run(replayed.state, kept, &mut show, stopper, work).await;
+        match (result, asked.now().signal()) {
+            (Err(EngineError::Stopped), Some(signal)) => Ok(Err(exit::signalled(signal))),
+            (result, _) => Ok::<Result<Report, u8>, CliError>(Ok(result?)),
+        }
     })?;
+    let report = match report {
+        Ok(report) => report,
+        Err(code) => return Ok(code),
+    };
     let steps: Vec<StepReport> = report.steps.iter().map(step_report).collect();
     match settings.output {
         Format::Json => output::json(&json!({

@@ -22,8 +22,9 @@ import (
 
 const (
 	serviceAccount = "/var/run/secrets/kubernetes.io/serviceaccount/"
-	cniDir         = "/etc/cni/net.d"
+	cniFile        = "/etc/cni/net.d/10-podroutes.conflist"
 	resync         = 30 * time.Second
+	proxyWait      = 10 * time.Second
 	// The mark of the routes made here, so that only those are ever taken away again.
 	routeProtocol = netlink.RouteProtocol(0x6c)
 )
@@ -94,6 +95,7 @@ func settle(self string, lister listers.NodeLister) error {
 			continue
 		}
 		if node.Name == self {
+			awaitProxy()
 			if err := writeCNI(node.Spec.PodCIDR); err != nil {
 				return err
 			}
@@ -139,18 +141,31 @@ func internalIP(node *corev1.Node) net.IP {
 	return nil
 }
 
+// awaitProxy holds the first pods back until kube-proxy has set up the cluster's addresses: what a pod
+// sends to one of them before goes nowhere, and is tried again only after half a minute. In a mode
+// that knows no such chain, or without kube-proxy, the wait is just over soon.
+func awaitProxy() {
+	for deadline := time.Now().Add(proxyWait); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+		if _, err := os.Stat(cniFile); err == nil {
+			return
+		}
+		if exec.Command("iptables", "-w", "5", "-t", "nat", "-n", "-L", "KUBE-SERVICES").Run() == nil {
+			return
+		}
+	}
+}
+
 // writeCNI makes the node Ready: the runtime looks for a configuration in this folder.
 func writeCNI(subnet string) error {
-	path := filepath.Join(cniDir, "10-podroutes.conflist")
 	content := fmt.Sprintf(cniConfig, subnet)
-	if now, err := os.ReadFile(path); err == nil && string(now) == content {
+	if now, err := os.ReadFile(cniFile); err == nil && string(now) == content {
 		return nil
 	}
-	temporary := filepath.Join(cniDir, ".podroutes")
+	temporary := filepath.Join(filepath.Dir(cniFile), ".podroutes")
 	if err := os.WriteFile(temporary, []byte(content), 0o644); err != nil {
 		return err
 	}
-	return os.Rename(temporary, path)
+	return os.Rename(temporary, cniFile)
 }
 
 // masquerade lets pods reach what is outside the cluster under their node's address.

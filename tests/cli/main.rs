@@ -1,0 +1,29 @@
+//! The command line from outside, as a process: without a cluster, without an engine, without
+//! anything of the machine's but the kernel. The tools are fakes that a script tells what to do.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "tests"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod bundle;
+mod environments;
+mod foreign;
+mod journal;
+mod killed;
+mod kind;
+mod labs;
+mod locks;
+mod output;
+mod plan;
+mod preflight;
+mod signals;
+mod state_dir;
+mod unreachable;
+mod usage;
+mod validate;

@@ -1,0 +1,76 @@
+//! labctl against a real cluster.
+//!
+//! The scenarios share one environment and run in the order below, one after the other: what one
+//! leaves is what the next begins with. Each first brings about what it needs, so that one can be
+//! run alone (`cargo test --features e2e --test e2e -- student`). A container engine has to answer;
+//! `LABCTL_E2E_BUNDLE` names the bundle that images and tools come from (without it: the public
+//! images, and kind and kubectl from `PATH`). Other settings: `LABCTL_BIN` (another labctl),
+//! `LABCTL_E2E_KEEP` (leaves the environment), `LABCTL_E2E_MOMENTS` (how many random moments
+//! labctl is killed at).
+#![allow(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "a test runs programs, reads its settings, prints figures, and fails by a panic"
+)]
+
+mod broken;
+mod interrupted;
+mod lab;
+mod remains;
+mod run;
+mod student;
+mod world;
+
+use std::{process::ExitCode, sync::OnceLock};
+
+use libtest_mimic::{Arguments, Trial};
+
+use world::World;
+
+static WORLD: OnceLock<World> = OnceLock::new();
+
+type Scenario = fn(&World);
+
+/// The scenarios, in their order.
+const SCENARIOS: [(&str, Scenario); 16] = [
+    ("interrupted::ctrl_c_leaves_nothing", interrupted::ctrl_c),
+    ("interrupted::sigkill_is_picked_up", interrupted::sigkill),
+    (
+        "interrupted::any_moment_is_picked_up",
+        interrupted::any_moment,
+    ),
+    ("student::kills_the_pod_by_hand", student::by_hand),
+    ("interrupted::a_fault_is_taken_back", interrupted::fault),
+    ("student::goes_on_with_up", student::goes_on),
+    ("lab::up_again_runs_nothing", lab::up_again),
+    ("lab::verify_passes", lab::verify),
+    ("broken::deleted_row", broken::row),
+    ("broken::deleted_row_mended_by_up", broken::row_mended),
+    ("broken::scaled_down", broken::scaled),
+    ("broken::deleted_service", broken::service),
+    ("broken::stopped_cluster", broken::stopped),
+    ("broken::deleted_claim", broken::claim),
+    ("lab::down_removes_all", lab::down),
+    ("lab::the_users_own_is_untouched", lab::untouched),
+];
+
+fn main() -> ExitCode {
+    let mut args = Arguments::from_args();
+    args.test_threads = Some(1);
+    let ignored = |name: &str| name.contains("any_moment") && interrupted::moments() == 0;
+    let trial = |(name, scenario): (&str, Scenario)| {
+        let run = move || {
+            scenario(WORLD.get_or_init(World::open));
+            Ok(())
+        };
+        Trial::test(format!("e2e::{name}"), run).with_ignored_flag(ignored(name))
+    };
+    let conclusion = libtest_mimic::run(&args, SCENARIOS.map(trial).into());
+    if let Some(world) = WORLD.get() {
+        world.close();
+    }
+    conclusion.exit_code()
+}

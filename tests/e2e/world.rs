@@ -1,0 +1,315 @@
+//! What the scenarios share: the program, the environment, and a user whose own things have to stay
+//! as they are.
+
+use std::{
+    env, fs,
+    fs::File,
+    hash::{DefaultHasher, Hash, Hasher},
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use crate::{
+    remains,
+    run::{Run, Running, Verified},
+};
+
+/// The lab.
+pub(crate) const LAB: &str = "10.3";
+/// Its steps.
+pub(crate) const STEPS: [&str; 8] = [
+    "cluster",
+    "statefulset",
+    "database",
+    "kill-pod",
+    "identity",
+    "drain",
+    "budget",
+    "uncordon",
+];
+/// The variable that marks labctl's processes.
+const MARK: &str = "LABCTL_E2E_MARK";
+
+pub(crate) struct World {
+    program: PathBuf,
+    bundle: Option<PathBuf>,
+    root: PathBuf,
+    /// The environment's name.
+    pub(crate) name: String,
+    decoy: Decoy,
+    peak: AtomicU64,
+    figures: Mutex<Vec<String>>,
+    _lock: File,
+}
+
+/// A cluster that is none: what the user's own kubeconfigs point at. Nobody may ask it.
+struct Decoy {
+    kubeconfig: String,
+    asked: Arc<AtomicUsize>,
+}
+
+impl World {
+    /// The world, with nothing of an earlier, killed run of these tests in it.
+    pub(crate) fn open() -> Self {
+        let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("e2e");
+        fs::create_dir_all(&root).expect("a directory for the tests");
+        let lock = File::create(root.join("lock")).expect("a lock file");
+        lock.try_lock().expect("these tests run once at a time");
+        // One of its own for each checkout, and the same each time.
+        let mut hasher = DefaultHasher::new();
+        root.hash(&mut hasher);
+        let name = format!("e2e-{:04x}", hasher.finish() & 0xffff);
+        let path = |name: &str| {
+            env::var_os(name)
+                .filter(|v| !v.is_empty())
+                .map(PathBuf::from)
+        };
+        let world = Self {
+            program: path("LABCTL_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_labctl").into()),
+            bundle: path("LABCTL_E2E_BUNDLE"),
+            root,
+            name,
+            decoy: Decoy::open(),
+            peak: AtomicU64::new(0),
+            figures: Mutex::default(),
+            _lock: lock,
+        };
+        fs::create_dir_all(world.home().join(".kube")).expect("a home");
+        for kubeconfig in world.kubeconfigs() {
+            fs::write(kubeconfig, &world.decoy.kubeconfig).expect("a kubeconfig");
+        }
+        world.remove();
+        let _ = fs::remove_dir_all(world.state());
+        world
+    }
+
+    /// Removes what the scenarios left, and prints the figures.
+    pub(crate) fn close(&self) {
+        if env::var_os("LABCTL_E2E_KEEP").is_some() {
+            eprintln!(
+                "the environment {} is kept in {}",
+                self.name,
+                self.state().display()
+            );
+        } else {
+            self.remove();
+        }
+        let peak = self.peak.load(Ordering::Relaxed);
+        self.figure(format!("the most memory that any labctl had: {peak} KiB"));
+        for figure in self.figures.lock().expect("no other thread").iter() {
+            eprintln!("  {figure}");
+        }
+    }
+
+    /// Keeps a figure for the end.
+    pub(crate) fn figure(&self, text: String) {
+        let mut figures = self.figures.lock().expect("no other thread");
+        figures.push(text);
+    }
+
+    /// Removes the environment, if there is one.
+    pub(crate) fn remove(&self) {
+        let record = format!("envs/{}/environment.json", self.name);
+        if self.state().join(record).exists() {
+            self.labctl(&["down"]).exits(0);
+        }
+    }
+
+    /// labctl's state directory.
+    pub(crate) fn state(&self) -> PathBuf {
+        self.root.join("state")
+    }
+
+    fn home(&self) -> PathBuf {
+        self.root.join("home")
+    }
+
+    fn kubeconfigs(&self) -> [PathBuf; 2] {
+        [
+            self.home().join(".kube/config"),
+            self.root.join("kubeconfig"),
+        ]
+    }
+
+    fn mark(&self) -> String {
+        format!("{MARK}={}", self.root.display())
+    }
+
+    /// Starts `labctl --env NAME ARGS`, as a user with a kubeconfig at both of the usual places.
+    pub(crate) fn start(&self, args: &[&str]) -> Running {
+        let line = format!("labctl --env {} {}", self.name, args.join(" "));
+        let mut command = Command::new(&self.program);
+        for (name, _) in env::vars_os() {
+            let name = name.to_string_lossy().into_owned();
+            if name.starts_with("LABCTL_") || name.starts_with("XDG_") {
+                command.env_remove(name);
+            }
+        }
+        // The engine's client keeps which engine it talks to in the real home.
+        if let (None, Some(home)) = (env::var_os("DOCKER_CONFIG"), env::var_os("HOME")) {
+            command.env("DOCKER_CONFIG", Path::new(&home).join(".docker"));
+        }
+        let child = command
+            .args(["--env", &self.name])
+            .args(args)
+            .env("HOME", self.home())
+            .env("KUBECONFIG", self.root.join("kubeconfig"))
+            .env("LABCTL_STATE_DIR", self.state())
+            .env(MARK, &self.root)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn();
+        Running::new(line, child.expect("labctl can be started"))
+    }
+
+    /// Runs `labctl ARGS` to its end.
+    #[track_caller]
+    pub(crate) fn labctl(&self, args: &[&str]) -> Run {
+        self.ended(self.start(args))
+    }
+
+    /// Starts `labctl up ARGS`.
+    pub(crate) fn start_up(&self, args: &[&str]) -> Running {
+        let bundle = self
+            .bundle
+            .as_ref()
+            .map(|dir| dir.to_string_lossy().into_owned());
+        let mut all = vec!["up", LAB];
+        if let Some(bundle) = &bundle {
+            all.extend(["--bundle", bundle]);
+        }
+        all.extend(args);
+        self.start(&all)
+    }
+
+    /// Runs `labctl up ARGS` to its end.
+    #[track_caller]
+    pub(crate) fn up(&self, args: &[&str]) -> Run {
+        self.ended(self.start_up(args))
+    }
+
+    /// Waits for the end of `running`, and sees that nothing of the user's was touched.
+    #[track_caller]
+    pub(crate) fn ended(&self, running: Running) -> Run {
+        let run = running.end();
+        self.peak.fetch_max(run.peak, Ordering::Relaxed);
+        self.assert_untouched();
+        run
+    }
+
+    /// `labctl verify`, whose exit code has to be `code`, and what it found.
+    #[track_caller]
+    pub(crate) fn verify(&self, code: i32) -> Verified {
+        self.labctl(&["verify", "--output", "json"])
+            .exits(code)
+            .answer()
+    }
+
+    /// Runs kubectl as a student does, in `labctl shell`.
+    #[track_caller]
+    pub(crate) fn kubectl(&self, args: &[&str]) -> Run {
+        let mut all = vec!["shell", "--", "kubectl"];
+        all.extend(args);
+        self.labctl(&all).exits(0)
+    }
+
+    /// Runs a statement in `postgres-0`.
+    #[track_caller]
+    pub(crate) fn sql(&self, statement: &str) {
+        let psql = [
+            "psql",
+            "-qU",
+            "postgres",
+            "-v",
+            "ON_ERROR_STOP=1",
+            "-c",
+            statement,
+        ];
+        self.kubectl(&[&["exec", "postgres-0", "--"], &psql[..]].concat());
+    }
+
+    /// Has the lab at the step `last`, and not beyond it.
+    #[track_caller]
+    pub(crate) fn no_further_than(&self, last: &str) {
+        let at = STEPS.iter().position(|step| *step == last).expect("a step");
+        let status = self.labctl(&["status"]).text();
+        if STEPS[at + 1..].iter().any(|step| status.contains(step)) {
+            self.remove();
+        }
+        self.up(&["--to", last]).exits(0);
+    }
+
+    /// Has the lab at its end.
+    #[track_caller]
+    pub(crate) fn at_the_end(&self) {
+        self.up(&[]).exits(0);
+    }
+
+    /// The containers, networks and processes of the environment.
+    pub(crate) fn remains(&self) -> Vec<String> {
+        let containers = remains::containers(&self.name);
+        let networks = remains::networks(&self.name);
+        [containers, networks, self.processes()].concat()
+    }
+
+    /// The processes that labctl started and that still run.
+    pub(crate) fn processes(&self) -> Vec<String> {
+        remains::processes(&self.mark())
+    }
+
+    /// Both of the user's kubeconfigs are as they were, and nobody asked what they point at.
+    #[track_caller]
+    pub(crate) fn assert_untouched(&self) {
+        for path in self.kubeconfigs() {
+            let text = fs::read_to_string(&path).expect("the kubeconfig is there");
+            assert_eq!(
+                text,
+                self.decoy.kubeconfig,
+                "{} was changed",
+                path.display()
+            );
+        }
+        let asked = self.decoy.asked.load(Ordering::Relaxed);
+        assert_eq!(asked, 0, "the user's own cluster was asked");
+    }
+}
+
+impl Decoy {
+    fn open() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let server = listener.local_addr().expect("an address");
+        let asked = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&asked);
+        thread::spawn(move || {
+            for _ in listener.incoming() {
+                counter.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        let kubeconfig = format!(
+            "apiVersion: v1\n\
+             kind: Config\n\
+             clusters: [{{name: production, cluster: {{server: \"http://{server}\"}}}}]\n\
+             contexts: [{{name: production, context: {{cluster: production}}}}]\n\
+             current-context: production\n"
+        );
+        Self { kubeconfig, asked }
+    }
+}
+
+/// Waits until `holds`, for at most `within`; says what was waited for if that is not enough.
+#[track_caller]
+pub(crate) fn wait_for(what: &str, within: Duration, mut holds: impl FnMut() -> bool) {
+    let began = std::time::Instant::now();
+    while !holds() {
+        assert!(began.elapsed() < within, "{what}: not within {within:?}");
+        thread::sleep(Duration::from_millis(100));
+    }
+}
