@@ -1,6 +1,8 @@
 //! A labctl that is killed while kind makes the cluster: kind goes on by itself. The next command
 //! ends it instead of racing it, removes what it made, and needs no help.
 
+use std::os::unix::process::CommandExt;
+
 use rustix::process::Signal;
 
 use crate::support::{Act, Sandbox, created, is_alive, rule, signal, wait_for};
@@ -13,10 +15,7 @@ fn killed_up(sandbox: &Sandbox) -> u32 {
     let up = sandbox.labctl("up small").start();
     wait_for("kind to hang", || sandbox.fakes.has("hangs"));
     let kind = sandbox.fakes.calls_of("kind", "create")[0].pid;
-    let journalled = format!("\"group\":{kind}");
-    wait_for("kind to be journalled", || {
-        sandbox.journal("lab-small").contains(&journalled)
-    });
+    sandbox.is_journalled("lab-small", kind);
     signal(up.pid(), Signal::KILL);
     up.finish().exits(-9);
     assert!(is_alive(kind), "kind outlives labctl");
@@ -108,6 +107,7 @@ fn a_process_that_only_has_its_number_is_not_ended() {
     // A process of somebody else's, to which the number of a child was given again.
     let mut other = std::process::Command::new("/bin/sleep")
         .arg("60")
+        .process_group(0)
         .spawn()
         .unwrap();
     let child = |started| EventKind::ChildStarted {

@@ -12,6 +12,8 @@ fn held(sandbox: &Sandbox) -> Running<'_> {
     sandbox.fakes.obey([rule("kind", "create", kept)]);
     let up = sandbox.labctl("up small").start();
     wait_for("kind to be called", || sandbox.fakes.has("called"));
+    let kind = sandbox.fakes.calls_of("kind", "create")[0].pid;
+    sandbox.is_journalled("lab-small", kind);
     sandbox.fakes.forget();
     up
 }

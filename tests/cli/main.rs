@@ -5,6 +5,9 @@
     clippy::expect_used,
     clippy::print_stderr,
     clippy::disallowed_methods,
+    clippy::format_collect,
+    clippy::format_push_string,
+    clippy::naive_bytecount,
     reason = "tests"
 )]
 

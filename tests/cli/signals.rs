@@ -143,10 +143,7 @@ fn a_third_signal_ends_labctl_itself_and_the_next_command_finds_what_is_left() {
     signal(up.pid(), Signal::INT);
     wait_for("the cluster to be deleted", || sandbox.fakes.has("deletes"));
     let deleting = sandbox.fakes.calls_of("kind", "delete")[0].pid;
-    let journalled = format!("\"program\":\"kind\",\"group\":{deleting}");
-    wait_for("its child to be journalled", || {
-        sandbox.journal("lab-small").contains(&journalled)
-    });
+    sandbox.is_journalled("lab-small", deleting);
     signal(up.pid(), Signal::INT);
     up.finish().exits(130);
     assert!(is_alive(deleting));

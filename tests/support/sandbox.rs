@@ -12,7 +12,11 @@ use std::{
 
 use tempfile::TempDir;
 
-use super::{Answer, Fakes, processes::PATIENCE, script};
+use super::{
+    Answer, Fakes,
+    processes::{PATIENCE, wait_for},
+    script,
+};
 
 /// A directory with all that a labctl in it can reach.
 #[derive(Debug)]
@@ -56,6 +60,15 @@ impl Sandbox {
     pub(crate) fn journal(&self, name: &str) -> String {
         let path = self.environment(name).join("journal.jsonl");
         fs::read_to_string(path).unwrap_or_default()
+    }
+
+    /// Waits until the journal of an environment knows this child.
+    #[track_caller]
+    pub(crate) fn is_journalled(&self, environment: &str, child: u32) {
+        let known = format!("\"group\":{child}");
+        wait_for("a child to be journalled", || {
+            self.journal(environment).contains(&known)
+        });
     }
 
     /// What the journal of an environment adds up to.
