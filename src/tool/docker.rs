@@ -74,7 +74,6 @@ pub fn import(node: &str, archive: &Path) -> Invocation {
             "images",
             "import",
             "--all-platforms",
-            "--digests",
             "-",
         ],
     )

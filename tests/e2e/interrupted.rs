@@ -115,7 +115,12 @@ pub(crate) fn any_moment(world: &World) {
         }
         running.signal(signal);
         let run = world.ended(running);
-        world.figure(format!("moment {moment}: {signal:?} after {after:?}"));
+        let how = if signal == Signal::KILL {
+            "SIGKILL"
+        } else {
+            "SIGINT"
+        };
+        world.figure(format!("moment {moment}: {how} after {after:?}"));
         if signal == Signal::INT {
             run.was_interrupted();
             assert_eq!(world.processes(), [""; 0], "left after Ctrl-C at {after:?}");
