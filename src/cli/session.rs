@@ -32,7 +32,7 @@ pub(crate) fn runtime() -> Result<Runtime, CliError> {
 }
 
 /// The name that the environment of the lab `id` has if none is given.
-pub(crate) fn default_name(id: &str) -> String {
+fn default_name(id: &str) -> String {
     let plain = |c: char| {
         if c.is_ascii_alphanumeric() {
             c.to_ascii_lowercase()
@@ -42,6 +42,22 @@ pub(crate) fn default_name(id: &str) -> String {
     };
     let id: String = id.chars().map(plain).collect();
     format!("lab-{id}")
+}
+
+/// The name of the environment that a verb about the lab `id` means, and it, if it exists.
+pub(crate) fn of_lab(
+    settings: &Settings,
+    id: &str,
+) -> Result<(String, Option<Environment>), CliError> {
+    let name = match &settings.environment {
+        Some(name) => name.clone(),
+        None => default_name(id),
+    };
+    match settings.store.get(&name) {
+        Ok(environment) => Ok((name, Some(environment))),
+        Err(StateError::Absent { .. }) => Ok((name, None)),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// The environment that is meant: the named one, the lab's, or the only one.

@@ -2,7 +2,7 @@
 
 use tokio::time::Instant;
 
-use super::{Context, Emitter, EngineError, recover, up::announce};
+use super::{Context, Emitter, EngineError, announce::announce, recover};
 use crate::{
     event::{EventKind, RunOutcome, Verb},
     tool::Stopper,

@@ -2,7 +2,6 @@
 
 use super::{Context, Emitter, EngineError, error::Why, images, owner, recover, tools};
 use crate::{
-    assert::Cluster,
     event::{ClusterIdentity, EventKind, Failure},
     plan::{self, template},
     spec::{Action, Facts, action::KindCluster},
@@ -148,14 +147,7 @@ async fn make(
 
 /// Records what the cluster is known by from now on.
 async fn identify(context: &Context, emitter: &Emitter) -> Result<(), EngineError> {
-    let unreachable = |source| EngineError::Cluster {
-        environment: context.name().to_owned(),
-        source,
-    };
-    let cluster = Cluster::open(&context.environment.kubeconfig())
-        .await
-        .map_err(unreachable)?;
-    let uid = cluster.uid().await.map_err(unreachable)?;
+    let (_, uid) = owner::connect(context).await?;
     let containers = owner::node_ids(context).await?;
     let name = context.name().to_owned();
     let cluster = ClusterIdentity {

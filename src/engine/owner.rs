@@ -44,16 +44,18 @@ pub async fn check_containers(
     Ok(!found.is_empty())
 }
 
-/// The environment's cluster, once it was seen to be the one that the journal knows.
-pub async fn open(context: &Context, state: &RunState) -> Result<Cluster, EngineError> {
-    let unreachable = |source| EngineError::Cluster {
-        environment: context.name().to_owned(),
-        source,
-    };
+/// The environment's cluster as its kubeconfig describes it, and its uid. Whose it is is not asked.
+pub async fn connect(context: &Context) -> Result<(Cluster, String), EngineError> {
     let cluster = Cluster::open(&context.environment.kubeconfig())
         .await
-        .map_err(unreachable)?;
-    let uid = cluster.uid().await.map_err(unreachable)?;
+        .map_err(unreachable(context))?;
+    let uid = cluster.uid().await.map_err(unreachable(context))?;
+    Ok((cluster, uid))
+}
+
+/// The environment's cluster, once it was seen to be the one that the journal knows.
+pub async fn open(context: &Context, state: &RunState) -> Result<Cluster, EngineError> {
+    let (cluster, uid) = connect(context).await?;
     match &state.cluster {
         Some(known) if known.uid != uid => Err(EngineError::Unsafe {
             what: format!("use the cluster \"{}\"", context.name()),
@@ -63,8 +65,15 @@ pub async fn open(context: &Context, state: &RunState) -> Result<Cluster, Engine
             )),
         }),
         Some(_) => Ok(cluster),
-        None => Err(unreachable(ClusterError::Unreachable {
+        None => Err(unreachable(context)(ClusterError::Unreachable {
             why: "it was never seen to be complete".to_owned(),
         })),
+    }
+}
+
+fn unreachable(context: &Context) -> impl Fn(ClusterError) -> EngineError {
+    |source| EngineError::Cluster {
+        environment: context.name().to_owned(),
+        source,
     }
 }

@@ -3,13 +3,15 @@
 use tokio::time::Instant;
 
 use super::{
-    Context, Emitter, EngineError, owner, recover,
+    Context, Emitter, EngineError,
+    announce::announce,
+    owner, recover,
     step::{self, Done},
     verify,
 };
 use crate::{
-    event::{EventKind, Failure, Outcome, RunOutcome, RunState, StepInfo, Verb},
-    plan::{self, Decision, decide::Lasts},
+    event::{EventKind, Failure, Outcome, RunOutcome, RunState, Verb},
+    plan::{self, Decision},
     spec::Step,
     tool::{Stop, Stopper},
 };
@@ -81,22 +83,6 @@ pub async fn up(
     Ok(outcome)
 }
 
-/// Says what run begins.
-pub fn announce(context: &Context, verb: Verb, steps: &[Step], emitter: &Emitter) {
-    let info = |step: &Step| StepInfo {
-        id: step.id.clone(),
-        title: step.title.clone(),
-        teach: step.teach.clone(),
-    };
-    emitter.emit(EventKind::RunStarted {
-        verb,
-        environment: context.name().to_owned(),
-        lab: context.lab.lab.clone(),
-        title: context.lab.title.clone(),
-        steps: steps.iter().map(info).collect(),
-    });
-}
-
 fn decide(
     context: &Context,
     index: usize,
@@ -160,14 +146,4 @@ async fn heal_own(context: &Context, emitter: &Emitter) {
             });
         }
     }
-}
-
-/// Whether what the step at `index` expects is still checked, given what was verified.
-#[must_use]
-pub fn is_lasting(context: &Context, index: usize, state: &RunState) -> bool {
-    let cursor = state
-        .cursor
-        .as_ref()
-        .and_then(|id| context.lab.position(id));
-    plan::decide::lasts(&context.lab, index, cursor) == Lasts::Yes
 }

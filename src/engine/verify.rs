@@ -5,7 +5,7 @@ use std::{cmp::Ordering, collections::BTreeMap};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::{Context, Emitter, EngineError, owner, step, up};
+use super::{Context, Emitter, EngineError, announce::announce, owner, step};
 use crate::{
     assert::{Cluster, ClusterError, Needs, Observed, check, evaluate},
     event::{Clause, EventKind, RunOutcome, RunState, Status, Verb, Verdict},
@@ -64,7 +64,7 @@ pub async fn verify(
 ) -> Result<Report, EngineError> {
     let started = Instant::now();
     let steps = &context.lab.steps[..=last];
-    up::announce(context, Verb::Verify, steps, &emitter);
+    announce(context, Verb::Verify, steps, &emitter);
     let state = emitter.state();
     let seen = tokio::select! {
         seen = look(context, &state) => seen,
@@ -106,9 +106,8 @@ pub async fn verify(
 /// What the lasting expectations of verified steps come to now.
 pub async fn lasting(context: &Context, cluster: &Cluster, state: &RunState) -> Verdicts {
     let steps = &context.lab.steps;
-    let is_asked = |index: &usize| {
-        state.is_verified(&steps[*index].id) && up::is_lasting(context, *index, state)
-    };
+    let is_asked =
+        |index: &usize| state.is_verified(&steps[*index].id) && is_lasting(context, *index, state);
     let asked: Vec<&Step> = (0..steps.len())
         .filter(is_asked)
         .map(|i| &steps[i])
@@ -122,6 +121,15 @@ pub async fn lasting(context: &Context, cluster: &Cluster, state: &RunState) -> 
     };
     let judged = asked.iter().map(|s| (s.id.clone(), judge.step(s)));
     judged.collect()
+}
+
+/// Whether what the step at `index` expects is still checked, given what was verified.
+fn is_lasting(context: &Context, index: usize, state: &RunState) -> bool {
+    let cursor = state
+        .cursor
+        .as_ref()
+        .and_then(|id| context.lab.position(id));
+    lasts(&context.lab, index, cursor) == Lasts::Yes
 }
 
 async fn look(context: &Context, state: &RunState) -> Result<Observed, EngineError> {

@@ -16,7 +16,7 @@ use crate::{
     engine::Context,
     plan::{self, template},
     spec::{Action, Facts, Step},
-    state::{Environment, Record, StateError, bundle::Role},
+    state::{Environment, Record, bundle::Role},
     tool::docker,
 };
 
@@ -49,15 +49,7 @@ struct PlannedFile {
 /// Shows what a lab would do.
 pub(crate) fn run(args: &Plan, settings: &Settings) -> Result<u8, CliError> {
     let loaded = labs::load(&args.lab, settings)?;
-    let name = match &settings.environment {
-        Some(name) => name.clone(),
-        None => session::default_name(&loaded.lab.lab),
-    };
-    let existing = match settings.store.get(&name) {
-        Ok(environment) => Some(environment),
-        Err(StateError::Absent { .. }) => None,
-        Err(error) => return Err(error.into()),
-    };
+    let (name, existing) = session::of_lab(settings, &loaded.lab.lab)?;
     let bundle = session::bundle(settings, &args.bundled, existing.as_ref())?;
     let created = jiff::Timestamp::UNIX_EPOCH;
     let environment = Environment {

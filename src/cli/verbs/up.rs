@@ -22,15 +22,7 @@ use crate::{
 pub(crate) fn run(args: &Up, settings: &Settings) -> Result<u8, CliError> {
     let loaded = labs::load(&args.lab, settings)?;
     let last = session::last_step(&loaded, args.to.as_deref())?;
-    let name = match &settings.environment {
-        Some(name) => name.clone(),
-        None => session::default_name(&loaded.lab.lab),
-    };
-    let existing = match settings.store.get(&name) {
-        Ok(environment) => Some(environment),
-        Err(StateError::Absent { .. }) => None,
-        Err(error) => return Err(error.into()),
-    };
+    let (name, existing) = session::of_lab(settings, &loaded.lab.lab)?;
     if let Some(other) = existing.as_ref().filter(|e| e.record.lab != loaded.lab.lab) {
         let error = anyhow::anyhow!("the environment \"{name}\" is of lab {}", other.record.lab);
         return Err(CliError::usage(error).hint("choose another name with --env NAME"));

@@ -1,0 +1,23 @@
+//! How every run begins.
+
+use super::{Context, Emitter};
+use crate::{
+    event::{EventKind, StepInfo, Verb},
+    spec::Step,
+};
+
+/// Says what run begins.
+pub fn announce(context: &Context, verb: Verb, steps: &[Step], emitter: &Emitter) {
+    let info = |step: &Step| StepInfo {
+        id: step.id.clone(),
+        title: step.title.clone(),
+        teach: step.teach.clone(),
+    };
+    emitter.emit(EventKind::RunStarted {
+        verb,
+        environment: context.name().to_owned(),
+        lab: context.lab.lab.clone(),
+        title: context.lab.title.clone(),
+        steps: steps.iter().map(info).collect(),
+    });
+}
