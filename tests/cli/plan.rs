@@ -37,6 +37,23 @@ fn the_manifests_and_the_kind_configuration_are_shown_as_they_are_used() {
       # only. Three of them are as many as three replicas need that refuse to share a node.
       kind: Cluster
       apiVersion: kind.x-k8s.io/v1alpha4
+      # A lab cluster lives for hours on one machine, so what makes a real one survive is left out, and the
+      # cluster is there a quarter sooner:
+      # - nobody else could lead, so nobody is elected;
+      # - with the default of 20 requests a second the controllers take five seconds to start, and the
+      #   workers, which wait for what they publish, sleep as long;
+      # - etcd does not wait for the disk. It survives whatever ends its process; after a power cut
+      #   `labctl down` and `labctl up` make the cluster anew.
+      kubeadmConfigPatches:
+      - |
+        kind: ClusterConfiguration
+        controllerManager:
+          extraArgs: {leader-elect: "false", kube-api-qps: "200", kube-api-burst: "400"}
+        scheduler:
+          extraArgs: {leader-elect: "false"}
+        etcd:
+          local:
+            extraArgs: {unsafe-no-fsync: "true"}
       nodes:
       - role: control-plane
       - role: worker
