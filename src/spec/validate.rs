@@ -36,6 +36,12 @@ pub fn check(lab: &Lab, tree: &LabTree, known: &Known) -> Vec<Fault> {
         faults: Vec::new(),
         recorded: BTreeMap::new(),
     };
+    if !is_lab_id(&lab.lab) {
+        checker.fault(format!(
+            "{LAB_FILE}: `lab: {}` has to be letters, digits, `.` and `-`, at most 40 of them",
+            lab.lab
+        ));
+    }
     if lab.steps.is_empty() {
         checker.fault(format!("{LAB_FILE}: `steps` is empty"));
     }
@@ -180,6 +186,12 @@ impl Checker<'_> {
 enum Part {
     Pod,
     Both,
+}
+
+/// What can become the name of an environment and, with kind's endings, of its nodes: those are
+/// host names of at most 63 characters.
+fn is_lab_id(id: &str) -> bool {
+    id.len() <= 40 && is_name(&id.to_ascii_lowercase().replace('.', "-"))
 }
 
 /// A DNS label, which is what ids and names of environments have to be: they become parts of

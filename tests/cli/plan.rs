@@ -22,43 +22,22 @@ fn every_command_of_lab_10_3_is_shown_and_none_is_run() {
 #[test]
 fn the_manifests_and_the_kind_configuration_are_shown_as_they_are_used() {
     let sandbox = Sandbox::new().with_small_lab();
-    insta::assert_snapshot!(sandbox.labctl("plan small").run().whole, @r#"
+    let template = include_str!("../../templates/kind/three-workers.yaml");
+    let config = template.replace("{{ name }}", "lab-small");
+    let config: Vec<String> = config
+        .trim_end()
+        .lines()
+        .map(|l| format!("  {l}"))
+        .collect();
+    let plan = sandbox.labctl("plan small").run().whole;
+    let plan = plan.replace(&config.join("\n"), "  <the template>");
+    insta::assert_snapshot!(plan, @r#"
     exit 0
     --- stdout
     # 1. cluster: Create a cluster
 
     # <TMP>/state/labctl/envs/lab-small/kind.yaml
-      # The kind cluster "lab-small": one control plane and three workers.
-      #
-      # The name itself is given to kind as `--name`. The nodes are then called lab-small-control-plane,
-      # lab-small-worker, lab-small-worker2 and lab-small-worker3.
-      #
-      # kind taints the control plane of a cluster that has workers, so ordinary pods run on the workers
-      # only. Three of them are as many as three replicas need that refuse to share a node.
-      kind: Cluster
-      apiVersion: kind.x-k8s.io/v1alpha4
-      # A lab cluster lives for hours on one machine, so what makes a real one survive is left out, and the
-      # cluster is there a quarter sooner:
-      # - nobody else could lead, so nobody is elected;
-      # - with the default of 20 requests a second the controllers take five seconds to start, and the
-      #   workers, which wait for what they publish, sleep as long;
-      # - etcd does not wait for the disk. It survives whatever ends its process; after a power cut
-      #   `labctl down` and `labctl up` make the cluster anew.
-      kubeadmConfigPatches:
-      - |
-        kind: ClusterConfiguration
-        controllerManager:
-          extraArgs: {leader-elect: "false", kube-api-qps: "200", kube-api-burst: "400"}
-        scheduler:
-          extraArgs: {leader-elect: "false"}
-        etcd:
-          local:
-            extraArgs: {unsafe-no-fsync: "true"}
-      nodes:
-      - role: control-plane
-      - role: worker
-      - role: worker
-      - role: worker
+      <the template>
 
     $ KIND_EXPERIMENTAL_DOCKER_NETWORK=labctl-lab-small kind create cluster --name lab-small --config <TMP>/state/labctl/envs/lab-small/kind.yaml --kubeconfig <TMP>/state/labctl/envs/lab-small/kubeconfig
     $ kubectl --kubeconfig <TMP>/state/labctl/envs/lab-small/kubeconfig --context kind-lab-small config set-context kind-lab-small --namespace=default
