@@ -180,8 +180,10 @@ pub(crate) fn context(
     timeout_scale: f64,
 ) -> Context {
     let Loaded { lab, tree } = loaded;
+    let mut toolbox = tools::find(settings, bundle.as_ref());
+    toolbox.kubectl_cache = Some(environment.kubectl_cache());
     Context {
-        toolbox: tools::find(settings, bundle.as_ref()),
+        toolbox,
         environment,
         lab,
         tree,

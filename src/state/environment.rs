@@ -111,6 +111,12 @@ impl Environment {
         self.dir.join("kubeconfig")
     }
 
+    /// Where kubectl keeps what it learns of the cluster.
+    #[must_use]
+    pub fn kubectl_cache(&self) -> PathBuf {
+        self.dir.join("kubectl-cache")
+    }
+
     /// kind's name for the context of the cluster.
     #[must_use]
     pub fn context(&self) -> String {

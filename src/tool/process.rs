@@ -36,6 +36,8 @@ const LINE: u64 = 8 << 10;
 pub struct Toolbox {
     /// The programs.
     pub programs: BTreeMap<String, PathBuf>,
+    /// Where kubectl keeps what it learns of a cluster, instead of in the user's home.
+    pub kubectl_cache: Option<PathBuf>,
 }
 
 /// What a running child reports.
@@ -120,7 +122,8 @@ impl Toolbox {
             source,
         };
         let (lines, mut incoming) = mpsc::channel(256);
-        let (handle, group) = spawn(invocation, program, lines).map_err(start)?;
+        let expression = self.expression(invocation, program);
+        let (handle, group) = spawn(&expression, &invocation.stdin, lines).map_err(start)?;
         report(Progress::Started(Child {
             program: invocation.program.clone(),
             group: group.as_raw_nonzero().get().unsigned_abs(),
@@ -192,11 +195,27 @@ impl Toolbox {
             source,
         };
         let program = self.find(&invocation.program)?;
-        let output = expression(invocation, program)
+        let output = self
+            .expression(invocation, program)
             .unchecked()
             .run()
             .map_err(start)?;
         Ok(exit_code(output.status))
+    }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place where programs are run"
+    )]
+    fn expression(&self, invocation: &Invocation, program: &Path) -> duct::Expression {
+        let mut expression = duct::cmd(program, &invocation.args);
+        if let Some(cache) = &self.kubectl_cache {
+            expression = expression.env("KUBECACHEDIR", cache);
+        }
+        for (name, value) in &invocation.env {
+            expression = expression.env(name, value);
+        }
+        expression
     }
 
     fn find(&self, program: &str) -> Result<&Path, ToolError> {
@@ -239,16 +258,16 @@ pub fn start_of(pid: u32) -> Option<u64> {
 type Line = (Stream, String);
 
 fn spawn(
-    invocation: &Invocation,
-    program: &Path,
+    expression: &duct::Expression,
+    stdin: &Stdin,
     lines: mpsc::Sender<Line>,
 ) -> io::Result<(Arc<duct::Handle>, Pid)> {
     let (out_reader, out_writer) = os_pipe::pipe()?;
     let (err_reader, err_writer) = os_pipe::pipe()?;
-    let expression = match &invocation.stdin {
-        Stdin::Null => expression(invocation, program).stdin_null(),
-        Stdin::Text(text) => expression(invocation, program).stdin_bytes(text.as_bytes()),
-        Stdin::File(path) => expression(invocation, program).stdin_path(path),
+    let expression = match stdin {
+        Stdin::Null => expression.stdin_null(),
+        Stdin::Text(text) => expression.stdin_bytes(text.as_bytes()),
+        Stdin::File(path) => expression.stdin_path(path),
     };
     let handle = expression
         .stdout_file(out_writer)
@@ -267,18 +286,6 @@ fn spawn(
     read_lines(out_reader, Stream::Stdout, lines.clone());
     read_lines(err_reader, Stream::Stderr, lines);
     Ok((Arc::new(handle), group))
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the one place where programs are run"
-)]
-fn expression(invocation: &Invocation, program: &Path) -> duct::Expression {
-    let mut expression = duct::cmd(program, &invocation.args);
-    for (name, value) in &invocation.env {
-        expression = expression.env(name, value);
-    }
-    expression
 }
 
 /// Reads lines on a thread of its own, until the pipe is closed or nobody listens any more.

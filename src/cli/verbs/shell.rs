@@ -28,6 +28,7 @@ pub(crate) fn run(args: &Shell, settings: &Settings) -> Result<u8, CliError> {
         CliError::new(exit::TOOL, error)
     })?;
     toolbox.programs.insert(program.to_owned(), found);
+    toolbox.kubectl_cache = Some(environment.kubectl_cache());
     if args.command.is_empty() && settings.draws {
         output::tell(&format!(
             "kubectl now talks to the environment \"{}\" only; `exit` leaves it\n",
