@@ -2,7 +2,6 @@
 
 use super::{Context, Emitter, EngineError, owner, tools};
 use crate::{
-    assert::Cluster,
     event::EventKind,
     plan,
     spec::{Step, Undo},
@@ -104,11 +103,7 @@ pub async fn heal(
 
 /// Takes back the faults that an interrupted run left open: those whose step was never verified.
 /// A fault of a verified step stays until its `until`.
-pub async fn heal_leftovers(
-    context: &Context,
-    _cluster: &Cluster,
-    emitter: &Emitter,
-) -> Result<(), EngineError> {
+pub async fn heal_leftovers(context: &Context, emitter: &Emitter) -> Result<(), EngineError> {
     let state = emitter.state();
     for (step, undo) in open_faults(context, emitter) {
         if state.steps.get(&step.id).is_some_and(|s| s.begun) {

@@ -31,7 +31,7 @@ pub async fn up(
     let mut verdicts = verify::Verdicts::new();
     if emitter.state().cluster.is_some() {
         let cluster = owner::open(context, &emitter.state()).await?;
-        recover::heal_leftovers(context, &cluster, &emitter).await?;
+        recover::heal_leftovers(context, &emitter).await?;
         verdicts = verify::lasting(context, &cluster, &emitter.state()).await;
     }
     let mut outcome = RunOutcome::Passed;
