@@ -1,17 +1,18 @@
 //! Asking a cluster: lists, probes, its identity. I/O, over a private kubeconfig.
 
-use std::{path::Path, time::Duration};
+use std::{fmt::Debug, path::Path, time::Duration};
 
 use futures::future::join_all;
 use k8s_openapi::api::core::v1::{Namespace, Pod};
 use kube::{
-    Api, Client, Config, ResourceExt,
+    Api, Client, Config, Resource, ResourceExt,
     api::{
         ApiResource, AttachParams, DeleteParams, DynamicObject, EvictParams, GroupVersionKind,
         ListParams, PostParams,
     },
     config::{KubeConfigOptions, Kubeconfig},
 };
+use serde::de::DeserializeOwned;
 use tokio::io::AsyncReadExt;
 
 use super::{
@@ -99,6 +100,20 @@ impl Cluster {
         namespace
             .uid()
             .ok_or_else(|| unreachable("it knows no kube-system namespace".to_owned()))
+    }
+
+    /// All objects of the kind `K`, of every namespace.
+    pub async fn every<K>(&self) -> Result<Vec<K>, ClusterError>
+    where
+        K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
+    {
+        let unreachable = |why: String| ClusterError::Unreachable { why };
+        let api: Api<K> = Api::all(self.client.clone());
+        let answer = tokio::time::timeout(ANSWER, api.list(&ListParams::default())).await;
+        let list = answer
+            .map_err(|_| unreachable(no_answer()))?
+            .map_err(|e| unreachable(why(&e)))?;
+        Ok(list.items)
     }
 
     /// Everything that `needs` and `assertions` ask for, once.

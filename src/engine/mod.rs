@@ -7,6 +7,7 @@ pub mod context;
 pub mod dispatcher;
 pub mod down;
 pub mod error;
+pub mod heal;
 pub mod images;
 pub mod kind_cluster;
 pub mod owner;

@@ -71,7 +71,8 @@ pub async fn open(context: &Context, state: &RunState) -> Result<Cluster, Engine
     }
 }
 
-fn unreachable(context: &Context) -> impl Fn(ClusterError) -> EngineError {
+/// Why the environment's cluster could not be asked, as an error of the run.
+pub fn unreachable(context: &Context) -> impl Fn(ClusterError) -> EngineError {
     |source| EngineError::Cluster {
         environment: context.name().to_owned(),
         source,

@@ -3,8 +3,6 @@
 use super::{Context, Emitter, EngineError, owner, tools};
 use crate::{
     event::EventKind,
-    plan,
-    spec::{Step, Undo},
     tool::{Stopper, docker, kind, process},
 };
 
@@ -66,52 +64,4 @@ pub async fn remove_half_made_cluster(
         ),
     });
     remove_cluster(context, emitter, stopper).await
-}
-
-/// The steps whose fault was injected and not taken back, the last first.
-#[must_use]
-pub fn open_faults<'a>(context: &'a Context, emitter: &Emitter) -> Vec<(&'a Step, &'a Undo)> {
-    let state = emitter.state();
-    let is_open = |step: &Step| state.steps.get(&step.id).is_some_and(|s| s.open);
-    let steps = context.lab.steps.iter().rev();
-    steps
-        .filter(|step| is_open(step))
-        .filter_map(|step| match &step.undo {
-            Some(undo) if *undo != Undo::None => Some((step, undo)),
-            _ => None,
-        })
-        .collect()
-}
-
-/// Takes the fault of `step` back.
-pub async fn heal(
-    context: &Context,
-    step: &Step,
-    undo: &Undo,
-    emitter: &Emitter,
-) -> Result<(), EngineError> {
-    let facts = emitter.state().facts;
-    // A fault is taken back even while the run is being stopped.
-    let mut stopper = Stopper::never();
-    for command in plan::undo(undo, &context.target(), &facts) {
-        let what = format!("take back what step {} did", step.id);
-        tools::tell(context, &command, &what, emitter, &mut stopper).await?;
-    }
-    let step = step.id.clone();
-    emitter.commit(EventKind::Undone { step }).await
-}
-
-/// Takes back the faults that an interrupted run left open: those whose step was never verified.
-/// A fault of a verified step stays until its `until`.
-pub async fn heal_leftovers(context: &Context, emitter: &Emitter) -> Result<(), EngineError> {
-    let state = emitter.state();
-    for (step, undo) in open_faults(context, emitter) {
-        if state.steps.get(&step.id).is_some_and(|s| s.begun) {
-            emitter.emit(EventKind::Notice {
-                text: format!("step {} was interrupted; its fault is taken back", step.id),
-            });
-            heal(context, step, undo, emitter).await?;
-        }
-    }
-    Ok(())
 }

@@ -3,7 +3,7 @@
 use super::{
     Context, Emitter, EngineError,
     error::Why,
-    kind_cluster, owner, recover,
+    heal, kind_cluster, owner,
     settle::{Settled, Wait, unmet},
     tools,
 };
@@ -220,7 +220,7 @@ pub async fn verified(
 
 /// Closes the faults that last until `step`.
 async fn end_faults(context: &Context, step: &Step, emitter: &Emitter) -> Result<(), EngineError> {
-    for (fault, undo) in recover::open_faults(context, emitter) {
+    for (fault, undo) in heal::open_faults(context, emitter) {
         if fault.until.as_ref() == Some(&step.id) {
             let done_by_step = plan::undo(undo, &context.target(), &emitter.state().facts)
                 == plan::commands(&step.action, &context.target(), &emitter.state().facts);
@@ -228,7 +228,7 @@ async fn end_faults(context: &Context, step: &Step, emitter: &Emitter) -> Result
                 let step = fault.id.clone();
                 emitter.commit(EventKind::Undone { step }).await?;
             } else {
-                recover::heal(context, fault, undo, emitter).await?;
+                heal::heal(context, fault, undo, emitter).await?;
             }
         }
     }

@@ -5,7 +5,7 @@ use tokio::time::Instant;
 use super::{
     Context, Emitter, EngineError,
     announce::announce,
-    owner, recover,
+    heal, owner, recover,
     step::{self, Done},
     verify,
 };
@@ -31,7 +31,7 @@ pub async fn up(
     let mut verdicts = verify::Verdicts::new();
     if emitter.state().cluster.is_some() {
         let cluster = owner::open(context, &emitter.state()).await?;
-        recover::heal_leftovers(context, &emitter).await?;
+        heal::heal_leftovers(context, &emitter).await?;
         verdicts = verify::lasting(context, &cluster, &emitter.state()).await;
     }
     let mut outcome = RunOutcome::Passed;
@@ -130,14 +130,14 @@ async fn one(
 /// Takes back the faults of steps that this run began and did not see hold.
 async fn heal_own(context: &Context, emitter: &Emitter) {
     let state = emitter.state();
-    for (step, undo) in recover::open_faults(context, emitter) {
+    for (step, undo) in heal::open_faults(context, emitter) {
         let begun = state.steps.get(&step.id).is_some_and(|s| s.begun);
         if !begun {
             continue;
         }
         // One that cannot be taken back does not keep the others from it; it stays open, and the
         // next command tries again.
-        if let Err(error) = recover::heal(context, step, undo, emitter).await {
+        if let Err(error) = heal::heal(context, step, undo, emitter).await {
             emitter.emit(EventKind::Notice {
                 text: format!(
                     "the fault of step {} could not be taken back: {error}",

@@ -67,6 +67,15 @@ pub fn undo(undo: &Undo, target: &Target, facts: &Facts) -> Vec<Invocation> {
     }
 }
 
+/// The node that `undo` gives back.
+#[must_use]
+pub fn drained(undo: &Undo, facts: &Facts) -> Option<String> {
+    match undo {
+        Undo::None => None,
+        Undo::Uncordon(node) => recorded(facts, &node.node_of, |pod| &pod.node),
+    }
+}
+
 fn node_of(facts: &Facts, node: &NodeOf) -> String {
     recorded(facts, &node.node_of, |pod| &pod.node)
         .unwrap_or_else(|| format!("<node of the pod recorded as {}>", node.node_of))

@@ -3,9 +3,11 @@
 
 pub mod commands;
 pub mod decide;
+pub mod evictions;
 pub mod fingerprint;
 pub mod template;
 
 pub use commands::{Target, commands, undo};
 pub use decide::{Decision, Known, decide};
+pub use evictions::{CutShort, cut_short};
 pub use fingerprint::fingerprint;

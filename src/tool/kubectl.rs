@@ -70,7 +70,8 @@ impl Kubectl {
             .stdin(Stdin::Text(options.to_string()))
     }
 
-    /// Cordons a node and evicts its pods.
+    /// Cordons a node and evicts its pods. It may take longer than the two minutes for which a pod whose
+    /// eviction was cut short counts as missing.
     #[must_use]
     pub fn drain(&self, node: &str) -> Invocation {
         self.command([
@@ -78,7 +79,7 @@ impl Kubectl {
             node,
             "--ignore-daemonsets",
             "--delete-emptydir-data",
-            "--timeout=120s",
+            "--timeout=180s",
         ])
     }
 
@@ -86,5 +87,48 @@ impl Kubectl {
     #[must_use]
     pub fn uncordon(&self, node: &str) -> Invocation {
         self.command(["uncordon", node])
+    }
+
+    /// Has a disruption budget count these pods as there again: their evictions were cut short.
+    #[must_use]
+    pub fn forget_evictions(&self, namespace: &str, budget: &str, pods: &[String]) -> Invocation {
+        let gone: serde_json::Map<String, serde_json::Value> = pods
+            .iter()
+            .map(|pod| (pod.clone(), serde_json::Value::Null))
+            .collect();
+        let patch = serde_json::json!({"status": {"disruptedPods": gone}}).to_string();
+        self.command([
+            "patch",
+            "poddisruptionbudget",
+            budget,
+            "--namespace",
+            namespace,
+            "--subresource=status",
+            "--type=merge",
+            "--patch",
+            &patch,
+        ])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_of_a_status_are_taken_out_by_a_merge_with_null() {
+        let kubectl = Kubectl {
+            kubeconfig: "/k".into(),
+            context: "c".into(),
+            namespace: "lab".into(),
+        };
+        let pods = ["db-0".to_owned(), "db-2".to_owned()];
+        let patch = kubectl.forget_evictions("other", "db", &pods);
+        assert_eq!(
+            patch.to_string(),
+            "kubectl --kubeconfig /k --context c patch poddisruptionbudget db --namespace other \
+             --subresource=status --type=merge --patch \
+             '{\"status\":{\"disruptedPods\":{\"db-0\":null,\"db-2\":null}}}'"
+        );
     }
 }

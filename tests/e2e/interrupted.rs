@@ -91,6 +91,42 @@ pub(crate) fn fault(world: &World) {
     );
 }
 
+/// An eviction that the API server had begun and that was cut short: for two minutes its pod would
+/// count as missing. Taking the drain back takes that back, too, and the next drain is granted.
+pub(crate) fn eviction(world: &World) {
+    world.no_further_than("identity");
+    let budget = |path: &str| {
+        let path = format!("jsonpath={{.status.{path}}}");
+        let run = world.kubectl(&["get", "pdb", "postgres", "-o", &path]);
+        run.text()
+    };
+    let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ");
+    let entry = format!(r#"{{"status":{{"disruptedPods":{{"postgres-2":"{now}"}}}}}}"#);
+    world.kubectl(&[
+        "patch",
+        "pdb",
+        "postgres",
+        "--subresource=status",
+        "--type=merge",
+        "--patch",
+        &entry,
+    ]);
+    wait_for("the entry to count", Duration::from_secs(30), || {
+        budget("disruptionsAllowed") == "0"
+    });
+    let mut running = begin_drain(world);
+    running.until("a refused eviction", |event| {
+        matches!(event, EventKind::Output { line, .. } if line.as_str().contains("Cannot evict pod"))
+    });
+    running.signal(Signal::INT);
+    world.ended(running).exits(130);
+    assert_eq!(cordoned(world), "");
+    assert_eq!(budget("disruptedPods"), "");
+    wait_for("an allowed disruption", Duration::from_secs(30), || {
+        budget("disruptionsAllowed") == "1"
+    });
+}
+
 /// Killed and interrupted at random moments of `up`, again and again: the next run goes on, and the
 /// last one gets to the end.
 pub(crate) fn any_moment(world: &World) {

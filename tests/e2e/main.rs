@@ -35,7 +35,7 @@ static WORLD: OnceLock<World> = OnceLock::new();
 type Scenario = fn(&World);
 
 /// The scenarios, in their order.
-const SCENARIOS: [(&str, Scenario); 16] = [
+const SCENARIOS: [(&str, Scenario); 17] = [
     ("interrupted::ctrl_c_leaves_nothing", interrupted::ctrl_c),
     ("interrupted::sigkill_is_picked_up", interrupted::sigkill),
     (
@@ -44,6 +44,10 @@ const SCENARIOS: [(&str, Scenario); 16] = [
     ),
     ("student::kills_the_pod_by_hand", student::by_hand),
     ("interrupted::a_fault_is_taken_back", interrupted::fault),
+    (
+        "interrupted::a_cut_short_eviction_is_taken_back",
+        interrupted::eviction,
+    ),
     ("student::goes_on_with_up", student::goes_on),
     ("lab::up_again_runs_nothing", lab::up_again),
     ("lab::verify_passes", lab::verify),
