@@ -28,7 +28,7 @@ const MAY_USE: [(&str, &[&str]); 9] = [
 ];
 /// Modules that use nothing of `spec` but these.
 const ONLY_OF_SPEC: [(&str, &[&str]); 2] = [
-    ("event", &["StepId", "Facts"]),
+    ("event", &["StepId", "Facts", "Undo"]),
     ("report", &["StepId", "Facts"]),
 ];
 /// Pure: what is not handed in is not there.

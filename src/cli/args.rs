@@ -20,7 +20,7 @@ pub(crate) struct Args {
 #[derive(Debug, Clone, ClapArgs)]
 #[command(next_help_heading = "Options of every command")]
 pub(crate) struct Global {
-    /// How results are printed; `json` prints one event a line for `up` and `down`
+    /// How results are printed; `json` prints one event a line for `up`, `next`, `heal` and `down`
     #[arg(
         long,
         global = true,
@@ -55,10 +55,14 @@ pub(crate) enum Format {
 pub(crate) enum Command {
     /// Bring a lab up: each step, in order, unless it holds already
     Up(Up),
+    /// Bring a lab one step further, with that step's text
+    Next(Next),
     /// Check every expectation that lasts; changes nothing in the cluster
     Verify(Verify),
     /// Show the environments and how far each is
     Status(OfEnvironment),
+    /// Take back the faults that are open, such as a drained node
+    Heal(OfEnvironment),
     /// Remove an environment: its cluster, its network, its files
     Down(OfEnvironment),
     /// List the labs
@@ -85,6 +89,17 @@ pub(crate) struct Up {
     /// Stop after this step
     #[arg(long, value_name = "STEP")]
     pub(crate) to: Option<String>,
+    #[command(flatten)]
+    pub(crate) bundled: Bundled,
+    #[command(flatten)]
+    pub(crate) scale: Scale,
+}
+
+/// `labctl next`
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Next {
+    /// The lab; may be left away if there is one environment only
+    pub(crate) lab: Option<String>,
     #[command(flatten)]
     pub(crate) bundled: Bundled,
     #[command(flatten)]

@@ -151,7 +151,11 @@ impl From<EngineError> for CliError {
             EngineError::Unsafe { .. } => Self::new(exit::UNSAFE, error)
                 .hint("use another name with --env, or remove it with the tool that made it"),
             EngineError::Step(failure) => {
-                let mut cli = Self::new(exit::FAILED, anyhow::Error::msg(failure.summary));
+                let texts = [vec![failure.summary], failure.causes].concat();
+                let mut texts = texts.into_iter().rev();
+                let innermost = anyhow::Error::msg(texts.next().unwrap_or_default());
+                let chain = texts.fold(innermost, anyhow::Error::context);
+                let mut cli = Self::new(exit::FAILED, chain);
                 cli.hints.extend(failure.hint);
                 cli.tail = failure.tail;
                 cli

@@ -54,8 +54,10 @@ pub fn main() -> ExitCode {
 fn run(command: &Command, settings: &Settings) -> Result<u8, CliError> {
     match command {
         Command::Up(args) => verbs::up::run(args, settings),
+        Command::Next(args) => verbs::next::run(args, settings),
         Command::Verify(args) => verbs::verify::run(args, settings),
         Command::Status(args) => verbs::status::run(args, settings),
+        Command::Heal(args) => verbs::heal::run(args, settings),
         Command::Down(args) => verbs::down::run(args, settings),
         Command::List => verbs::list::run(settings),
         Command::Show(args) => verbs::show::run(args, settings),

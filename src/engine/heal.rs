@@ -1,62 +1,193 @@
 //! Faults: taking back what was injected.
+//!
+//! A fault is open from the intent to inject it, which is on the disk first, until [`EventKind::Undone`].
+//! It is taken back at its `until`; before that whenever the run that answers for it fails, is
+//! interrupted or dies. What a fault is taken back by is in the journal, and on what is resolved when
+//! it is done, so that neither a changed lab nor a changed cluster is in the way.
 
 use k8s_openapi::api::{core::v1::Pod, policy::v1::PodDisruptionBudget};
+use tokio::time::Instant;
 
-use super::{Context, Emitter, EngineError, owner, tools};
+use super::{Context, Emitter, EngineError, announce::announce, error::Why, owner, recover, tools};
 use crate::{
-    event::EventKind,
-    plan::{self, commands::drained},
-    spec::{Step, Undo},
+    assert::Cluster,
+    event::{EventKind, Failure, Keeper, OpenFault, RunOutcome, Verb},
+    plan::{
+        self,
+        commands::{drained, missing_for_undo},
+    },
+    spec::{Step, StepId, Undo},
     tool::{Invocation, Stopper},
 };
 
-/// The steps whose fault was injected and not taken back, the last first.
-#[must_use]
-pub fn open_faults<'a>(context: &'a Context, emitter: &Emitter) -> Vec<(&'a Step, &'a Undo)> {
-    let state = emitter.state();
-    let is_open = |step: &Step| state.steps.get(&step.id).is_some_and(|s| s.open);
-    let steps = context.lab.steps.iter().rev();
-    steps
-        .filter(|step| is_open(step))
-        .filter_map(|step| match &step.undo {
-            Some(undo) if *undo != Undo::None => Some((step, undo)),
-            _ => None,
-        })
-        .collect()
+/// `heal`: takes back every open fault, whoever answers for it.
+pub async fn heal(context: &Context, emitter: Emitter) -> Result<RunOutcome, EngineError> {
+    let started = Instant::now();
+    announce(context, Verb::Heal, &[], &emitter);
+    recover::end_survivors(&emitter).await;
+    if emitter.state().faults.is_empty() {
+        let text = "no fault is open; there is nothing to take back".to_owned();
+        emitter.emit(EventKind::Notice { text });
+    }
+    take_back(context, &emitter, |_| true).await?;
+    let outcome = RunOutcome::Passed;
+    emitter.emit(EventKind::RunFinished {
+        outcome,
+        took: started.elapsed(),
+    });
+    Ok(outcome)
 }
 
-/// Takes the fault of `step` back.
-pub async fn heal(
+/// Takes back the faults for which nobody answers. Every command that changes something begins with
+/// it, and goes no further if one of them cannot be taken back.
+pub async fn abandoned(context: &Context, emitter: &Emitter) -> Result<(), EngineError> {
+    for fault in emitter.state().faults.last_first() {
+        if fault.keeper == Keeper::Nobody {
+            emitter.emit(EventKind::Notice {
+                text: format!(
+                    "step {} was interrupted, or a run behind it; its fault is taken back",
+                    fault.step
+                ),
+            });
+        }
+    }
+    take_back(context, emitter, |fault| fault.keeper == Keeper::Nobody).await
+}
+
+/// Takes back every open fault of a run that failed or is interrupted. What cannot be taken back
+/// stays open, and the next command tries again.
+pub async fn after_failure(context: &Context, emitter: &Emitter) {
+    if let Err(error) = take_back(context, emitter, |_| true).await {
+        let again = format!("`labctl heal {}` tries again", context.name());
+        let text = format!("{}; {again}", chain(&error));
+        emitter.emit(EventKind::Notice { text });
+    }
+}
+
+/// `error` and its causes in one line.
+fn chain(error: &EngineError) -> String {
+    let failure = match error {
+        EngineError::Step(failure) => Failure::clone(failure),
+        error => Failure::of(error),
+    };
+    [vec![failure.summary], failure.causes].concat().join(": ")
+}
+
+/// Closes the faults whose time is over once `step` was seen to hold.
+pub async fn at_end_of(
     context: &Context,
     step: &Step,
-    undo: &Undo,
+    emitter: &Emitter,
+) -> Result<(), EngineError> {
+    let state = emitter.state();
+    let is_over = |fault: &OpenFault| {
+        let of_lab = context.lab.steps.iter().find(|s| s.id == fault.step);
+        of_lab.is_some_and(|of_lab| of_lab.until.as_ref().unwrap_or(&of_lab.id) == &step.id)
+    };
+    for fault in state.faults.last_first().filter(|fault| is_over(fault)) {
+        let target = context.target();
+        let done_by_step = plan::undo(&fault.undo, &target, &state.facts)
+            == plan::commands(&step.action, &target, &state.facts);
+        if done_by_step {
+            undone(context, &fault.step, emitter).await?;
+        } else {
+            let cluster = owner::open(context, &state).await?;
+            one(context, &cluster, fault, emitter).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Takes back the open faults that are `meant`, the last injected first. One that cannot be does
+/// not keep the others from it: all failures are reported together.
+async fn take_back(
+    context: &Context,
+    emitter: &Emitter,
+    meant: impl Fn(&OpenFault) -> bool,
+) -> Result<(), EngineError> {
+    let state = emitter.state();
+    let faults: Vec<&OpenFault> = state.faults.last_first().filter(|f| meant(f)).collect();
+    if faults.is_empty() {
+        return Ok(());
+    }
+    // Nothing is taken back in a cluster that is another one by now.
+    let cluster = owner::open(context, &state).await?;
+    let mut failures = Vec::new();
+    for fault in faults {
+        if let Err(error) = one(context, &cluster, fault, emitter).await {
+            failures.push((fault.step.clone(), error));
+        }
+    }
+    failed(context, failures)
+}
+
+fn failed(context: &Context, failures: Vec<(StepId, EngineError)>) -> Result<(), EngineError> {
+    if failures.is_empty() {
+        return Ok(());
+    }
+    let steps: Vec<&str> = failures.iter().map(|(step, _)| step.as_str()).collect();
+    let (plural, of) = if steps.len() == 1 {
+        ("", "step")
+    } else {
+        ("s", "steps")
+    };
+    let summary = format!(
+        "failed to take back the fault{plural} of {of} {}",
+        steps.join(", ")
+    );
+    let hint = format!(
+        "it stays open; `labctl heal {}` tries again",
+        context.name()
+    );
+    let mut failure = Failure::new(summary).hint(hint);
+    for (step, error) in failures {
+        failure.causes.push(format!("{step}: {}", chain(&error)));
+    }
+    Err(EngineError::Step(Box::new(failure)))
+}
+
+/// Takes `fault` back, and says so.
+async fn one(
+    context: &Context,
+    cluster: &Cluster,
+    fault: &OpenFault,
     emitter: &Emitter,
 ) -> Result<(), EngineError> {
     let facts = emitter.state().facts;
+    let what = format!("take back what step {} did", fault.step);
+    if let Some(name) = missing_for_undo(&fault.undo, &facts) {
+        return Err(EngineError::Unsafe {
+            what,
+            why: Why(format!("no fact `{name}` is recorded")),
+        });
+    }
     // A fault is taken back even while the run is being stopped.
     let mut stopper = Stopper::never();
-    let what = format!("take back what step {} did", step.id);
-    for command in plan::undo(undo, &context.target(), &facts) {
+    for command in plan::undo(&fault.undo, &context.target(), &facts) {
         tools::tell(context, &command, &what, emitter, &mut stopper).await?;
     }
-    for command in of_evictions(context, undo, emitter).await? {
+    for command in of_evictions(context, cluster, &fault.undo, emitter).await? {
         tools::tell(context, &command, &what, emitter, &mut stopper).await?;
     }
-    let step = step.id.clone();
-    emitter.commit(EventKind::Undone { step }).await
+    undone(context, &fault.step, emitter).await
+}
+
+async fn undone(context: &Context, step: &StepId, emitter: &Emitter) -> Result<(), EngineError> {
+    let rewound = plan::taken_back_early(&context.lab, step, &emitter.state());
+    let step = step.clone();
+    emitter.commit(EventKind::Undone { step, rewound }).await
 }
 
 /// What else a drain that was cut short has to be followed by; as a rule nothing.
 async fn of_evictions(
     context: &Context,
+    cluster: &Cluster,
     undo: &Undo,
     emitter: &Emitter,
 ) -> Result<Vec<Invocation>, EngineError> {
-    let state = emitter.state();
-    let Some(node) = drained(undo, &state.facts) else {
+    let Some(node) = drained(undo, &emitter.state().facts) else {
         return Ok(Vec::new());
     };
-    let cluster = owner::open(context, &state).await?;
     let unreachable = owner::unreachable(context);
     let pods: Vec<Pod> = cluster.every().await.map_err(&unreachable)?;
     let budgets: Vec<PodDisruptionBudget> = cluster.every().await.map_err(&unreachable)?;
@@ -66,19 +197,4 @@ async fn of_evictions(
         .iter()
         .map(|left| kubectl.forget_evictions(&left.namespace, &left.budget, &left.pods));
     Ok(forget.collect())
-}
-
-/// Takes back the faults that an interrupted run left open: those whose step was never verified.
-/// A fault of a verified step stays until its `until`.
-pub async fn heal_leftovers(context: &Context, emitter: &Emitter) -> Result<(), EngineError> {
-    let state = emitter.state();
-    for (step, undo) in open_faults(context, emitter) {
-        if state.steps.get(&step.id).is_some_and(|s| s.begun) {
-            emitter.emit(EventKind::Notice {
-                text: format!("step {} was interrupted; its fault is taken back", step.id),
-            });
-            heal(context, step, undo, emitter).await?;
-        }
-    }
-    Ok(())
 }

@@ -56,7 +56,14 @@ pub async fn perform(
     let is_fault = step.undo.is_some();
     let cluster_made = matches!(step.action, Action::KindCluster(_));
     // What is only looked at is looked at: there is nothing that doing it could be spared.
-    let can_skip = !redo && !cluster_made && step.action != Action::Observe;
+    let is_seen = step.action == Action::Observe;
+    // What a fault that was taken back had caused may last a moment longer.
+    let is_echo = emitter
+        .state()
+        .steps
+        .get(&step.id)
+        .is_some_and(|s| s.healed);
+    let can_skip = !redo && !cluster_made && !is_seen && !is_echo;
     if can_skip && !wait.assertions.is_empty() {
         let (verdicts, observed) = wait.first(context, &mut watch).await;
         if Verdict::worst(&verdicts) == Status::Pass {
@@ -88,6 +95,29 @@ pub async fn perform(
     }
 }
 
+/// Waits until what a verified `step` expects holds again, without doing anything.
+pub async fn hold_again(
+    context: &Context,
+    step: &Step,
+    emitter: &Emitter,
+    stopper: &mut Stopper,
+) -> Result<(), EngineError> {
+    let cluster = owner::open(context, &emitter.state()).await?;
+    let facts = emitter.state().facts;
+    let wait = wait(context, step, &facts);
+    let mut watch = wait.watch(&cluster);
+    match wait.settle(context, &mut watch, emitter, stopper).await? {
+        Settled::Holds(..) => Ok(()),
+        Settled::Fails(verdicts) => {
+            let name = step.action.name();
+            let mut failure = unmet(verdicts, wait.within);
+            let hint = format!("doing {name} again would not mend it");
+            failure.summary = format!("{}, and {hint}", failure.summary);
+            Err(EngineError::Step(Box::new(failure)))
+        }
+    }
+}
+
 fn wait<'a>(context: &Context, step: &'a Step, facts: &'a Facts) -> Wait<'a> {
     let namespace = &context.lab.namespace;
     let needs =
@@ -114,6 +144,7 @@ async fn begin(
             step: step.id.clone(),
             fingerprint: fingerprint(context, step, emitter),
             reason: reason.to_owned(),
+            undo: step.undo.clone(),
         })
         .await
 }
@@ -215,24 +246,7 @@ pub async fn verified(
             verdicts,
         })
         .await?;
-    end_faults(context, step, emitter).await
-}
-
-/// Closes the faults that last until `step`.
-async fn end_faults(context: &Context, step: &Step, emitter: &Emitter) -> Result<(), EngineError> {
-    for (fault, undo) in heal::open_faults(context, emitter) {
-        if fault.until.as_ref() == Some(&step.id) {
-            let done_by_step = plan::undo(undo, &context.target(), &emitter.state().facts)
-                == plan::commands(&step.action, &context.target(), &emitter.state().facts);
-            if done_by_step {
-                let step = fault.id.clone();
-                emitter.commit(EventKind::Undone { step }).await?;
-            } else {
-                heal::heal(context, fault, undo, emitter).await?;
-            }
-        }
-    }
-    Ok(())
+    heal::at_end_of(context, step, emitter).await
 }
 
 fn with_hint(mut failure: Failure, step: &Step) -> Failure {

@@ -16,40 +16,88 @@ use crate::{
     tool::{Stop, Stopper},
 };
 
-/// Brings the environment up to the step at `last`, and says how that went.
+/// How far a lab is brought up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Goal {
+    /// To the step at this position.
+    Step(usize),
+    /// One step further than it is.
+    Next,
+}
+
+/// Brings the environment up as far as `goal` says, and says how that went.
 pub async fn up(
     context: &Context,
-    last: usize,
+    goal: Goal,
     emitter: Emitter,
     mut stopper: Stopper,
 ) -> Result<RunOutcome, EngineError> {
     let started = Instant::now();
-    let steps = &context.lab.steps[..=last];
-    announce(context, Verb::Up, &context.lab.steps, &emitter);
+    let verb = match goal {
+        Goal::Step(_) => Verb::Up,
+        Goal::Next => Verb::Next,
+    };
+    announce(context, verb, &context.lab.steps, &emitter);
     recover::end_survivors(&emitter).await;
     recover::remove_half_made_cluster(context, &emitter, &mut stopper).await?;
     let mut verdicts = verify::Verdicts::new();
     if emitter.state().cluster.is_some() {
         let cluster = owner::open(context, &emitter.state()).await?;
-        heal::heal_leftovers(context, &emitter).await?;
+        heal::abandoned(context, &emitter).await?;
         verdicts = verify::lasting(context, &cluster, &emitter.state()).await;
     }
-    let mut outcome = RunOutcome::Passed;
-    for (index, step) in steps.iter().enumerate() {
+    let last = last_step(context, goal, &emitter);
+    let result = steps(context, last, verdicts, &emitter, &mut stopper).await;
+    if !matches!(result, Ok(RunOutcome::Passed)) {
+        heal::after_failure(context, &emitter).await;
+    }
+    let outcome = result?;
+    emitter.emit(EventKind::RunFinished {
+        outcome,
+        took: started.elapsed(),
+    });
+    Ok(outcome)
+}
+
+/// The position of the last step that is meant, by where the cursor is now.
+fn last_step(context: &Context, goal: Goal, emitter: &Emitter) -> usize {
+    let lab = &context.lab;
+    let cursor = emitter.state().cursor;
+    let next = match (goal, cursor.and_then(|id| lab.position(&id))) {
+        (Goal::Step(last), _) => return last,
+        (Goal::Next, at) => at.map_or(0, |at| at + 1),
+    };
+    if next == lab.steps.len() {
+        emitter.emit(EventKind::Notice {
+            text: format!("lab {} is complete: there is no next step", lab.lab),
+        });
+        return next - 1;
+    }
+    next
+}
+
+/// Does the steps up to the one at `last`, each unless it holds already.
+async fn steps(
+    context: &Context,
+    last: usize,
+    mut verdicts: verify::Verdicts,
+    emitter: &Emitter,
+    stopper: &mut Stopper,
+) -> Result<RunOutcome, EngineError> {
+    for (index, step) in context.lab.steps[..=last].iter().enumerate() {
         if let Stop::Term(signal) | Stop::Kill(signal) = stopper.now() {
-            outcome = RunOutcome::Cancelled { signal };
-            break;
+            return Ok(RunOutcome::Cancelled { signal });
         }
         let began = Instant::now();
         let state = emitter.state();
         let decision = decide(context, index, &state, &verdicts);
-        let result = one(context, step, decision, &emitter, &mut stopper).await;
-        let ended = match result {
+        let waited = matches!(decision, Decision::Wait { .. });
+        let ended = match one(context, step, decision, emitter, stopper).await {
             Ok(ended) => ended,
             Err(EngineError::Stopped) => Outcome::Cancelled,
             Err(error) => Outcome::Failed(error.into_failure()?),
         };
-        let mended = ended == Outcome::Changed && state.is_verified(&step.id);
+        let mended = waited || (ended == Outcome::Changed && state.is_verified(&step.id));
         let early_end = match &ended {
             Outcome::Failed(_) => Some(RunOutcome::Failed),
             Outcome::Cancelled => Some(RunOutcome::Cancelled {
@@ -57,17 +105,13 @@ pub async fn up(
             }),
             _ => None,
         };
-        if early_end.is_some() {
-            heal_own(context, &emitter).await;
-        }
         emitter.emit(EventKind::StepFinished {
             step: step.id.clone(),
             outcome: ended,
             took: began.elapsed(),
         });
         if let Some(early_end) = early_end {
-            outcome = early_end;
-            break;
+            return Ok(early_end);
         }
         // What the later steps expect may not have held for the very reason that was mended.
         if mended {
@@ -76,11 +120,7 @@ pub async fn up(
             verdicts = verify::lasting(context, &cluster, &state).await;
         }
     }
-    emitter.emit(EventKind::RunFinished {
-        outcome,
-        took: started.elapsed(),
-    });
-    Ok(outcome)
+    Ok(RunOutcome::Passed)
 }
 
 fn decide(
@@ -109,6 +149,11 @@ async fn one(
     let reason = match decision {
         Decision::Skip { reason } => return Ok(Outcome::Skipped { reason }),
         Decision::Run { reason } => reason,
+        Decision::Wait { reason } => {
+            step::hold_again(context, step, emitter, stopper).await?;
+            let reason = format!("{reason}; by now it holds again");
+            return Ok(Outcome::Skipped { reason });
+        }
         Decision::Broken { reason } => {
             let name = context.name();
             let hint = format!(
@@ -124,26 +169,5 @@ async fn one(
         Done::HeldAlready => Ok(Outcome::Skipped {
             reason: "what it expects holds already".to_owned(),
         }),
-    }
-}
-
-/// Takes back the faults of steps that this run began and did not see hold.
-async fn heal_own(context: &Context, emitter: &Emitter) {
-    let state = emitter.state();
-    for (step, undo) in heal::open_faults(context, emitter) {
-        let begun = state.steps.get(&step.id).is_some_and(|s| s.begun);
-        if !begun {
-            continue;
-        }
-        // One that cannot be taken back does not keep the others from it; it stays open, and the
-        // next command tries again.
-        if let Err(error) = heal::heal(context, step, undo, emitter).await {
-            emitter.emit(EventKind::Notice {
-                text: format!(
-                    "the fault of step {} could not be taken back: {error}",
-                    step.id
-                ),
-            });
-        }
     }
 }

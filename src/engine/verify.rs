@@ -22,6 +22,8 @@ pub type Verdicts = BTreeMap<StepId, Vec<Verdict>>;
 pub struct Report {
     /// Each step that was asked about, in order.
     pub steps: Vec<Finding>,
+    /// The steps whose fault is open.
+    pub open_faults: Vec<StepId>,
     /// What it comes to.
     pub outcome: RunOutcome,
 }
@@ -100,7 +102,11 @@ pub async fn verify(
         outcome,
         took: started.elapsed(),
     });
-    Ok(Report { steps, outcome })
+    Ok(Report {
+        steps,
+        open_faults: state.faults.steps(),
+        outcome,
+    })
 }
 
 /// What the lasting expectations of verified steps come to now.

@@ -2,6 +2,7 @@
 //!
 //! Pure. The same [`Event`]s are journalled, shown, printed as NDJSON and replayed.
 
+pub mod fault;
 pub mod outcome;
 pub mod run_state;
 pub mod untrusted;
@@ -12,8 +13,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::spec::{Facts, StepId};
+use crate::spec::{Facts, StepId, Undo};
 
+pub use fault::{Faults, Keeper, OpenFault, Rewound};
 pub use outcome::{Failure, Outcome, RunOutcome};
 pub use run_state::{RunState, StepState};
 pub use untrusted::Untrusted;
@@ -37,17 +39,31 @@ pub struct Event {
 pub enum Verb {
     /// `labctl up`
     Up,
+    /// `labctl next`
+    Next,
     /// `labctl verify`
     Verify,
+    /// `labctl heal`
+    Heal,
     /// `labctl down`
     Down,
+}
+
+impl Verb {
+    /// Whether its runs may change something in the cluster: such a run answers for open faults.
+    #[must_use]
+    pub fn changes(self) -> bool {
+        self != Self::Verify
+    }
 }
 
 impl std::fmt::Display for Verb {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.pad(match self {
             Self::Up => "up",
+            Self::Next => "next",
             Self::Verify => "verify",
+            Self::Heal => "heal",
             Self::Down => "down",
         })
     }
@@ -126,6 +142,9 @@ pub enum EventKind {
         fingerprint: String,
         /// Why it is done, rather than skipped.
         reason: String,
+        /// How it is taken back, if it is a fault: it is open from here on.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        undo: Option<Undo>,
     },
     /// The node containers of the cluster are about to be made under this name.
     ClusterIntended {
@@ -200,6 +219,9 @@ pub enum EventKind {
     Undone {
         /// The step.
         step: StepId,
+        /// What no longer counts as seen to hold, if it was taken back before its time.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rewound: Option<Rewound>,
     },
     /// A step is finished with, one way or another.
     StepFinished {

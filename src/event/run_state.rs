@@ -1,11 +1,11 @@
 //! The one fold over events: what is known of an environment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::{Child, ClusterIdentity, Event, EventKind, Outcome, RunOutcome, Verb};
-use crate::spec::{Facts, StepId};
+use super::{Child, ClusterIdentity, Event, EventKind, Faults, Outcome, Rewound, RunOutcome, Verb};
+use crate::spec::{Facts, StepId, Undo};
 
 /// What the events so far add up to. Behind `status`, resuming, the exit code and replay.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -18,6 +18,8 @@ pub struct RunState {
     pub cursor: Option<StepId>,
     /// The recorded facts.
     pub facts: Facts,
+    /// The faults that were injected and not taken back.
+    pub faults: Faults,
     /// The cluster, once it was seen to answer.
     pub cluster: Option<ClusterIdentity>,
     /// The name under which a cluster was begun, until it is gone.
@@ -37,8 +39,13 @@ pub struct StepState {
     pub verified: Option<(Timestamp, String)>,
     /// How it last ended.
     pub outcome: Option<Outcome>,
-    /// Its fault was injected and not taken back. Only steps with an `undo` look at it.
-    pub open: bool,
+    /// The facts that it recorded.
+    pub recorded: BTreeSet<String>,
+    /// It was seen to hold, and that no longer counts: something was taken back on purpose.
+    pub rewound: bool,
+    /// Its fault was taken back since it was last seen to hold. What it expects may hold for a
+    /// moment longer, and says nothing.
+    pub healed: bool,
 }
 
 impl RunState {
@@ -58,11 +65,17 @@ impl RunState {
         match &event.event {
             EventKind::RunStarted { verb, .. } => {
                 self.last_run = Some((*verb, event.at, None));
+                if verb.changes() {
+                    self.faults.run_began();
+                }
             }
-            EventKind::StepStarted { step, .. } => {
+            EventKind::StepStarted { step, undo, .. } => {
                 let known = self.step(step);
                 known.begun = true;
-                known.open = true;
+                known.healed = false;
+                if let Some(undo) = undo.as_ref().filter(|undo| **undo != Undo::None) {
+                    self.faults.injected(step, undo);
+                }
             }
             EventKind::Verified {
                 step,
@@ -72,6 +85,9 @@ impl RunState {
             } => {
                 let known = self.step(step);
                 known.begun = false;
+                known.rewound = false;
+                known.healed = false;
+                known.recorded.extend(facts.keys().cloned());
                 let again = known.verified.replace((event.at, fingerprint.clone()));
                 // One that was verified before is behind the cursor: mending it leaves that alone.
                 if again.is_none() {
@@ -79,7 +95,13 @@ impl RunState {
                 }
                 self.facts.extend(facts.clone());
             }
-            EventKind::Undone { step } => self.step(step).open = false,
+            EventKind::Undone { step, rewound } => {
+                self.faults.undone(step);
+                self.step(step).healed = true;
+                if let Some(rewound) = rewound {
+                    self.rewind(rewound);
+                }
+            }
             EventKind::StepFinished { step, outcome, .. } => {
                 self.step(step).outcome = Some(outcome.clone());
             }
@@ -89,8 +111,11 @@ impl RunState {
             EventKind::ChildStarted { child } => self.children.push(child.clone()),
             EventKind::ChildExited { group } => self.children.retain(|c| c.group != *group),
             EventKind::RunFinished { outcome, .. } => {
-                if let Some((_, _, ended)) = &mut self.last_run {
+                if let Some((verb, _, ended)) = &mut self.last_run {
                     *ended = Some(*outcome);
+                    if verb.changes() && *outcome == RunOutcome::Passed {
+                        self.faults.run_passed();
+                    }
                 }
             }
             EventKind::CommandStarted { .. }
@@ -109,6 +134,19 @@ impl RunState {
         self.steps.get(id).is_some_and(|s| s.verified.is_some())
     }
 
+    /// Has steps count as not seen to hold any more, and drops the facts that they recorded.
+    pub fn rewind(&mut self, rewound: &Rewound) {
+        self.cursor.clone_from(&rewound.cursor);
+        for id in &rewound.steps {
+            let known = self.step(id);
+            known.rewound |= known.verified.take().is_some();
+            known.outcome = None;
+            for name in std::mem::take(&mut known.recorded) {
+                self.facts.remove(&name);
+            }
+        }
+    }
+
     fn step(&mut self, id: &StepId) -> &mut StepState {
         self.steps.entry(id.clone()).or_default()
     }
@@ -117,6 +155,7 @@ impl RunState {
     fn forget_cluster(&mut self) {
         self.steps.clear();
         self.facts.clear();
+        self.faults.forget();
         self.cursor = None;
         self.cluster = None;
         self.intended_cluster = None;
@@ -124,25 +163,4 @@ impl RunState {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn mending_an_earlier_step_leaves_the_cursor_where_it_was() {
-        let verified = |(seq, step): (u64, &str)| Event {
-            seq,
-            at: Timestamp::UNIX_EPOCH,
-            event: EventKind::Verified {
-                step: step.into(),
-                fingerprint: seq.to_string(),
-                facts: Facts::new(),
-                verdicts: Vec::new(),
-            },
-        };
-        let events = [(1, "database"), (2, "kill-pod"), (3, "database")].map(verified);
-        let state = RunState::replay(&events);
-        assert_eq!(state.cursor.as_deref(), Some("kill-pod"));
-        let known = state.steps["database"].verified.clone();
-        assert_eq!(known.map(|(_, fingerprint)| fingerprint), Some("3".into()));
-    }
-}
+mod tests;

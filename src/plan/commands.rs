@@ -96,3 +96,12 @@ pub fn missing_facts<'a>(action: &'a Action, facts: &Facts) -> Option<&'a str> {
     let known = facts.get(name).is_some_and(|fact| fact.pod.is_some());
     (!known).then_some(name)
 }
+
+/// The name of the fact that `undo` cannot be done without and that `facts` lacks.
+#[must_use]
+pub fn missing_for_undo<'a>(undo: &'a Undo, facts: &Facts) -> Option<&'a str> {
+    let Undo::Uncordon(NodeOf { node_of }) = undo else {
+        return None;
+    };
+    drained(undo, facts).is_none().then_some(node_of)
+}

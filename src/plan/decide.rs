@@ -31,6 +31,11 @@ pub enum Decision {
         /// Why.
         reason: String,
     },
+    /// It is not done again; what it expects does not hold now, and may yet by waiting.
+    Wait {
+        /// What is waited for.
+        reason: String,
+    },
     /// It can neither be left nor mended by doing it again.
     Broken {
         /// Why.
@@ -90,9 +95,11 @@ pub fn decide(lab: &Lab, index: usize, known: &Known<'_>) -> Decision {
 }
 
 fn not_verified(state: Option<&StepState>) -> Decision {
-    let begun = state.is_some_and(|s| s.begun);
-    let reason = if begun {
+    let is = |what: fn(&StepState) -> bool| state.is_some_and(what);
+    let reason = if is(|s| s.begun) {
         "it was interrupted, or failed, the last time"
+    } else if is(|s| s.rewound) {
+        "it was done, and then taken back"
     } else {
         "it was not done yet"
     };
@@ -115,12 +122,17 @@ fn changed(step: &Step, at: &str) -> Decision {
 }
 
 fn holds_still(step: &Step, at: &str, verdicts: &[Verdict]) -> Decision {
-    let broken = verdicts.iter().find(|v| v.status != Status::Pass);
+    // The one that says most against it, the first of several.
+    let broken = verdicts.iter().rev().max_by_key(|v| v.status);
+    let broken = broken.filter(|v| v.status != Status::Pass);
     match broken {
         None if verdicts.is_empty() => skip(format!("verified at {at}, unchanged")),
         None => skip(format!("verified at {at}, unchanged, and it still holds")),
         Some(verdict) if step.action.is_repeatable() => Decision::Run {
             reason: format!("{} no longer holds", verdict.assertion),
+        },
+        Some(verdict) if Verdict::worst(verdicts) < Status::Failed => Decision::Wait {
+            reason: format!("verified at {at}; {} did not hold", verdict.assertion),
         },
         Some(verdict) => Decision::Broken {
             reason: format!(
@@ -141,3 +153,6 @@ fn clock(at: Timestamp) -> String {
     let zoned = at.to_zoned(TimeZone::UTC);
     zoned.strftime("%H:%M:%S UTC").to_string()
 }
+
+#[cfg(test)]
+mod tests;

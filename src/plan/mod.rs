@@ -5,9 +5,11 @@ pub mod commands;
 pub mod decide;
 pub mod evictions;
 pub mod fingerprint;
+pub mod rewind;
 pub mod template;
 
 pub use commands::{Target, commands, undo};
 pub use decide::{Decision, Known, decide};
 pub use evictions::{CutShort, cut_short};
 pub use fingerprint::fingerprint;
+pub use rewind::{rewind, taken_back_early};

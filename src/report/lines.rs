@@ -150,6 +150,7 @@ mod tests {
                 162,
                 EventKind::Undone {
                     step: "kill-pod".to_owned(),
+                    rewound: None,
                 },
             ),
             (162, run_finished(RunOutcome::Failed, 162_000)),

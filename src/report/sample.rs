@@ -6,8 +6,8 @@ use jiff::Timestamp;
 
 use crate::{
     event::{
-        Child, Clause, ClusterIdentity, Event, EventKind, Failure, ImageState, Outcome, RunOutcome,
-        Status, StepInfo, Stream, Untrusted, Verb, Verdict,
+        Child, Clause, ClusterIdentity, Event, EventKind, Failure, ImageState, Outcome, Rewound,
+        RunOutcome, Status, StepInfo, Stream, Untrusted, Verb, Verdict,
     },
     spec::{ClaimFact, Fact, Facts, PodFact},
 };
@@ -60,6 +60,7 @@ pub(super) fn step_started(step: &str, reason: &str) -> EventKind {
         step: step.to_owned(),
         fingerprint: "f1".to_owned(),
         reason: reason.to_owned(),
+        undo: None,
     }
 }
 
@@ -291,6 +292,10 @@ pub(super) fn one_of_each() -> Vec<Event> {
         },
         EventKind::Undone {
             step: text("cluster"),
+            rewound: Some(Rewound {
+                cursor: None,
+                steps: vec![text("cluster")],
+            }),
         },
         finished("cluster", Outcome::Changed, 16_249),
         finished(

@@ -62,6 +62,11 @@ impl Run {
         }
     }
 
+    /// Takes in that steps no longer hold.
+    pub(super) fn rewound(&mut self, steps: &[StepId]) {
+        self.held.retain(|held| !steps.contains(held));
+    }
+
     /// Where `step` stands among the steps: `2/8`.
     pub(super) fn position(&self, step: &StepId) -> Option<String> {
         let index = self.steps.iter().position(|s| s.id == *step)?;
@@ -71,7 +76,8 @@ impl Run {
     /// The lines at the beginning.
     pub(super) fn header(&self, look: Look) -> Vec<Line> {
         let verb = match self.verb {
-            Verb::Up => "",
+            Verb::Up | Verb::Next => "",
+            Verb::Heal => "healing ",
             Verb::Verify => "verifying ",
             Verb::Down => "taking down ",
         };
@@ -120,13 +126,14 @@ impl Run {
         match (self.verb, self.held.last()) {
             (Verb::Down, _) => format!("{} is gone", self.environment),
             (Verb::Verify, _) => format!("{} is verified", self.lab),
-            (Verb::Up, Some(last)) if held < total => {
+            (Verb::Heal, _) => format!("no fault is open in {}", self.environment),
+            (Verb::Up | Verb::Next, Some(last)) if held < total => {
                 format!(
                     "{} is up to {last}: {held} of {total} steps{already}",
                     self.lab
                 )
             }
-            (Verb::Up, _) => format!("{} is up: {}{already}", self.lab, steps(total)),
+            (Verb::Up | Verb::Next, _) => format!("{} is up: {}{already}", self.lab, steps(total)),
         }
     }
 
@@ -135,8 +142,9 @@ impl Run {
         let why = why.map(|why| format!(": {why}")).unwrap_or_default();
         let tally = format!("({held} of {} hold)", steps(total));
         match self.verb {
-            Verb::Up => format!("{} is not up after {took}{why} {tally}", self.lab),
+            Verb::Up | Verb::Next => format!("{} is not up after {took}{why} {tally}", self.lab),
             Verb::Verify => format!("{} is not verified after {took}{why} {tally}", self.lab),
+            Verb::Heal => format!("{} is not healed after {took}{why}", self.environment),
             Verb::Down => format!("{} is not gone after {took}{why}", self.environment),
         }
     }
@@ -145,7 +153,7 @@ impl Run {
     fn again(&self) -> Option<String> {
         let call = format!("`labctl {} {}{}`", self.verb, self.lab, self.flag());
         match self.verb {
-            Verb::Up => {
+            Verb::Up | Verb::Next => {
                 let next = self
                     .steps
                     .iter()
@@ -153,6 +161,7 @@ impl Run {
                 Some(format!("{call} goes on at {}", next.id))
             }
             Verb::Verify => Some(format!("{call} looks again")),
+            Verb::Heal => Some(format!("{call} tries again")),
             Verb::Down => Some(format!("{call} removes what is left")),
         }
     }

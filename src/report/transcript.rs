@@ -8,7 +8,7 @@ use super::{
     waits::Waits,
 };
 use crate::{
-    event::{Event, EventKind, ImageState, Outcome, Status, StepInfo, Verdict},
+    event::{Event, EventKind, ImageState, Outcome, Rewound, Status, StepInfo, Verdict},
     spec::StepId,
 };
 
@@ -106,13 +106,12 @@ impl Transcript {
                 }
                 self.step_finished(step, outcome, *took)
             }
-            EventKind::Undone { step } => {
-                vec![
-                    Line::new()
-                        .add(GOOD, "↺ ")
-                        .text(step)
-                        .add(DIM, "  fault taken back"),
-                ]
+            EventKind::Undone { step, rewound } => {
+                if let (Some(run), Some(rewound)) = (&mut self.run, rewound) {
+                    run.rewound(&rewound.steps);
+                }
+                let first = Line::new().add(GOOD, "↺ ").text(step).text("  ");
+                hang(first, DIM, &taken_back(rewound.as_ref()), self.look)
             }
             EventKind::ClusterCreated { cluster } => {
                 let nodes = cluster.containers.len();
@@ -253,6 +252,14 @@ impl Transcript {
             Outcome::Cancelled => vec![first.add(WAIT, &format!("cancelled after {took}"))],
         }
     }
+}
+
+fn taken_back(rewound: Option<&Rewound>) -> String {
+    let early = rewound.map(|rewound| {
+        let steps = rewound.steps.join(", ");
+        format!(" before its time; to be done again: {steps}")
+    });
+    format!("fault taken back{}", early.unwrap_or_default())
 }
 
 fn image_text(image: &str, node: Option<&str>, state: ImageState) -> String {

@@ -8,7 +8,7 @@ use labctl::{
 };
 
 use crate::support::{
-    Act, Sandbox, Seeded, UNREACHABLE_KUBECONFIG, fact, link, rule, run_finished, step_started,
+    Act, Sandbox, Seeded, UNREACHABLE_KUBECONFIG, drain_started, fact, link, rule, run_finished,
     verified,
 };
 
@@ -26,7 +26,7 @@ fn status_shows_each_environment_how_far_it_is_and_whether_it_answers() {
         verified("database", Facts::new()),
         verified("kill-pod", Facts::new()),
         verified("identity", facts),
-        step_started("drain"),
+        drain_started(),
     ]);
     insta::assert_snapshot!(sandbox.labctl("status").run().whole, @r#"
     exit 0
@@ -114,8 +114,9 @@ fn status_of_a_fault_that_was_taken_back_shows_none() {
     let sandbox = Sandbox::new().with_small_lab();
     let undone = EventKind::Undone {
         step: "drain".into(),
+        rewound: None,
     };
-    let seeded = Seeded::of_10_3(&sandbox).journal([step_started("drain")]);
+    let seeded = Seeded::of_10_3(&sandbox).journal([drain_started()]);
     let faults = || {
         let status = sandbox.labctl("status --output json").run().exits(0).json();
         status[0]["open-faults"].clone()

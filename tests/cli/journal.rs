@@ -16,6 +16,7 @@ fn seeded(sandbox: &Sandbox) -> Vec<u8> {
             step_started("kill-pod"),
             EventKind::Undone {
                 step: "kill-pod".into(),
+                rewound: None,
             },
             verified("kill-pod", Facts::new()),
         ]);

@@ -60,7 +60,8 @@ pub(crate) fn fault(world: &World) {
     let mut running = begin_drain(world);
     running.signal(Signal::INT);
     let run = world.ended(running).exits(130);
-    let undone = |event: &EventKind| matches!(event, EventKind::Undone { step } if step == "drain");
+    let undone =
+        |event: &EventKind| matches!(event, EventKind::Undone { step, .. } if step == "drain");
     assert!(run.events().iter().any(undone), "{}", run.transcript());
     assert_eq!(cordoned(world), "");
     world

@@ -18,5 +18,5 @@ pub(crate) use processes::{is_alive, signal, wait_for};
 pub(crate) use sandbox::{Command, Running, Sandbox};
 pub(crate) use script::{Act, Call};
 pub(crate) use seeded::{
-    Seeded, UNREACHABLE_KUBECONFIG, fact, run_finished, step_started, verified,
+    Seeded, UNREACHABLE_KUBECONFIG, drain_started, fact, run_finished, step_started, verified,
 };

@@ -5,7 +5,7 @@ use std::{fs, path::PathBuf};
 use jiff::Timestamp;
 use labctl::{
     event::{ClusterIdentity, Event, EventKind, RunOutcome, StepInfo, Verb},
-    spec::{ClaimFact, Fact, Facts, LabTree, PodFact},
+    spec::{ClaimFact, Fact, Facts, LabTree, PodFact, Undo, action::NodeOf},
     state::{Environment, Journal, Record, Store, environment::read_tree, files},
 };
 
@@ -120,6 +120,18 @@ pub(crate) fn step_started(step: &str) -> EventKind {
         step: step.into(),
         fingerprint: "f".into(),
         reason: "it was not done yet".into(),
+        undo: None,
+    }
+}
+
+/// That the fault of lab 10.3 is injected.
+pub(crate) fn drain_started() -> EventKind {
+    let node_of = "drained".into();
+    EventKind::StepStarted {
+        step: "drain".into(),
+        fingerprint: "f".into(),
+        reason: "it was not done yet".into(),
+        undo: Some(Undo::Uncordon(NodeOf { node_of })),
     }
 }
 

@@ -2,8 +2,10 @@
 
 pub(super) mod down;
 pub(super) mod env;
+pub(super) mod heal;
 pub(super) mod list;
 pub(super) mod logs;
+pub(super) mod next;
 pub(super) mod plan;
 pub(super) mod shell;
 pub(super) mod show;

@@ -15,7 +15,6 @@ use crate::{
         settings::Settings,
     },
     event::RunState,
-    spec::{Lab, Undo},
     state::{Environment, Journal},
 };
 
@@ -78,7 +77,7 @@ async fn standing(environment: &Environment) -> Result<Standing, CliError> {
         environment: environment.name().to_owned(),
         lab: environment.record.lab.clone(),
         cluster: cluster(environment, &state).await,
-        open_faults: lab.map_or_else(Vec::new, |lab| open_faults(lab, &state)),
+        open_faults: state.faults.steps(),
         reached: reached.map_or(0, |at| at + 1),
         steps: lab.map_or(0, |lab| lab.steps.len()),
         cursor: state.cursor,
@@ -102,15 +101,6 @@ async fn cluster(environment: &Environment, state: &RunState) -> &'static str {
     }
 }
 
-fn open_faults(lab: &Lab, state: &RunState) -> Vec<String> {
-    let is_open = |id: &String| state.steps.get(id).is_some_and(|s| s.open);
-    let faults = lab.steps.iter().filter(|step| {
-        let undo = step.undo.as_ref();
-        undo.is_some_and(|undo| *undo != Undo::None) && is_open(&step.id)
-    });
-    faults.map(|step| step.id.clone()).collect()
-}
-
 fn text(standings: &[Standing]) -> String {
     let mut table = Table::new();
     table
@@ -121,9 +111,7 @@ fn text(standings: &[Standing]) -> String {
             Some(cursor) => format!("{}/{} {cursor}", s.reached, s.steps),
             None => format!("0/{}", s.steps),
         };
-        let faults = if s.damaged.is_some() {
-            "unknown".to_owned()
-        } else if s.open_faults.is_empty() {
+        let faults = if s.open_faults.is_empty() {
             "none".to_owned()
         } else {
             s.open_faults.join(", ")

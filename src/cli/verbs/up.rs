@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::{
     cli::{
-        args::Up,
+        args::{Bundled, Scale, Up},
         error::CliError,
         exit,
         labs::{self, Loaded},
@@ -13,7 +13,7 @@ use crate::{
         settings::Settings,
         signals, tools,
     },
-    engine,
+    engine::{self, Context, up::Goal},
     state::{Bundle, Environment, Journal, Record, StateError},
     tool::Stopper,
 };
@@ -23,11 +23,47 @@ pub(crate) fn run(args: &Up, settings: &Settings) -> Result<u8, CliError> {
     let loaded = labs::load(&args.lab, settings)?;
     let last = session::last_step(&loaded, args.to.as_deref())?;
     let (name, existing) = session::of_lab(settings, &loaded.lab.lab)?;
+    let run = Bringing {
+        verb: "up",
+        goal: Goal::Step(last),
+        name,
+        existing,
+        bundled: &args.bundled,
+        scale: &args.scale,
+    };
+    bring(run, loaded, settings)
+}
+
+/// What is brought up, and how far.
+pub(super) struct Bringing<'a> {
+    pub(super) verb: &'static str,
+    pub(super) goal: Goal,
+    /// The environment's name, and it, if it is there.
+    pub(super) name: String,
+    pub(super) existing: Option<Environment>,
+    pub(super) bundled: &'a Bundled,
+    pub(super) scale: &'a Scale,
+}
+
+/// Brings the environment of a lab up, and makes it first if it is not there.
+pub(super) fn bring(
+    run: Bringing<'_>,
+    loaded: Loaded,
+    settings: &Settings,
+) -> Result<u8, CliError> {
+    let Bringing {
+        verb,
+        goal,
+        name,
+        existing,
+        bundled,
+        scale,
+    } = run;
     if let Some(other) = existing.as_ref().filter(|e| e.record.lab != loaded.lab.lab) {
         let error = anyhow::anyhow!("the environment \"{name}\" is of lab {}", other.record.lab);
         return Err(CliError::usage(error).hint("choose another name with --env NAME"));
     }
-    let bundle = session::bundle(settings, &args.bundled, existing.as_ref())?;
+    let bundle = session::bundle(settings, bundled, existing.as_ref())?;
     let toolbox = tools::find(settings, bundle.as_ref());
     session::runtime()?.block_on(async {
         let stopper = signals::listen()?;
@@ -36,11 +72,13 @@ pub(crate) fn run(args: &Up, settings: &Settings) -> Result<u8, CliError> {
             return Ok(exit::signalled(signal));
         }
         checked?;
-        let _lock = session::hold(settings, &name, "up").await?;
+        let _lock = session::hold(settings, &name, verb).await?;
         let is_new = matches!(settings.store.get(&name), Err(StateError::Absent { .. }));
         let result = match make(settings, &name, &loaded, bundle.as_ref()) {
             Ok(environment) => {
-                bring_up(args, settings, environment, loaded, bundle, last, stopper).await
+                let scale = scale.timeout_scale;
+                let context = session::context(settings, environment, loaded, bundle, scale);
+                bring_up(settings, &context, goal, stopper).await
             }
             Err(error) => Err(error),
         };
@@ -88,14 +126,12 @@ fn make(
 }
 
 async fn bring_up(
-    args: &Up,
     settings: &Settings,
-    environment: Environment,
-    loaded: Loaded,
-    bundle: Option<Bundle>,
-    last: usize,
+    context: &Context,
+    goal: Goal,
     stopper: Stopper,
 ) -> Result<u8, CliError> {
+    let environment = &context.environment;
     let (journal, replayed) = Journal::open(&environment.journal())?;
     if replayed.damaged > 0 {
         output::tell(&format!(
@@ -107,12 +143,10 @@ async fn bring_up(
         journal: Some(journal),
         log: Some(environment.new_run(Timestamp::now())?),
     };
-    let scale = args.scale.timeout_scale;
-    let context = session::context(settings, environment, loaded, bundle, scale);
     let mut reporter = output::reporter(settings);
     let mut show = |event: &_| reporter.event(event);
     let asked = stopper.clone();
-    let work = |emitter, stopper| engine::up::up(&context, last, emitter, stopper);
+    let work = |emitter, stopper| engine::up::up(context, goal, emitter, stopper);
     let result = session::run(replayed.state, kept, &mut show, stopper, work).await;
     let finished = reporter.finish().map_err(CliError::internal);
     let code = session::exit_code(result, &asked)?;

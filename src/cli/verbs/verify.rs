@@ -73,11 +73,18 @@ pub(crate) fn run(args: &Verify, settings: &Settings) -> Result<u8, CliError> {
             "environment": name,
             "lab": lab,
             "outcome": report.outcome,
+            "open-faults": report.open_faults,
             "steps": steps,
         }))?,
         Format::Text => {
             let look = output::look(settings);
             output::tell(&verify_report(&steps, settings.verbosity > 0, look));
+            if !report.open_faults.is_empty() {
+                output::tell(&format!(
+                    "\nopen faults: {}; `labctl heal {name}` takes them back before their time\n",
+                    report.open_faults.join(", ")
+                ));
+            }
             if report.outcome == RunOutcome::Unreachable {
                 output::tell(
                     "\nhint: the cluster does not answer; if its containers were stopped, start \

@@ -1,0 +1,29 @@
+//! `labctl next`
+
+use super::up::{Bringing, bring};
+use crate::{
+    cli::{args::Next, error::CliError, labs, session, settings::Settings},
+    engine::up::Goal,
+};
+
+/// Brings a lab one step further.
+pub(crate) fn run(args: &Next, settings: &Settings) -> Result<u8, CliError> {
+    let (loaded, name, existing) = if let Some(lab) = &args.lab {
+        let loaded = labs::load(lab, settings)?;
+        let (name, existing) = session::of_lab(settings, &loaded.lab.lab)?;
+        (loaded, name, existing)
+    } else {
+        let environment = session::find(settings, None)?;
+        let loaded = session::applied_lab(&environment)?;
+        (loaded, environment.name().to_owned(), Some(environment))
+    };
+    let run = Bringing {
+        verb: "next",
+        goal: Goal::Next,
+        name,
+        existing,
+        bundled: &args.bundled,
+        scale: &args.scale,
+    };
+    bring(run, loaded, settings)
+}
