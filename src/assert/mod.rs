@@ -15,6 +15,7 @@ pub mod needs;
 pub mod observed;
 mod pod;
 mod text;
+pub mod throughout;
 pub mod watch;
 
 pub use check::evaluate;

@@ -14,6 +14,7 @@ pub mod owner;
 pub mod recover;
 pub mod settle;
 pub mod step;
+pub mod throughout;
 pub mod tools;
 pub mod up;
 pub mod verify;

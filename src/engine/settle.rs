@@ -58,7 +58,8 @@ impl Wait<'_> {
         }
     }
 
-    fn look(&self, context: &Context, watch: &mut Watch) -> (Vec<Verdict>, Observed) {
+    /// What the assertions come to now, and what was seen.
+    pub(super) fn look(&self, context: &Context, watch: &mut Watch) -> (Vec<Verdict>, Observed) {
         let namespace = &context.lab.namespace;
         let observed = watch.observed();
         watch.probe(&probes(self.assertions, namespace, &observed));

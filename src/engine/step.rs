@@ -1,17 +1,20 @@
 //! One step: steady state, intent, action, expectations, facts.
 
+use std::time::Duration;
+
 use super::{
     Context, Emitter, EngineError,
     error::Why,
     heal, kind_cluster, owner,
     settle::{Settled, Wait, unmet},
+    throughout::Guard,
     tools,
 };
 use crate::{
     assert::{Cluster, Needs, Observed, capture::capture, watch::Watch},
     event::{EventKind, Failure, Status, Verdict},
     plan::{self, commands::missing_facts},
-    spec::{Action, Facts, Step, Within},
+    spec::{Action, Facts, Step, Within, model::During},
     tool::{Stopper, ToolError},
 };
 
@@ -71,20 +74,26 @@ pub async fn perform(
             return Ok(Done::HeldAlready);
         }
     }
-    if !cluster_made {
-        if is_fault || !step.steady.is_empty() {
-            steady(context, step, &cluster, emitter, stopper).await?;
-        }
+    let (settled, held) = if cluster_made {
+        let settled = wait.settle(context, &mut watch, emitter, stopper).await?;
+        (settled, Vec::new())
+    } else {
+        let guard = if is_fault || !step.steady.is_empty() {
+            steady(context, step, &cluster, &facts, emitter, stopper).await?
+        } else {
+            None
+        };
         begin(context, step, reason, emitter).await?;
-        act(context, step, emitter, stopper).await?;
-        // What was seen before the action must not speak of what came after it.
-        watch = wait.watch(&cluster);
-        emitter.emit(EventKind::Applied {
-            step: step.id.clone(),
-        });
-    }
-    match wait.settle(context, &mut watch, emitter, stopper).await? {
-        Settled::Holds(verdicts, observed) => {
+        let (end, mut own) = stopper.fork();
+        let work = act_and_settle(context, step, &cluster, &wait, emitter, &mut own);
+        match guard {
+            Some(guard) => guard.during(context, work, end, stopper).await?,
+            None => (work.await?, Vec::new()),
+        }
+    };
+    match settled {
+        Settled::Holds(mut verdicts, observed) => {
+            verdicts.extend(held);
             verified(context, step, verdicts, &observed, emitter).await?;
             Ok(Done::Changed)
         }
@@ -93,6 +102,24 @@ pub async fn perform(
             Err(EngineError::Step(Box::new(with_hint(failure, step))))
         }
     }
+}
+
+/// Does what the step does, and waits for what it expects.
+async fn act_and_settle(
+    context: &Context,
+    step: &Step,
+    cluster: &Cluster,
+    wait: &Wait<'_>,
+    emitter: &Emitter,
+    stopper: &mut Stopper,
+) -> Result<Settled, EngineError> {
+    act(context, step, emitter, stopper).await?;
+    // What was seen before the action must not speak of what came after it.
+    let mut watch = wait.watch(cluster);
+    emitter.emit(EventKind::Applied {
+        step: step.id.clone(),
+    });
+    wait.settle(context, &mut watch, emitter, stopper).await
 }
 
 /// Waits until what a verified `step` expects holds again, without doing anything.
@@ -154,31 +181,45 @@ fn fingerprint(context: &Context, step: &Step, emitter: &Emitter) -> String {
     context.fingerprint(step, cluster.as_ref().map_or("", |cluster| &cluster.uid))
 }
 
-/// Waits for the steady state, without which no fault is injected.
-async fn steady(
+/// Waits for the steady state, without which no fault is injected; what has to hold throughout is
+/// part of it. Returns what watches that from now on.
+async fn steady<'a>(
     context: &Context,
-    step: &Step,
+    step: &'a Step,
     cluster: &Cluster,
+    facts: &'a Facts,
     emitter: &Emitter,
     stopper: &mut Stopper,
-) -> Result<(), EngineError> {
-    let facts = emitter.state().facts;
+) -> Result<Option<Guard<'a>>, EngineError> {
+    let namespace = &context.lab.namespace;
+    let assertions = [&step.steady, step.throughout()].concat();
     let wait = Wait {
         step: &step.id,
-        assertions: &step.steady,
+        assertions: &assertions,
         within: context.scaled(STEADY),
-        facts: &facts,
-        needs: Needs::of(&step.steady, &context.lab.namespace),
+        facts,
+        needs: Needs::of(&assertions, namespace),
     };
     let mut watch: Watch = wait.watch(cluster);
-    match wait.settle(context, &mut watch, emitter, stopper).await? {
-        Settled::Holds(..) => Ok(()),
-        Settled::Fails(verdicts) => {
-            let mut failure = unmet(verdicts, wait.within);
-            failure.summary = format!("nothing was done, because {}", failure.summary);
-            Err(EngineError::Step(Box::new(failure)))
-        }
+    if let Settled::Fails(verdicts) = wait.settle(context, &mut watch, emitter, stopper).await? {
+        let mut failure = unmet(verdicts, wait.within);
+        failure.summary = format!("nothing was done, because {}", failure.summary);
+        return Err(EngineError::Step(Box::new(failure)));
     }
+    let guard = |during: &'a During| Guard {
+        wait: Wait {
+            step: &step.id,
+            assertions: &during.all,
+            within: wait.within,
+            facts,
+            needs: Needs::of(&during.all, namespace),
+        },
+        tolerated: during
+            .interrupted_at_most
+            .map_or(Duration::ZERO, |most| context.scaled(most)),
+        watch,
+    };
+    Ok(step.during.as_ref().map(guard))
 }
 
 async fn act(

@@ -113,6 +113,9 @@ pub struct Step {
     /// What must hold before a fault is injected; if it does not, nothing is injected.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub steady: Vec<Assertion>,
+    /// What holds throughout a fault, from its injection until `expect` holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub during: Option<During>,
     /// What must be true afterwards.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expect: Option<Expect>,
@@ -132,6 +135,12 @@ impl Step {
     #[must_use]
     pub fn assertions(&self) -> &[Assertion] {
         self.expect.as_ref().map_or(&[], |expect| &expect.all)
+    }
+
+    /// The assertions of `during`, none if there is no `during`.
+    #[must_use]
+    pub fn throughout(&self) -> &[Assertion] {
+        self.during.as_ref().map_or(&[], |during| &during.all)
     }
 
     /// The later step that ends what this one expects, if one does.
@@ -154,6 +163,19 @@ pub struct Expect {
     /// The later step that changes them on purpose; they are not checked from there on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<StepId>,
+    /// The assertions.
+    pub all: Vec<Assertion>,
+}
+
+/// Assertions that hold while a fault acts. They hold before it is injected, too; afterwards they are
+/// not looked at again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct During {
+    /// How long each may be interrupted at a time: the longest single interruption has to be
+    /// shorter. No interruption is tolerated if this is absent. Multiplied by `--timeout-scale`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interrupted_at_most: Option<Within>,
     /// The assertions.
     pub all: Vec<Assertion>,
 }

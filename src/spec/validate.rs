@@ -141,13 +141,23 @@ impl Checker<'_> {
         if let Some(Undo::Uncordon(NodeOf { node_of })) = &step.undo {
             self.fact(step, node_of, Part::Pod);
         }
-        for assertion in step.assertions().iter().chain(&step.steady) {
+        let asserted = step.assertions().iter().chain(step.throughout());
+        for assertion in asserted.chain(&step.steady) {
             if let Assertion::PvcReattached(PvcReattached { since, .. }) = assertion {
                 self.fact(step, since, Part::Both);
             }
         }
         if step.expect.as_ref().is_some_and(|e| e.all.is_empty()) {
             self.of_step(step, "`expect` has no assertion under `all`");
+        }
+        if step.during.is_some() && step.undo.is_none() {
+            self.of_step(
+                step,
+                "`during` is about a fault: say how it is taken back with `undo`",
+            );
+        }
+        if step.during.as_ref().is_some_and(|d| d.all.is_empty()) {
+            self.of_step(step, "`during` has no assertion under `all`");
         }
         if !step.record.is_empty() && step.assertions().is_empty() {
             self.of_step(step, "`record` needs an `expect` that says when to record");
@@ -284,6 +294,21 @@ mod tests {
         lab.yaml: step `d`: `drain` is a fault: say how it is taken back with `undo`
         lab.yaml: step `d`: no earlier step records a fact `before`
         lab.yaml: step `e`: `../x.yaml` leads out of the lab
+        ");
+    }
+
+    #[test]
+    fn what_holds_during_a_step_is_about_a_fault_and_refers_to_what_is_recorded() {
+        let steps = "- {id: a, title: A, do: observe, during: {all: [{nodes-ready: {count: 1}}]}}\n\
+                     - {id: b, title: B, do: observe, undo: none, during: {all: []}}\n\
+                     - {id: c, title: C, do: observe, undo: none, during: {interrupted-at-most: 5s, all: \
+                     [{pvc-reattached: {pod: p, since: before}}]}}\n\
+                     - {id: d, title: D, do: observe, undo: none, during: {interrupted-at-most: 5s, all: \
+                     [{nodes-ready: {count: 1}}]}}\n";
+        insta::assert_snapshot!(faults(&format!("{HEAD}{steps}")).join("\n"), @r"
+        lab.yaml: step `a`: `during` is about a fault: say how it is taken back with `undo`
+        lab.yaml: step `b`: `during` has no assertion under `all`
+        lab.yaml: step `c`: no earlier step records a fact `before`
         ");
     }
 

@@ -17,6 +17,7 @@ mod support;
 mod bundle;
 mod environments;
 mod foreign;
+mod heal;
 mod journal;
 mod killed;
 mod kind;

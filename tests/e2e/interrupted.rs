@@ -96,25 +96,7 @@ pub(crate) fn fault(world: &World) {
 /// count as missing. Taking the drain back takes that back, too, and the next drain is granted.
 pub(crate) fn eviction(world: &World) {
     world.no_further_than("identity");
-    let budget = |path: &str| {
-        let path = format!("jsonpath={{.status.{path}}}");
-        let run = world.kubectl(&["get", "pdb", "postgres", "-o", &path]);
-        run.text()
-    };
-    let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ");
-    let entry = format!(r#"{{"status":{{"disruptedPods":{{"postgres-2":"{now}"}}}}}}"#);
-    world.kubectl(&[
-        "patch",
-        "pdb",
-        "postgres",
-        "--subresource=status",
-        "--type=merge",
-        "--patch",
-        &entry,
-    ]);
-    wait_for("the entry to count", Duration::from_secs(30), || {
-        budget("disruptionsAllowed") == "0"
-    });
+    count_as_evicted(world, "postgres-2");
     let mut running = begin_drain(world);
     running.until("a refused eviction", |event| {
         matches!(event, EventKind::Output { line, .. } if line.as_str().contains("Cannot evict pod"))
@@ -122,9 +104,9 @@ pub(crate) fn eviction(world: &World) {
     running.signal(Signal::INT);
     world.ended(running).exits(130);
     assert_eq!(cordoned(world), "");
-    assert_eq!(budget("disruptedPods"), "");
+    assert_eq!(budget(world, "disruptedPods"), "");
     wait_for("an allowed disruption", Duration::from_secs(30), || {
-        budget("disruptionsAllowed") == "1"
+        budget(world, "disruptionsAllowed") == "1"
     });
 }
 
@@ -203,7 +185,33 @@ fn begin_drain(world: &World) -> Running {
 }
 
 /// The nodes that are cordoned.
-fn cordoned(world: &World) -> String {
+pub(crate) fn cordoned(world: &World) -> String {
     let names = "jsonpath={.items[?(@.spec.unschedulable)].metadata.name}";
     world.kubectl(&["get", "nodes", "-o", names]).text()
+}
+
+/// Has the budget count `pod` as evicted, as an eviction does that is cut short before the pod is
+/// deleted: for two minutes no other is granted.
+pub(crate) fn count_as_evicted(world: &World, pod: &str) {
+    let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ");
+    let entry = format!(r#"{{"status":{{"disruptedPods":{{"{pod}":"{now}"}}}}}}"#);
+    world.kubectl(&[
+        "patch",
+        "pdb",
+        "postgres",
+        "--subresource=status",
+        "--type=merge",
+        "--patch",
+        &entry,
+    ]);
+    wait_for("the entry to count", Duration::from_secs(30), || {
+        budget(world, "disruptionsAllowed") == "0"
+    });
+}
+
+/// A field of the status of the disruption budget.
+pub(crate) fn budget(world: &World, field: &str) -> String {
+    let path = format!("jsonpath={{.status.{field}}}");
+    let run = world.kubectl(&["get", "pdb", "postgres", "-o", &path]);
+    run.text()
 }

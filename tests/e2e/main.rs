@@ -17,6 +17,7 @@
 )]
 
 mod broken;
+mod faults;
 mod interrupted;
 mod lab;
 mod remains;
@@ -35,7 +36,7 @@ static WORLD: OnceLock<World> = OnceLock::new();
 type Scenario = fn(&World);
 
 /// The scenarios, in their order.
-const SCENARIOS: [(&str, Scenario); 17] = [
+const SCENARIOS: [(&str, Scenario); 21] = [
     ("interrupted::ctrl_c_leaves_nothing", interrupted::ctrl_c),
     ("interrupted::sigkill_is_picked_up", interrupted::sigkill),
     (
@@ -48,6 +49,16 @@ const SCENARIOS: [(&str, Scenario); 17] = [
         "interrupted::a_cut_short_eviction_is_taken_back",
         interrupted::eviction,
     ),
+    (
+        "faults::nothing_is_injected_while_unsteady",
+        faults::unsteady,
+    ),
+    ("faults::an_interruption_ends_it", faults::interruption),
+    (
+        "faults::healed_when_a_run_behind_it_ends",
+        faults::owner_ends,
+    ),
+    ("faults::kept_over_runs_of_next", faults::kept),
     ("student::goes_on_with_up", student::goes_on),
     ("lab::up_again_runs_nothing", lab::up_again),
     ("lab::verify_passes", lab::verify),

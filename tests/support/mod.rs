@@ -2,6 +2,7 @@
 //! on it but fakes.
 
 mod answer;
+mod api;
 mod fakes;
 mod labs;
 mod processes;
@@ -12,6 +13,7 @@ mod seeded;
 
 pub(crate) use answer::Answer;
 use answer::normal;
+pub(crate) use api::Api;
 pub(crate) use fakes::{CONTAINERS, Fakes, NETWORKS, created, link, rule};
 pub(crate) use labs::{IMAGE_LAB, MANIFEST, SMALL_LAB};
 pub(crate) use processes::{is_alive, signal, wait_for};

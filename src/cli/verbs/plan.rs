@@ -37,6 +37,8 @@ struct Planned<'a> {
     files: Vec<PlannedFile>,
     expects: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    throughout: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     undo: Vec<String>,
 }
 
@@ -112,6 +114,7 @@ fn planned<'a>(
         beside,
         files,
         expects: step.assertions().iter().map(ToString::to_string).collect(),
+        throughout: step.throughout().iter().map(ToString::to_string).collect(),
         undo: undo.map(|command| command.to_string()).collect(),
     })
 }
@@ -167,6 +170,9 @@ fn text(steps: &[Planned<'_>]) -> String {
         }
         for assertion in &step.expects {
             let _ = writeln!(text, "# expects {assertion}");
+        }
+        for assertion in &step.throughout {
+            let _ = writeln!(text, "# holds throughout: {assertion}");
         }
         for command in &step.undo {
             let _ = writeln!(text, "# taken back by: {command}");

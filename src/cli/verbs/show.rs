@@ -35,6 +35,9 @@ pub(crate) fn run(args: &OfLab, settings: &Settings) -> Result<u8, CliError> {
         for assertion in step.assertions() {
             let _ = writeln!(text, "   expects {assertion}");
         }
+        for assertion in step.throughout() {
+            let _ = writeln!(text, "   holds throughout: {assertion}");
+        }
     }
     output::answer(&text)?;
     Ok(exit::OK)
