@@ -74,7 +74,7 @@ fn an_unknown_key_is_shown_where_it_stands() {
     --- stderr
     error: <TMP>/work/small is not a sound lab
       caused by: lab.yaml:17:3: unknown field `titel`, expected one of id, title, teach, hints, do,
-                 steady, expect, record, undo, until
+                 steady, during, expect, record, undo, until
                    17 |   titel: Kill it
                       |   ^
     "#);
