@@ -41,15 +41,17 @@ pub async fn heal(context: &Context, emitter: Emitter) -> Result<RunOutcome, Eng
 /// Takes back the faults for which nobody answers. Every command that changes something begins with
 /// it, and goes no further if one of them cannot be taken back.
 pub async fn abandoned(context: &Context, emitter: &Emitter) -> Result<(), EngineError> {
-    for fault in emitter.state().faults.last_first() {
-        if fault.keeper == Keeper::Nobody {
-            emitter.emit(EventKind::Notice {
-                text: format!(
-                    "step {} was interrupted, or a run behind it; its fault is taken back",
-                    fault.step
-                ),
-            });
-        }
+    let state = emitter.state();
+    let abandoned = |fault: &&OpenFault| fault.keeper == Keeper::Nobody;
+    for fault in state.faults.last_first().filter(abandoned) {
+        let whose = if state.is_verified(&fault.step) {
+            "a run behind step"
+        } else {
+            "step"
+        };
+        let step = &fault.step;
+        let text = format!("{whose} {step} was interrupted; its fault is taken back");
+        emitter.emit(EventKind::Notice { text });
     }
     take_back(context, emitter, |fault| fault.keeper == Keeper::Nobody).await
 }
