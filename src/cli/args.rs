@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 use super::exit;
+use crate::spec::Within;
 
 /// Brings Kubernetes workshop labs up, proves them, and resets them
 #[derive(Debug, Parser)]
@@ -60,7 +61,7 @@ pub(crate) enum Command {
     /// Show the environments and how far each is
     Status(OfEnvironment),
     /// Remove an environment: its cluster, its network, its files
-    Down(OfEnvironment),
+    Down(Down),
     /// List the labs
     List,
     /// Show a lab: its steps, and what they teach
@@ -89,6 +90,34 @@ pub(crate) struct Up {
     pub(crate) bundled: Bundled,
     #[command(flatten)]
     pub(crate) scale: Scale,
+    #[command(flatten)]
+    pub(crate) waiting: Waiting,
+}
+
+/// Options of what has an environment for itself.
+#[derive(Debug, Clone, Copy, ClapArgs)]
+pub(crate) struct Waiting {
+    /// If another labctl uses the environment, wait until it is done, or this long at most (10m)
+    #[arg(
+        long,
+        value_name = "DURATION",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "",
+        value_parser = wait
+    )]
+    pub(crate) wait: Option<Wait>,
+}
+
+/// How long another labctl is waited for; for ever, if nothing is said.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wait(pub(crate) Option<Within>);
+
+fn wait(text: &str) -> Result<Wait, String> {
+    if text.is_empty() {
+        return Ok(Wait(None));
+    }
+    text.parse().map(|limit| Wait(Some(limit)))
 }
 
 /// Options of what can use a bundle.
@@ -122,6 +151,17 @@ pub(crate) struct Verify {
     /// Judge the lab up to this step only
     #[arg(long, value_name = "STEP")]
     pub(crate) to: Option<String>,
+    #[command(flatten)]
+    pub(crate) waiting: Waiting,
+}
+
+/// `labctl down`
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Down {
+    /// The lab; may be left away if there is one environment only
+    pub(crate) lab: Option<String>,
+    #[command(flatten)]
+    pub(crate) waiting: Waiting,
 }
 
 /// The arguments of verbs about an environment.

@@ -90,7 +90,10 @@ impl CliError {
 impl From<StateError> for CliError {
     fn from(error: StateError) -> Self {
         let (code, hint) = match &error {
-            StateError::Locked { .. } => (exit::LOCKED, Some("wait until it has ended")),
+            StateError::Locked { .. } => (
+                exit::LOCKED,
+                Some("wait until it has ended, or let `--wait` do so"),
+            ),
             StateError::Absent { .. } => (
                 exit::USAGE,
                 Some("`labctl status` lists the environments; `labctl up LAB` makes one"),

@@ -6,6 +6,7 @@
 mod args;
 mod error;
 mod exit;
+mod hold;
 mod labs;
 mod output;
 mod preflight;

@@ -2,10 +2,14 @@
 
 use std::io::{self, Write};
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{args::Format, error::CliError, settings::Settings};
-use crate::report::{self, Kind, Look, Reporter};
+use crate::{
+    event::{Event, EventKind},
+    report::{self, Json, Kind, Look, Reporter},
+};
 
 /// Where lines are broken if the terminal does not say.
 const WIDTH: usize = 100;
@@ -65,6 +69,25 @@ pub(crate) fn json(value: &impl Serialize) -> Result<(), CliError> {
 pub(crate) fn tell(text: &str) {
     // Nobody can be told that standard error is gone.
     let _ = io::stderr().lock().write_all(text.as_bytes());
+}
+
+/// Says something that is to be known before a run begins. Programs are told it as an event, with
+/// the number 0: it is no part of the run.
+pub(crate) fn note(settings: &Settings, text: &str) {
+    match settings.output {
+        Format::Text => tell(&format!("{text}\n")),
+        Format::Json => {
+            let event = Event {
+                seq: 0,
+                at: Timestamp::now(),
+                event: EventKind::Notice {
+                    text: text.to_owned(),
+                },
+            };
+            // If nobody reads it, the run finds that out.
+            let _ = Json::new(io::stdout()).event(&event);
+        }
+    }
 }
 
 /// Says why the command cannot go on.

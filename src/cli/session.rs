@@ -1,8 +1,7 @@
 //! What verbs about an environment share: finding it, holding it, and the run itself.
 
-use std::{future::Future, io, time::Duration};
+use std::{future::Future, io};
 
-use jiff::Timestamp;
 use tokio::runtime::Runtime;
 
 use super::{
@@ -10,17 +9,14 @@ use super::{
     error::CliError,
     exit,
     labs::{self, Loaded},
-    output,
     settings::Settings,
     tools,
 };
 use crate::{
     engine::{self, Context, Emitter, EngineError, dispatcher::Outputs},
     event::{Event, RunOutcome, RunState},
-    state::{
-        Bundle, Environment, Holder, Journal, Lock, StateError, environment::RunLog, lock::Attempt,
-    },
-    tool::{Stopper, process},
+    state::{Bundle, Environment, Journal, StateError, environment::RunLog, journal::Replayed},
+    tool::Stopper,
 };
 
 /// The runtime that a run lives on: one thread is enough, as labctl only waits.
@@ -99,49 +95,17 @@ fn only(mut all: Vec<Environment>, none: &str, several: &str) -> Result<Environm
     })
 }
 
-/// Takes the environment `name` for `verb`. What an earlier labctl that is gone left running in it
-/// is ended first.
-pub(crate) async fn hold(settings: &Settings, name: &str, verb: &str) -> Result<Lock, CliError> {
-    /// How long the kernel may take to let go of the lock once its holders are gone.
-    const RELEASE: Duration = Duration::from_secs(15);
-    let pid = std::process::id();
-    let me = Holder {
-        pid,
-        started: process::start_of(pid).unwrap_or(0),
-        verb: verb.to_owned(),
-        since: Timestamp::now(),
-    };
-    let deadline = tokio::time::Instant::now() + RELEASE;
-    loop {
-        let holder = match settings.store.lock(name, &me)? {
-            Attempt::Held(lock) => return Ok(lock),
-            Attempt::Busy(holder) => holder,
-        };
-        let alive = holder
-            .as_ref()
-            .is_some_and(|h| process::start_of(h.pid) == Some(h.started));
-        if alive || tokio::time::Instant::now() >= deadline {
-            let holder = holder.unwrap_or(Holder {
-                pid: 0,
-                started: 0,
-                verb: "?".to_owned(),
-                since: Timestamp::now(),
-            });
-            let name = name.to_owned();
-            return Err(StateError::Locked { name, holder }.into());
-        }
-        // The labctl that took it is gone; what it started still has the lock.
-        let journal = settings.store.path(name).join("journal.jsonl");
-        for child in Journal::read(&journal)?.state.children {
-            if process::end_survivor(&child).await {
-                output::tell(&format!(
-                    "ended `{}` (process {}), which an interrupted `labctl` had left running\n",
-                    child.program, child.group
-                ));
-            }
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+/// The journal of `environment`, open for writing, and what it said.
+pub(crate) fn journal(
+    settings: &Settings,
+    environment: &Environment,
+) -> Result<(Journal, Replayed), CliError> {
+    let (journal, replayed) = Journal::open(&environment.journal())?;
+    #[cfg(feature = "failpoints")]
+    let journal = journal.dying_at(settings.failpoint.clone());
+    #[cfg(not(feature = "failpoints"))]
+    let _ = settings;
+    Ok((journal, replayed))
 }
 
 /// The bundle that was named, or the one that the environment is made from.
@@ -229,7 +193,7 @@ where
     let outputs = Outputs {
         journal: kept.journal,
         log: kept.log,
-        sink: show,
+        sink: Some(show),
     };
     engine::run(state, outputs, stopper, work).await
 }

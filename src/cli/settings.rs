@@ -42,6 +42,9 @@ pub(crate) struct Settings {
     pub(crate) path: OsString,
     /// The user's shell.
     pub(crate) shell: String,
+    /// At which event this labctl kills itself, for tests.
+    #[cfg(feature = "failpoints")]
+    pub(crate) failpoint: Option<crate::state::failpoint::Failpoint>,
 }
 
 /// Which stream is coloured.
@@ -82,6 +85,8 @@ impl Settings {
             cwd,
             path: env::var_os("PATH").unwrap_or_default(),
             shell: env::var("SHELL").unwrap_or_else(|_| "/bin/sh".to_owned()),
+            #[cfg(feature = "failpoints")]
+            failpoint: failpoint()?,
         })
     }
 }
@@ -95,6 +100,13 @@ impl Colour {
             stderr: stderr().is_terminal() && !plain,
         }
     }
+}
+
+#[cfg(feature = "failpoints")]
+fn failpoint() -> Result<Option<crate::state::failpoint::Failpoint>, CliError> {
+    let named = env::var("LABCTL_FAILPOINT").ok();
+    let parsed = named.map(|text| text.parse().map_err(anyhow::Error::msg));
+    parsed.transpose().map_err(CliError::usage)
 }
 
 /// Whether the variable `name` is set to something.

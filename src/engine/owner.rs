@@ -4,13 +4,16 @@ use super::{Context, EngineError, error::Why, tools};
 use crate::{
     assert::{Cluster, ClusterError},
     event::RunState,
-    tool::docker,
+    tool::{Stopper, docker},
 };
 
 /// The ids of the node containers that carry the environment's cluster name, sorted.
-pub async fn node_ids(context: &Context) -> Result<Vec<String>, EngineError> {
+pub async fn node_ids(
+    context: &Context,
+    stopper: &mut Stopper,
+) -> Result<Vec<String>, EngineError> {
     let what = "list the containers of the cluster";
-    let done = tools::ask(context, &docker::node_ids(context.name()), what).await?;
+    let done = tools::ask(context, &docker::node_ids(context.name()), what, stopper).await?;
     let mut ids: Vec<String> = done.stdout.lines().map(ToOwned::to_owned).collect();
     ids.sort();
     Ok(ids)
@@ -22,8 +25,9 @@ pub async fn check_containers(
     context: &Context,
     state: &RunState,
     what: &str,
+    stopper: &mut Stopper,
 ) -> Result<bool, EngineError> {
-    let found = node_ids(context).await?;
+    let found = node_ids(context, stopper).await?;
     let foreign = match (&state.cluster, &state.intended_cluster) {
         (Some(cluster), _) => found.iter().find(|id| !cluster.containers.contains(id)),
         // Begun, and never seen to be done: what stands there is what is left of it.

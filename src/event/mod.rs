@@ -23,7 +23,8 @@ pub use verdict::{Clause, Status, Verdict};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Event {
-    /// Its number: from 1 in each journal, without gaps among all events of a run.
+    /// Its number: from 1 in each journal, without gaps among all events of a run. What is said
+    /// before a run begins has the number 0.
     pub seq: u64,
     /// When it happened, by this machine's clock.
     pub at: Timestamp,
@@ -137,6 +138,8 @@ pub enum EventKind {
         /// Its identity.
         cluster: ClusterIdentity,
     },
+    /// The cluster is about to be deleted. What is found of it later is finished with first.
+    ClusterDeleting,
     /// The cluster is gone.
     ClusterDeleted,
     /// A command is started.
@@ -262,6 +265,7 @@ impl EventKind {
             Self::StepStarted { .. }
                 | Self::ClusterIntended { .. }
                 | Self::ClusterCreated { .. }
+                | Self::ClusterDeleting
                 | Self::ClusterDeleted
                 | Self::Verified { .. }
                 | Self::Undone { .. }

@@ -22,6 +22,8 @@ pub struct RunState {
     pub cluster: Option<ClusterIdentity>,
     /// The name under which a cluster was begun, until it is gone.
     pub intended_cluster: Option<String>,
+    /// The cluster's deletion was begun, and not seen to be done.
+    pub deleting: bool,
     /// Children that were started and not seen to end.
     pub children: Vec<Child>,
     /// The verb of the last run and, if it ended, how.
@@ -85,6 +87,7 @@ impl RunState {
             }
             EventKind::ClusterIntended { name } => self.intended_cluster = Some(name.clone()),
             EventKind::ClusterCreated { cluster } => self.cluster = Some(cluster.clone()),
+            EventKind::ClusterDeleting => self.deleting = true,
             EventKind::ClusterDeleted => self.forget_cluster(),
             EventKind::ChildStarted { child } => self.children.push(child.clone()),
             EventKind::ChildExited { group } => self.children.retain(|c| c.group != *group),
@@ -120,6 +123,7 @@ impl RunState {
         self.cursor = None;
         self.cluster = None;
         self.intended_cluster = None;
+        self.deleting = false;
     }
 }
 

@@ -260,6 +260,7 @@ pub(super) fn one_of_each() -> Vec<Event> {
             name: text("lab-10-3"),
         },
         EventKind::ClusterCreated { cluster },
+        EventKind::ClusterDeleting,
         EventKind::ClusterDeleted,
         command("kind create cluster"),
         EventKind::ChildStarted {
@@ -325,6 +326,7 @@ fn covered(event: &Event) {
         | EventKind::StepStarted { .. }
         | EventKind::ClusterIntended { .. }
         | EventKind::ClusterCreated { .. }
+        | EventKind::ClusterDeleting
         | EventKind::ClusterDeleted
         | EventKind::CommandStarted { .. }
         | EventKind::ChildStarted { .. }

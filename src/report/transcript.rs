@@ -134,6 +134,7 @@ impl Transcript {
                 run.map_or_else(Vec::new, |run| run.summary(*outcome, *took, self.look))
             }
             EventKind::ClusterIntended { .. }
+            | EventKind::ClusterDeleting
             | EventKind::ChildStarted { .. }
             | EventKind::ChildExited { .. }
             | EventKind::Output { .. }

@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     fs,
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
@@ -165,11 +166,12 @@ impl Environment {
         for entry in entries {
             runs.push(entry.map_err(StateError::file("read", &dir))?.path());
         }
-        runs.sort();
+        runs.sort_by_key(|path| (number(path), path.clone()));
         Ok(runs)
     }
 
-    /// A new file for the events of a run that starts `now`; only the last runs are kept.
+    /// A new file for the events of a run that starts `now`; only the last runs are kept. Which one
+    /// is the last is told by a number: the machine's clock may be set back.
     pub fn new_run(&self, now: Timestamp) -> Result<RunLog, StateError> {
         const KEPT: usize = 20;
         let runs = self.runs()?;
@@ -178,8 +180,15 @@ impl Environment {
         }
         let dir = self.dir.join("runs");
         files::create_dir(&dir)?;
-        let path = dir.join(format!("{}.ndjson", now.strftime("%Y%m%dT%H%M%S%.3fZ")));
-        let file = fs::File::create(&path).map_err(StateError::file("create", &path))?;
+        let next = runs.last().map_or(0, |last| number(last)) + 1;
+        let time = now.strftime("%Y%m%dT%H%M%SZ");
+        let path = dir.join(format!("{next:06}-{time}.ndjson"));
+        let file = fs::File::options()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path)
+            .map_err(StateError::file("create", &path))?;
         Ok(RunLog { file, path })
     }
 
@@ -217,6 +226,13 @@ impl Environment {
         }
         read_tree(&dir)
     }
+}
+
+/// The number that the name of a run's file begins with; 0 if it is none of ours.
+fn number(run: &Path) -> u64 {
+    let name = run.file_name().and_then(|name| name.to_str());
+    let number = name.and_then(|name| name.split_once('-')?.0.parse().ok());
+    number.unwrap_or(0)
 }
 
 /// Reads all files below `dir` into memory. Links are not followed, and refused: a lab is what its
@@ -266,4 +282,27 @@ pub fn read_tree(dir: &Path) -> Result<LabTree, StateError> {
         }
     }
     Ok(tree)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_run_is_the_last_whatever_the_clock_says() {
+        let dir = tempfile::tempdir().unwrap();
+        let now = Timestamp::UNIX_EPOCH;
+        let environment = Environment {
+            dir: dir.path().to_owned(),
+            record: Record::new("a", "a", None, now),
+        };
+        for run in 0..25 {
+            // Each begins an hour before the one before it.
+            let at = now - jiff::Span::new().hours(run);
+            let new = environment.new_run(at).unwrap();
+            let runs = environment.runs().unwrap();
+            assert_eq!(runs.last(), Some(&new.path), "{runs:?}");
+            assert!(runs.len() <= 20, "{runs:?}");
+        }
+    }
 }

@@ -3,7 +3,10 @@
 pub mod bundle;
 pub mod environment;
 pub mod error;
+#[cfg(feature = "failpoints")]
+pub mod failpoint;
 pub mod files;
+pub mod holders;
 pub mod journal;
 pub mod lock;
 pub mod store;

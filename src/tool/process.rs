@@ -18,11 +18,14 @@ use tokio::{sync::mpsc, time::Instant};
 use super::{
     Invocation, Stdin,
     stop::{Stop, Stopper},
+    survivor::started,
 };
 use crate::event::{Child, Failure, Stream, Untrusted};
 
+pub use super::survivor::{end_survivor, start_of};
+
 /// How long a child may take to end after it was asked to.
-const GRACE: Duration = Duration::from_secs(10);
+pub(super) const GRACE: Duration = Duration::from_secs(10);
 /// How long output is still read after a child ended: a grandchild may keep the pipe open.
 const DRAIN: Duration = Duration::from_secs(1);
 /// How many of the last lines an error shows.
@@ -117,6 +120,9 @@ impl Toolbox {
     ) -> Result<Done, ToolError> {
         let line = invocation.to_string();
         let program = self.find(&invocation.program)?;
+        if stopper.now() != Stop::Run {
+            return Err(ToolError::Stopped { line });
+        }
         let start = |source| ToolError::Start {
             line: line.clone(),
             source,
@@ -226,35 +232,6 @@ impl Toolbox {
     }
 }
 
-/// Ends the process group of a child that outlived the labctl that started it, if it still is that
-/// child. Returns whether it was there.
-pub async fn end_survivor(child: &Child) -> bool {
-    let Some(group) = i32::try_from(child.group).ok().and_then(Pid::from_raw) else {
-        return false;
-    };
-    if child.started == 0 || started(group) != Some(child.started) {
-        return false;
-    }
-    signal(group, Signal::TERM);
-    let deadline = Instant::now() + GRACE;
-    // Nobody but its parent can wait for a process; the parent is gone, so it is looked at.
-    while started(group) == Some(child.started) {
-        if Instant::now() >= deadline {
-            signal(group, Signal::KILL);
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    true
-}
-
-/// When the process with this id started, in clock ticks since boot; `None` if there is none, or
-/// if this system does not tell.
-#[must_use]
-pub fn start_of(pid: u32) -> Option<u64> {
-    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
-    pid.and_then(started)
-}
-
 type Line = (Stream, String);
 
 fn spawn(
@@ -339,20 +316,6 @@ impl Kept {
 fn signal(group: Pid, signal: Signal) {
     // It may have ended by itself in between; then there is nothing left to signal.
     let _ = kill_process_group(group, signal);
-}
-
-/// When the process started, in clock ticks since boot: field 22 of `/proc/PID/stat`, counted from
-/// behind the name, which may itself contain anything. `None` if there is no such process, or only
-/// what is left of one that nobody waited for.
-fn started(pid: Pid) -> Option<u64> {
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?;
-    let (_, after_name) = stat.rsplit_once(')')?;
-    let mut fields = after_name.split_whitespace();
-    let state = fields.next()?;
-    if state == "Z" || state == "X" {
-        return None;
-    }
-    fields.nth(18)?.parse().ok()
 }
 
 fn describe(status: std::process::ExitStatus) -> String {

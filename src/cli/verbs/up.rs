@@ -7,6 +7,7 @@ use crate::{
         args::Up,
         error::CliError,
         exit,
+        hold::Hold,
         labs::{self, Loaded},
         output, preflight,
         session::{self, Kept},
@@ -36,7 +37,17 @@ pub(crate) fn run(args: &Up, settings: &Settings) -> Result<u8, CliError> {
             return Ok(exit::signalled(signal));
         }
         checked?;
-        let _lock = session::hold(settings, &name, "up").await?;
+        let hold = Hold {
+            settings,
+            name: &name,
+            verb: "up",
+            wait: args.waiting.wait,
+            exists: false,
+        };
+        let mut say = |text: &str| output::note(settings, text);
+        let Some(_lock) = hold.take(&stopper, &mut say).await? else {
+            return Ok(exit::signalled(stopper.now().signal().unwrap_or_default()));
+        };
         let is_new = matches!(settings.store.get(&name), Err(StateError::Absent { .. }));
         let result = match make(settings, &name, &loaded, bundle.as_ref()) {
             Ok(environment) => {
@@ -96,12 +107,13 @@ async fn bring_up(
     last: usize,
     stopper: Stopper,
 ) -> Result<u8, CliError> {
-    let (journal, replayed) = Journal::open(&environment.journal())?;
+    let (journal, replayed) = session::journal(settings, &environment)?;
     if replayed.damaged > 0 {
-        output::tell(&format!(
-            "the journal's last {} bytes were damaged; what they said is looked at anew\n",
+        let text = format!(
+            "the journal's last {} bytes were damaged; what they said is looked at anew",
             replayed.damaged
-        ));
+        );
+        output::note(settings, &text);
     }
     let kept = Kept {
         journal: Some(journal),

@@ -6,7 +6,9 @@ use crate::{
     cli::{
         args::{Format, Verify},
         error::CliError,
-        exit, output,
+        exit,
+        hold::Hold,
+        output,
         session::{self, Kept},
         settings::Settings,
         signals,
@@ -29,12 +31,29 @@ pub(crate) fn run(args: &Verify, settings: &Settings) -> Result<u8, CliError> {
     let bundle = session::bundle_of(&environment);
     let name = environment.name().to_owned();
     let lab = loaded.lab.lab.clone();
+    let mut notes: Vec<String> = Vec::new();
     let report = session::runtime()?.block_on(async {
         let stopper = signals::listen()?;
         // A run that holds the environment moves the cursor itself.
-        let lock = session::hold(settings, &name, "verify").await;
+        let hold = Hold {
+            settings,
+            name: &name,
+            verb: "verify",
+            wait: args.waiting.wait,
+            exists: true,
+        };
+        let mut say = |text: &str| match settings.output {
+            Format::Text => output::note(settings, text),
+            // Its answer is one document.
+            Format::Json => notes.push(text.to_owned()),
+        };
+        let lock = hold.take(&stopper, &mut say).await;
         let advance = match &lock {
-            Ok(_) => true,
+            Ok(None) => {
+                let signal = stopper.now().signal().unwrap_or_default();
+                return Ok(Err(exit::signalled(signal)));
+            }
+            Ok(Some(_)) => true,
             Err(error) if error.code == exit::LOCKED => false,
             Err(_) => {
                 return Err(lock
@@ -43,7 +62,7 @@ pub(crate) fn run(args: &Verify, settings: &Settings) -> Result<u8, CliError> {
             }
         };
         let (journal, replayed) = if advance {
-            let (journal, replayed) = Journal::open(&environment.journal())?;
+            let (journal, replayed) = session::journal(settings, &environment)?;
             (Some(journal), replayed)
         } else {
             (None, Journal::read(&environment.journal())?)
@@ -73,6 +92,7 @@ pub(crate) fn run(args: &Verify, settings: &Settings) -> Result<u8, CliError> {
             "environment": name,
             "lab": lab,
             "outcome": report.outcome,
+            "notes": notes,
             "steps": steps,
         }))?,
         Format::Text => {
