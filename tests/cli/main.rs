@@ -15,8 +15,11 @@
 mod support;
 
 mod bundle;
+mod clock;
+mod crash;
 mod environments;
 mod foreign;
+mod full_disk;
 mod journal;
 mod killed;
 mod kind;

@@ -27,6 +27,9 @@ pub(crate) const CONTAINERS: &str = "containers";
 /// The file that holds the names of the engine's networks.
 pub(crate) const NETWORKS: &str = "networks";
 
+/// The file that holds the address of the make-believe cluster's API server.
+pub(crate) const API: &str = "api";
+
 /// A rule for calls of `program` that begin with `args`.
 pub(crate) fn rule(program: &str, args: &str, acts: impl IntoIterator<Item = Act>) -> Rule {
     Rule {
@@ -173,4 +176,37 @@ pub(crate) fn created() -> Vec<Act> {
         Act::Write(CONTAINERS.into(), containers.into()),
         Act::Write("{--kubeconfig}".into(), UNREACHABLE_KUBECONFIG.into()),
     ]
+}
+
+/// The rules of tools that work on the make-believe cluster at `address`, made in the file [`API`].
+pub(crate) fn on_the_cluster(address: &str) -> Vec<Rule> {
+    let ask = || Act::Ask(API.into());
+    let kubeconfig = UNREACHABLE_KUBECONFIG.replace("127.0.0.1:1", address);
+    let mut create = created();
+    create.pop();
+    create.extend([ask(), Act::Write("{--kubeconfig}".into(), kubeconfig)]);
+    let starts =
+        ["worker", "worker2", "worker3"].map(|n| Act::Out(format!("lab-crash-{n} worker")));
+    let mut events = vec![Act::Await(CONTAINERS.into())];
+    events.extend(starts);
+    events.push(Act::Hang);
+    let mut rules = vec![
+        rule("kind", "create cluster", create),
+        rule(
+            "kind",
+            "delete cluster",
+            [ask(), Act::Remove(CONTAINERS.into())],
+        ),
+        rule("docker", "events", events),
+        rule(
+            "docker",
+            "save",
+            [Act::Write("{--output}".into(), "an archive".into())],
+        ),
+    ];
+    for verb in ["apply", "exec", "delete", "drain", "uncordon"] {
+        let args = format!("--kubeconfig * --context * {verb}");
+        rules.push(rule("kubectl", &args, [ask()]));
+    }
+    rules
 }

@@ -2,6 +2,7 @@
 //! on it but fakes.
 
 mod answer;
+mod api;
 mod fakes;
 mod labs;
 mod processes;
@@ -9,11 +10,13 @@ mod sandbox;
 #[path = "../fake-tool/script.rs"]
 mod script;
 mod seeded;
+mod world;
 
 pub(crate) use answer::Answer;
 use answer::normal;
-pub(crate) use fakes::{CONTAINERS, Fakes, NETWORKS, created, link, rule};
-pub(crate) use labs::{IMAGE_LAB, MANIFEST, SMALL_LAB};
+pub(crate) use api::Api;
+pub(crate) use fakes::{API, CONTAINERS, Fakes, NETWORKS, created, link, on_the_cluster, rule};
+pub(crate) use labs::{CRASH_LAB, IMAGE_LAB, MANIFEST, SMALL_LAB};
 pub(crate) use processes::{is_alive, signal, wait_for};
 pub(crate) use sandbox::{Command, Running, Sandbox};
 pub(crate) use script::{Act, Call};

@@ -30,9 +30,24 @@ impl Sandbox {
     /// A new one, in which nothing was done yet.
     pub(crate) fn new() -> Self {
         // Its path has the same length everywhere: where messages are broken depends on it.
+        Self::below("/tmp")
+    }
+
+    /// A new one in memory, where syncing takes no time; for tests that sync thousands of times and
+    /// compare no text.
+    pub(crate) fn in_memory() -> Self {
+        let memory = "/dev/shm";
+        Self::below(if Path::new(memory).is_dir() {
+            memory
+        } else {
+            "/tmp"
+        })
+    }
+
+    fn below(parent: &str) -> Self {
         let dir = tempfile::Builder::new()
             .prefix("labctl-test-")
-            .tempdir_in("/tmp");
+            .tempdir_in(parent);
         let dir = dir.unwrap();
         for name in ["home", "work"] {
             fs::create_dir(dir.path().join(name)).unwrap();
@@ -88,6 +103,15 @@ impl Sandbox {
     pub(crate) fn with_small_lab(self) -> Self {
         self.write("small/lab.yaml", super::SMALL_LAB);
         self.write("small/manifests/app.yaml", super::MANIFEST);
+        self
+    }
+
+    /// The same with [`super::CRASH_LAB`] in the directory `crash`, and tools that work on `api`.
+    pub(crate) fn with_crash_lab(self, api: &super::Api) -> Self {
+        self.write("crash/lab.yaml", super::CRASH_LAB);
+        self.write("crash/manifests/app.yaml", super::MANIFEST);
+        self.fakes.put(super::API, &api.address());
+        self.fakes.obey(super::on_the_cluster(&api.address()));
         self
     }
 
@@ -203,6 +227,12 @@ impl<'a> Command<'a> {
     /// Writes standard output to this.
     pub(crate) fn stdout(mut self, stdout: impl Into<Stdio>) -> Self {
         self.command.stdout(stdout);
+        self
+    }
+
+    /// Writes standard error to this.
+    pub(crate) fn stderr(mut self, stderr: impl Into<Stdio>) -> Self {
+        self.command.stderr(stderr);
         self
     }
 

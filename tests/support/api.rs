@@ -1,0 +1,159 @@
+//! A make-believe API server: plain HTTP on this machine, with lists, watches, and what the fake
+//! tools ask it to do. As much of it as labctl and the fakes use.
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::{SocketAddr, TcpListener, TcpStream},
+    sync::{Arc, Condvar, Mutex},
+    thread,
+};
+
+use serde_json::{Value, json};
+
+use super::world::{Contents, LOOK};
+
+/// A cluster that answers as long as this lives.
+#[derive(Debug)]
+pub(crate) struct Api {
+    shared: Arc<Shared>,
+    address: SocketAddr,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    contents: Mutex<Contents>,
+    changed: Condvar,
+}
+
+impl Api {
+    /// An API server of which no cluster was made yet.
+    pub(crate) fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let shared = Arc::new(Shared::default());
+        let served = Arc::clone(&shared);
+        thread::spawn(move || {
+            for connection in listener.incoming() {
+                if served.contents.lock().unwrap().over {
+                    return;
+                }
+                let served = Arc::clone(&served);
+                // Whoever hangs up in the middle of an answer got what it wanted.
+                thread::spawn(move || connection.and_then(|c| served.serve(c)));
+            }
+        });
+        Self { shared, address }
+    }
+
+    /// Where it listens: `127.0.0.1:4711`.
+    pub(crate) fn address(&self) -> String {
+        self.address.to_string()
+    }
+
+    /// What was done in the cluster, in order: `create cluster`, `apply`, `exec`, `delete pod`,
+    /// `drain`, `uncordon`, `delete cluster`.
+    pub(crate) fn effects(&self) -> Vec<String> {
+        self.shared.contents.lock().unwrap().effects.clone()
+    }
+
+    /// How often `what` was done.
+    pub(crate) fn count(&self, what: &str) -> usize {
+        self.effects()
+            .iter()
+            .filter(|effect| *effect == what)
+            .count()
+    }
+}
+
+impl Drop for Api {
+    fn drop(&mut self) {
+        self.shared.contents.lock().unwrap().over = true;
+        self.shared.changed.notify_all();
+        // The one that waits for connections is woken by one.
+        let _ = TcpStream::connect(self.address);
+    }
+}
+
+impl Shared {
+    fn serve(&self, connection: TcpStream) -> std::io::Result<()> {
+        let mut reader = BufReader::new(connection.try_clone()?);
+        let mut request = String::new();
+        reader.read_line(&mut request)?;
+        let mut length = 0;
+        loop {
+            let mut header = String::new();
+            if reader.read_line(&mut header)? <= 2 {
+                break;
+            }
+            let header = header.to_ascii_lowercase();
+            if let Some(n) = header.strip_prefix("content-length:") {
+                length = n.trim().parse().unwrap();
+            }
+        }
+        let mut body = vec![0; length];
+        reader.read_exact(&mut body)?;
+        let target = request.split(' ').nth(1).unwrap_or_default();
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        if path == "/tool" {
+            let ask = serde_json::from_slice(&body)?;
+            let (out, err, code) = self.contents.lock().unwrap().tool(&ask);
+            self.changed.notify_all();
+            let answer = json!({"out": out, "err": err, "code": code});
+            return answer_with(connection, "200 OK", &answer);
+        }
+        if query.split('&').any(|pair| pair == "watch=true") {
+            let since = query
+                .split('&')
+                .find_map(|p| p.strip_prefix("resourceVersion="));
+            return self.watch(connection, path, since.unwrap_or("0").parse().unwrap());
+        }
+        let found = self.contents.lock().unwrap().get(path);
+        if let Some(found) = found {
+            return answer_with(connection, "200 OK", &found);
+        }
+        let status = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure",
+            "code": 404, "reason": "NotFound", "message": "there is no such thing"});
+        answer_with(connection, "404 Not Found", &status)
+    }
+
+    fn watch(&self, mut to: TcpStream, collection: &str, since: u64) -> std::io::Result<()> {
+        to.write_all(
+            b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\
+              Transfer-Encoding: chunked\r\n\r\n",
+        )?;
+        let mut told = since;
+        loop {
+            let mut contents = self.contents.lock().unwrap();
+            let new: Vec<Value> = loop {
+                if contents.over {
+                    return Ok(());
+                }
+                let new = contents.changes.iter();
+                let new = new.filter(|c| c.version > told && c.collection == collection);
+                let new: Vec<Value> = new.map(|c| c.told.clone()).collect();
+                if !new.is_empty() {
+                    break new;
+                }
+                contents = self.changed.wait_timeout(contents, LOOK).unwrap().0;
+            };
+            told = contents.version;
+            drop(contents);
+            for event in new {
+                let line = format!("{event}\n");
+                write!(to, "{:x}\r\n{line}\r\n", line.len())?;
+            }
+            to.flush()?;
+        }
+    }
+}
+
+fn answer_with(mut to: TcpStream, status: &str, body: &Value) -> std::io::Result<()> {
+    let body = body.to_string();
+    write!(
+        to,
+        "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
+         Connection: close\r\n\r\n{body}",
+        body.len()
+    )?;
+    to.flush()
+}
