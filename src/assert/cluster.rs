@@ -60,6 +60,7 @@ pub struct Cluster {
     client: Client,
     /// Does not: a 429 is what an eviction's refusal is, and the answer that was asked for.
     prober: Client,
+    address: String,
 }
 
 impl Cluster {
@@ -83,9 +84,20 @@ impl Cluster {
             .map_err(|e| unusable(e.into()))?;
         config.connect_timeout = Some(ANSWER);
         let client = Client::try_from(config.clone()).map_err(|e| unusable(e.into()))?;
+        let address = config.cluster_url.authority().map(ToString::to_string);
         config.default_retry = false;
         let prober = Client::try_from(config).map_err(|e| unusable(e.into()))?;
-        Ok(Self { client, prober })
+        Ok(Self {
+            client,
+            prober,
+            address: address.unwrap_or_default(),
+        })
+    }
+
+    /// Where its API server is to be reached: `127.0.0.1:40123`.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        &self.address
     }
 
     /// The uid of the namespace `kube-system`, which is as good as the cluster's own.

@@ -3,6 +3,7 @@
 //! [`evaluate`] is a pure function of observed objects, recorded facts and time; [`cluster`] and
 //! [`watch`] are the only parts that talk to the Kubernetes API.
 
+pub mod back;
 pub mod capture;
 pub mod cause;
 pub mod check;

@@ -59,9 +59,13 @@ pub(crate) enum Command {
     Verify(Verify),
     /// Show the environments and how far each is
     Status(OfEnvironment),
+    /// Pause an environment: stop its cluster's containers, and keep everything
+    Stop(OfEnvironment),
+    /// Bring an environment's cluster back, after `stop` or a restart of the container engine
+    Start(Start),
     /// Remove an environment: its cluster, its network, its files
     Down(OfEnvironment),
-    /// List the labs
+    /// List the labs, and the environments of each
     List,
     /// Show a lab: its steps, and what they teach
     Show(OfLab),
@@ -122,6 +126,15 @@ pub(crate) struct Verify {
     /// Judge the lab up to this step only
     #[arg(long, value_name = "STEP")]
     pub(crate) to: Option<String>,
+}
+
+/// `labctl start`
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Start {
+    /// The lab; may be left away if there is one environment only
+    pub(crate) lab: Option<String>,
+    #[command(flatten)]
+    pub(crate) scale: Scale,
 }
 
 /// The arguments of verbs about an environment.

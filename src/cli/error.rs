@@ -122,21 +122,30 @@ impl From<EngineError> for CliError {
     fn from(error: EngineError) -> Self {
         match error {
             EngineError::State(error) => error.into(),
-            EngineError::Cluster { ref source, .. } => {
+            EngineError::Cluster {
+                ref source,
+                ref call,
+                ..
+            } => {
                 let refused = matches!(source, ClusterError::Plugin { .. });
                 let code = if refused {
                     exit::UNSAFE
                 } else {
                     exit::UNREACHABLE
                 };
-                let stopped = matches!(source, ClusterError::Unreachable { .. });
-                let hint = if stopped {
-                    "if its containers were stopped, start them again (`docker start`); \
-                     `labctl down` and `labctl up` begin anew"
+                let anew = format!("`labctl down {call} && labctl up {call}` makes it anew");
+                let hint = if matches!(source, ClusterError::Unreachable { .. }) {
+                    format!("`labctl start {call}` brings it back; {anew}")
                 } else {
-                    "`labctl down` and `labctl up` begin anew"
+                    anew
                 };
                 Self::new(code, error).hint(hint)
+            }
+            EngineError::Nodes {
+                source, ref call, ..
+            } => {
+                let hint = source.remedy(call);
+                Self::new(exit::UNREACHABLE, error).hint(hint)
             }
             EngineError::Tool { ref source, .. } => {
                 let (code, tail) = match source {

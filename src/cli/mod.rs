@@ -12,6 +12,7 @@ mod preflight;
 mod session;
 mod settings;
 mod signals;
+mod standing;
 mod tools;
 mod verbs;
 
@@ -57,6 +58,8 @@ fn run(command: &Command, settings: &Settings) -> Result<u8, CliError> {
         Command::Verify(args) => verbs::verify::run(args, settings),
         Command::Status(args) => verbs::status::run(args, settings),
         Command::Down(args) => verbs::down::run(args, settings),
+        Command::Stop(args) => verbs::stop::stop(args, settings),
+        Command::Start(args) => verbs::stop::start(args, settings),
         Command::List => verbs::list::run(settings),
         Command::Show(args) => verbs::show::run(args, settings),
         Command::Plan(args) => verbs::plan::run(args, settings),

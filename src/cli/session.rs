@@ -31,19 +31,6 @@ pub(crate) fn runtime() -> Result<Runtime, CliError> {
     runtime.map_err(CliError::internal)
 }
 
-/// The name that the environment of the lab `id` has if none is given.
-fn default_name(id: &str) -> String {
-    let plain = |c: char| {
-        if c.is_ascii_alphanumeric() {
-            c.to_ascii_lowercase()
-        } else {
-            '-'
-        }
-    };
-    let id: String = id.chars().map(plain).collect();
-    format!("lab-{id}")
-}
-
 /// The name of the environment that a verb about the lab `id` means, and it, if it exists.
 pub(crate) fn of_lab(
     settings: &Settings,
@@ -51,7 +38,7 @@ pub(crate) fn of_lab(
 ) -> Result<(String, Option<Environment>), CliError> {
     let name = match &settings.environment {
         Some(name) => name.clone(),
-        None => default_name(id),
+        None => Environment::default_name(id),
     };
     match settings.store.get(&name) {
         Ok(environment) => Ok((name, Some(environment))),
@@ -77,8 +64,13 @@ pub(crate) fn find(settings: &Settings, lab: Option<&str>) -> Result<Environment
     if let Some(named) = all.iter().find(|e| e.name() == lab) {
         return Ok(named.clone());
     }
-    let id = labs::id(lab, settings)?;
-    let default = default_name(&id);
+    // The lab of an environment may be a directory that is somewhere else, or gone.
+    let id = if all.iter().any(|e| e.record.lab == lab) {
+        lab.to_owned()
+    } else {
+        labs::id(lab, settings)?
+    };
+    let default = Environment::default_name(&id);
     if let Some(environment) = all.iter().find(|e| e.name() == default) {
         return Ok(environment.clone());
     }

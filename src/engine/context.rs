@@ -35,6 +35,12 @@ impl Context {
         self.environment.name()
     }
 
+    /// What names the environment to the verbs: the lab, and `--env` unless it is the lab's default.
+    #[must_use]
+    pub fn call(&self) -> String {
+        self.environment.call()
+    }
+
     /// How command lines reach the environment.
     #[must_use]
     pub fn target(&self) -> Target {

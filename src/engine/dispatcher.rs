@@ -181,7 +181,8 @@ fn outcome(error: &EngineError, stop: Stop) -> RunOutcome {
     match (error, stop.signal()) {
         (EngineError::Stopped, Some(signal)) => RunOutcome::Cancelled { signal },
         (
-            EngineError::Cluster {
+            EngineError::Nodes { .. }
+            | EngineError::Cluster {
                 source: ClusterError::Unreachable { .. },
                 ..
             },

@@ -1,5 +1,6 @@
 //! Why the engine cannot go on. A step that fails is not among it: that is an outcome.
 
+use super::nodes::Presence;
 use crate::{assert::ClusterError, event::Failure, state::StateError, tool::ToolError};
 
 /// Why a run could not go on.
@@ -13,8 +14,20 @@ pub enum EngineError {
     Cluster {
         /// The environment.
         environment: String,
+        /// What names the environment to the verbs.
+        call: String,
         /// Why.
         source: ClusterError,
+    },
+    /// The cluster cannot be asked, because its containers do not run.
+    #[error("the cluster of the environment \"{environment}\" cannot be asked")]
+    Nodes {
+        /// The environment.
+        environment: String,
+        /// What names the environment to the verbs.
+        call: String,
+        /// How they stand.
+        source: Presence,
     },
     /// A command failed.
     #[error("failed to {what}")]

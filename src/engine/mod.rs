@@ -2,6 +2,7 @@
 //!
 //! Nothing here prints, reads the environment of the process, or knows who listens.
 
+pub mod again;
 pub mod announce;
 pub mod context;
 pub mod dispatcher;
@@ -9,10 +10,14 @@ pub mod down;
 pub mod error;
 pub mod images;
 pub mod kind_cluster;
+pub mod nodes;
 pub mod owner;
 pub mod recover;
+pub mod revive;
 pub mod settle;
+pub mod start;
 pub mod step;
+pub mod stop;
 pub mod tools;
 pub mod up;
 pub mod verify;

@@ -35,7 +35,7 @@ pub async fn remove_cluster(
     if state.cluster.is_none() && state.intended_cluster.is_none() {
         return Ok(());
     }
-    owner::check_containers(context, &state, &format!("delete the cluster \"{name}\"")).await?;
+    owner::guard(context, &state, &format!("delete the cluster \"{name}\"")).await?;
     let network = context.environment.network();
     let delete = kind::delete(name, &network, &context.environment.kubeconfig());
     let what = format!("delete the cluster \"{name}\"");

@@ -3,9 +3,9 @@
 use tokio::time::Instant;
 
 use super::{
-    Context, Emitter, EngineError,
+    Context, Emitter, EngineError, again,
     announce::announce,
-    owner, recover,
+    owner, recover, revive,
     step::{self, Done},
     verify,
 };
@@ -30,8 +30,11 @@ pub async fn up(
     recover::remove_half_made_cluster(context, &emitter, &mut stopper).await?;
     let mut verdicts = verify::Verdicts::new();
     if emitter.state().cluster.is_some() {
-        let cluster = owner::open(context, &emitter.state()).await?;
+        let (cluster, revived) = revive::ensure(context, &emitter, &mut stopper).await?;
         recover::heal_leftovers(context, &emitter).await?;
+        if revived {
+            again::wait(context, &cluster, &emitter, &mut stopper).await?;
+        }
         verdicts = verify::lasting(context, &cluster, &emitter.state()).await;
     }
     let mut outcome = RunOutcome::Passed;

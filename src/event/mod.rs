@@ -41,6 +41,10 @@ pub enum Verb {
     Verify,
     /// `labctl down`
     Down,
+    /// `labctl stop`
+    Stop,
+    /// `labctl start`
+    Start,
 }
 
 impl std::fmt::Display for Verb {
@@ -49,6 +53,8 @@ impl std::fmt::Display for Verb {
             Self::Up => "up",
             Self::Verify => "verify",
             Self::Down => "down",
+            Self::Stop => "stop",
+            Self::Start => "start",
         })
     }
 }
@@ -136,6 +142,16 @@ pub enum EventKind {
     ClusterCreated {
         /// Its identity.
         cluster: ClusterIdentity,
+    },
+    /// The cluster's node containers are stopped, as asked for.
+    ClusterStopped,
+    /// The cluster's node containers were stopped, or did not answer, and are back: the API server
+    /// answers, and all nodes are Ready.
+    ClusterStarted {
+        /// How many nodes it has.
+        nodes: usize,
+        /// How long that took.
+        took: Duration,
     },
     /// The cluster is gone.
     ClusterDeleted,
@@ -262,6 +278,8 @@ impl EventKind {
             Self::StepStarted { .. }
                 | Self::ClusterIntended { .. }
                 | Self::ClusterCreated { .. }
+                | Self::ClusterStopped
+                | Self::ClusterStarted { .. }
                 | Self::ClusterDeleted
                 | Self::Verified { .. }
                 | Self::Undone { .. }

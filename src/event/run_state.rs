@@ -22,6 +22,8 @@ pub struct RunState {
     pub cluster: Option<ClusterIdentity>,
     /// The name under which a cluster was begun, until it is gone.
     pub intended_cluster: Option<String>,
+    /// Since when the cluster's containers are stopped on purpose.
+    pub stopped: Option<Timestamp>,
     /// Children that were started and not seen to end.
     pub children: Vec<Child>,
     /// The verb of the last run and, if it ended, how.
@@ -85,6 +87,8 @@ impl RunState {
             }
             EventKind::ClusterIntended { name } => self.intended_cluster = Some(name.clone()),
             EventKind::ClusterCreated { cluster } => self.cluster = Some(cluster.clone()),
+            EventKind::ClusterStopped => self.stopped = Some(event.at),
+            EventKind::ClusterStarted { .. } => self.stopped = None,
             EventKind::ClusterDeleted => self.forget_cluster(),
             EventKind::ChildStarted { child } => self.children.push(child.clone()),
             EventKind::ChildExited { group } => self.children.retain(|c| c.group != *group),
@@ -120,6 +124,7 @@ impl RunState {
         self.cursor = None;
         self.cluster = None;
         self.intended_cluster = None;
+        self.stopped = None;
     }
 }
 
@@ -144,5 +149,25 @@ mod tests {
         assert_eq!(state.cursor.as_deref(), Some("kill-pod"));
         let known = state.steps["database"].verified.clone();
         assert_eq!(known.map(|(_, fingerprint)| fingerprint), Some("3".into()));
+    }
+
+    #[test]
+    fn a_cluster_is_stopped_until_it_is_started_or_gone() {
+        let event = |event: EventKind| Event {
+            seq: 1,
+            at: Timestamp::UNIX_EPOCH,
+            event,
+        };
+        let started = EventKind::ClusterStarted {
+            nodes: 4,
+            took: std::time::Duration::ZERO,
+        };
+        let mut state = RunState::default();
+        for end in [started, EventKind::ClusterDeleted] {
+            state.apply(&event(EventKind::ClusterStopped));
+            assert_eq!(state.stopped, Some(Timestamp::UNIX_EPOCH));
+            state.apply(&event(end));
+            assert_eq!(state.stopped, None);
+        }
     }
 }

@@ -74,6 +74,8 @@ impl Run {
             Verb::Up => "",
             Verb::Verify => "verifying ",
             Verb::Down => "taking down ",
+            Verb::Stop => "stopping ",
+            Verb::Start => "starting ",
         };
         let first = Line::new().add(BOLD, &format!("{verb}lab {} ", self.lab));
         let text = format!("{} → environment {}", self.title, self.environment);
@@ -92,10 +94,7 @@ impl Run {
             }
             RunOutcome::Unreachable => {
                 let text = self.fell_short(&took, Some("its cluster does not answer"));
-                let look = format!(
-                    "`docker ps` shows whether the nodes of {} run",
-                    self.environment
-                );
+                let look = "`labctl status` shows how its nodes stand".to_owned();
                 (BAD, text, Some(look))
             }
             RunOutcome::Cancelled { signal } => {
@@ -119,6 +118,8 @@ impl Run {
         };
         match (self.verb, self.held.last()) {
             (Verb::Down, _) => format!("{} is gone", self.environment),
+            (Verb::Stop, _) => format!("{} is stopped", self.environment),
+            (Verb::Start, _) => format!("{} is back", self.environment),
             (Verb::Verify, _) => format!("{} is verified", self.lab),
             (Verb::Up, Some(last)) if held < total => {
                 format!(
@@ -138,6 +139,8 @@ impl Run {
             Verb::Up => format!("{} is not up after {took}{why} {tally}", self.lab),
             Verb::Verify => format!("{} is not verified after {took}{why} {tally}", self.lab),
             Verb::Down => format!("{} is not gone after {took}{why}", self.environment),
+            Verb::Stop => format!("{} is not stopped after {took}{why}", self.environment),
+            Verb::Start => format!("{} is not back after {took}{why}", self.environment),
         }
     }
 
@@ -154,6 +157,8 @@ impl Run {
             }
             Verb::Verify => Some(format!("{call} looks again")),
             Verb::Down => Some(format!("{call} removes what is left")),
+            Verb::Stop => Some(format!("{call} stops what still runs")),
+            Verb::Start => Some(format!("{call} goes on")),
         }
     }
 

@@ -119,6 +119,14 @@ impl Transcript {
                 let text = format!("  cluster {} answers, {nodes} nodes", cluster.name);
                 vec![Line::new().add(DIM, &text)]
             }
+            EventKind::ClusterStopped => vec![Line::new().add(DIM, "  cluster stopped")],
+            EventKind::ClusterStarted { nodes, took } => {
+                // What is waited for from here on is something else.
+                self.waits = Waits::default();
+                let took = duration(*took);
+                let text = format!("  cluster answers again, {nodes} nodes Ready after {took}");
+                vec![Line::new().add(DIM, &text)]
+            }
             EventKind::ClusterDeleted => vec![Line::new().add(DIM, "  cluster deleted")],
             EventKind::Notice { text } => {
                 hang(Line::new().add(CODE, "note: "), PLAIN, text, self.look)

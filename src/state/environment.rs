@@ -105,6 +105,31 @@ impl Environment {
         &self.record.name
     }
 
+    /// The name that the environment of the lab `id` has if none is given.
+    #[must_use]
+    pub fn default_name(id: &str) -> String {
+        let plain = |c: char| {
+            if c.is_ascii_alphanumeric() {
+                c.to_ascii_lowercase()
+            } else {
+                '-'
+            }
+        };
+        let id: String = id.chars().map(plain).collect();
+        format!("lab-{id}")
+    }
+
+    /// What names it to the verbs: the lab, and `--env` unless it has the lab's default name.
+    #[must_use]
+    pub fn call(&self) -> String {
+        let Record { lab, name, .. } = &self.record;
+        if *name == Self::default_name(lab) {
+            lab.clone()
+        } else {
+            format!("{lab} --env {name}")
+        }
+    }
+
     /// The private kubeconfig.
     #[must_use]
     pub fn kubeconfig(&self) -> PathBuf {

@@ -8,6 +8,7 @@ use crate::{
         error::CliError,
         exit, output, session,
         settings::Settings,
+        standing,
     },
     event::Event,
     report::{Json, Lines, Reporter},
@@ -17,6 +18,9 @@ use crate::{
 /// Shows what runs did, as they showed it.
 pub(crate) fn run(args: &Logs, settings: &Settings) -> Result<u8, CliError> {
     let environment = session::find(settings, args.lab.as_deref())?;
+    if settings.output == Format::Text {
+        standing::tell_trouble(&environment, settings);
+    }
     let runs = environment.runs()?;
     let skipped = if args.all {
         0

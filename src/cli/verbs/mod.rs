@@ -8,6 +8,7 @@ pub(super) mod plan;
 pub(super) mod shell;
 pub(super) mod show;
 pub(super) mod status;
+pub(super) mod stop;
 pub(super) mod up;
 pub(super) mod validate;
 pub(super) mod verify;

@@ -14,6 +14,7 @@ use crate::{
     },
     engine::{
         self, EngineError, Report,
+        nodes::Presence,
         verify::{Finding, Standing},
     },
     event::{RunOutcome, Status, Verdict},
@@ -29,6 +30,7 @@ pub(crate) fn run(args: &Verify, settings: &Settings) -> Result<u8, CliError> {
     let bundle = session::bundle_of(&environment);
     let name = environment.name().to_owned();
     let lab = loaded.lab.lab.clone();
+    let call = environment.call();
     let report = session::runtime()?.block_on(async {
         let stopper = signals::listen()?;
         // A run that holds the environment moves the cursor itself.
@@ -68,25 +70,36 @@ pub(crate) fn run(args: &Verify, settings: &Settings) -> Result<u8, CliError> {
         Err(code) => return Ok(code),
     };
     let steps: Vec<StepReport> = report.steps.iter().map(step_report).collect();
+    let hint = hint(&report, &call);
     match settings.output {
         Format::Json => output::json(&json!({
             "environment": name,
             "lab": lab,
             "outcome": report.outcome,
+            "hint": hint,
             "steps": steps,
         }))?,
         Format::Text => {
             let look = output::look(settings);
             output::tell(&verify_report(&steps, settings.verbosity > 0, look));
-            if report.outcome == RunOutcome::Unreachable {
-                output::tell(
-                    "\nhint: the cluster does not answer; if its containers were stopped, start \
-                     them again (`docker start`)\n",
-                );
+            if let Some(hint) = &hint {
+                output::tell(&format!("\nhint: {hint}\n"));
             }
         }
     }
     Ok(exit::of(report.outcome))
+}
+
+/// What to do if it is the cluster that is at fault.
+fn hint(report: &Report, call: &str) -> Option<String> {
+    match report.containers {
+        Some(presence) => Some(format!("{presence}; {}", presence.remedy(call))),
+        None if report.outcome == RunOutcome::Unreachable => Some(format!(
+            "the cluster does not answer; {}",
+            Presence::Running.remedy(call)
+        )),
+        None => None,
+    }
 }
 
 fn step_report(finding: &Finding) -> StepReport {
