@@ -135,7 +135,7 @@ impl From<EngineError> for CliError {
                 };
                 let anew = format!("`labctl down {call} && labctl up {call}` makes it anew");
                 let hint = if matches!(source, ClusterError::Unreachable { .. }) {
-                    format!("`labctl start {call}` brings it back; {anew}")
+                    format!("`labctl status` shows how it stands; {anew}")
                 } else {
                     anew
                 };

@@ -62,9 +62,7 @@ pub async fn connect(context: &Context) -> Result<(Cluster, String), EngineError
 /// answer, its containers say why.
 pub async fn open(context: &Context, state: &RunState) -> Result<Cluster, EngineError> {
     let Some(known) = &state.cluster else {
-        return Err(unreachable(context)(ClusterError::Unreachable {
-            why: "it was never seen to be complete".to_owned(),
-        }));
+        return Err(silent(context, "it was never seen to be complete"));
     };
     match connect(context).await {
         Ok((cluster, uid)) if uid == known.uid => Ok(cluster),
@@ -103,6 +101,13 @@ pub fn down(context: &Context, presence: Presence) -> EngineError {
         call: context.call(),
         source: presence,
     }
+}
+
+/// That the cluster does not answer.
+#[must_use]
+pub fn silent(context: &Context, why: &str) -> EngineError {
+    let why = why.to_owned();
+    unreachable(context)(ClusterError::Unreachable { why })
 }
 
 fn another(context: &Context, what: &str, uid: &str, known: &str) -> EngineError {

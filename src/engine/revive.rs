@@ -28,7 +28,7 @@ use crate::{
 /// How long a cluster may take to come back, and after how long its kubelets are restarted, once:
 /// when its containers were stopped, and when they ran and yet nothing answered.
 const FROM_STOPPED: (Within, Within) = (Within::seconds(180), Within::seconds(45));
-const FROM_RUNNING: (Within, Within) = (Within::seconds(90), Within::seconds(15));
+const FROM_RUNNING: (Within, Within) = (Within::seconds(60), Within::seconds(15));
 
 /// The environment's cluster, brought back if it does not answer or some of its containers do not
 /// run; and whether that was necessary.
@@ -300,7 +300,8 @@ impl Wait<'_> {
     fn late(&self, verdict: Verdict) -> EngineError {
         let call = self.context.call();
         if verdict.status == Status::Unknown {
-            return owner::down(self.context, Presence::Running);
+            let why = format!("nothing within {} s", self.within.as_secs());
+            return owner::silent(self.context, &why);
         }
         let mut failure = unmet(vec![verdict], self.within);
         let evidence = failure.verdicts.iter().flat_map(|v| &v.clauses);

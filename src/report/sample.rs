@@ -260,6 +260,11 @@ pub(super) fn one_of_each() -> Vec<Event> {
             name: text("lab-10-3"),
         },
         EventKind::ClusterCreated { cluster },
+        EventKind::ClusterStopped,
+        EventKind::ClusterStarted {
+            nodes: 2,
+            took: Duration::from_millis(20_900),
+        },
         EventKind::ClusterDeleted,
         command("kind create cluster"),
         EventKind::ChildStarted {
@@ -325,6 +330,8 @@ fn covered(event: &Event) {
         | EventKind::StepStarted { .. }
         | EventKind::ClusterIntended { .. }
         | EventKind::ClusterCreated { .. }
+        | EventKind::ClusterStopped
+        | EventKind::ClusterStarted { .. }
         | EventKind::ClusterDeleted
         | EventKind::CommandStarted { .. }
         | EventKind::ChildStarted { .. }

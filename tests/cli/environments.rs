@@ -8,8 +8,8 @@ use labctl::{
 };
 
 use crate::support::{
-    Act, Sandbox, Seeded, UNREACHABLE_KUBECONFIG, fact, link, rule, run_finished, step_started,
-    verified,
+    Act, CONTAINERS, Sandbox, Seeded, UNREACHABLE_KUBECONFIG, fact, link, rule, run_finished,
+    step_started, verified,
 };
 
 #[test]
@@ -17,6 +17,8 @@ fn status_shows_each_environment_how_far_it_is_and_whether_it_answers() {
     let sandbox = Sandbox::new().with_small_lab();
     Seeded::new(&sandbox, "empty", "small");
     Seeded::new(&sandbox, "lab-small", "small").with_cluster(&["c0ffee0000000000"]);
+    let containers = "c0ffee0000000000\nc0ffee1111111111\n";
+    sandbox.fakes.put(CONTAINERS, containers);
     let facts = fact("drained", "postgres-2", "data-postgres-2");
     let seeded = Seeded::of_10_3(&sandbox).with_cluster(&["c0ffee1111111111"]);
     let interrupted = seeded.run_started(Verb::Up);
@@ -93,7 +95,7 @@ fn status_shows_each_environment_how_far_it_is_and_whether_it_answers() {
         .run()
         .exits(2)
         .tells("there is no environment \"other\"");
-    assert_eq!(sandbox.fakes.calls(), []);
+    assert_eq!(sandbox.fakes.changes(), [""; 0]);
 }
 
 #[test]
@@ -232,7 +234,7 @@ fn env_of_a_bundle_puts_its_tools_first() {
         .labctl("shell small -- kubectl get pods")
         .run()
         .exits(0);
-    let call = &sandbox.fakes.calls()[0];
+    let call = &sandbox.fakes.calls_of("kubectl", "get")[0];
     assert!(
         call.env["PATH"].starts_with(&format!("{tools}:")),
         "{call:?}"
@@ -270,7 +272,7 @@ fn a_shell_points_at_the_environment_and_its_exit_code_is_passed_on() {
         (answer.stdout.as_str(), answer.stderr.as_str()),
         ("NAME\n", "warning\n")
     );
-    let call = &sandbox.fakes.calls()[0];
+    let call = &sandbox.fakes.calls_of("kubectl", "")[0];
     assert_eq!(call.args, ["get", "pods", "--output", "json"]);
     let kubeconfig = sandbox.environment("lab-small").join("kubeconfig");
     assert_eq!(call.env["KUBECONFIG"], kubeconfig.to_str().unwrap());
@@ -286,7 +288,7 @@ fn a_shell_is_the_users_and_a_signal_that_ends_it_is_told() {
         .env("SHELL", sandbox.path("bin/kubectl"));
     sandbox.fakes.obey([rule("kubectl", "", [Act::Exit(3)])]);
     shell.run().exits(3);
-    assert_eq!(sandbox.fakes.calls()[0].args, [""; 0]);
+    assert_eq!(sandbox.fakes.calls_of("kubectl", "")[0].args, [""; 0]);
     let command = ["shell", "small", "--", "/bin/sh", "-c", "kill -TERM $$"];
     let program = env!("CARGO_BIN_EXE_labctl");
     sandbox.program(program, command).run().exits(143);

@@ -23,6 +23,7 @@ mod kind;
 mod labs;
 mod locks;
 mod output;
+mod paused;
 mod plan;
 mod preflight;
 mod signals;

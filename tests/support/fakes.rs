@@ -24,6 +24,8 @@ pub(crate) struct Fakes {
 
 /// The file that holds the ids of the engine's containers.
 pub(crate) const CONTAINERS: &str = "containers";
+/// The file that holds since when each container runs.
+pub(crate) const STARTS: &str = "starts";
 /// The file that holds the names of the engine's networks.
 pub(crate) const NETWORKS: &str = "networks";
 
@@ -91,16 +93,20 @@ impl Fakes {
     }
 
     /// The verbs by which anything was created or removed, in order: `kind create`, `kind delete`,
-    /// `docker network rm`.
+    /// `docker network rm`; or started or stopped.
     pub(crate) fn changes(&self) -> Vec<String> {
         let named = |call: &Call| {
             let words: Vec<&str> = call.args.iter().map(String::as_str).collect();
             match (call.program.as_str(), words.as_slice()) {
                 ("kind", [verb @ ("create" | "delete"), ..]) => Some(format!("kind {verb}")),
                 ("docker", ["network", "rm", ..]) => Some("docker network rm".to_owned()),
-                ("docker", [verb @ ("load" | "pull" | "rm" | "exec"), ..]) => {
-                    Some(format!("docker {verb}"))
-                }
+                (
+                    "docker",
+                    [
+                        verb @ ("load" | "pull" | "rm" | "exec" | "start" | "stop" | "unpause"),
+                        ..,
+                    ],
+                ) => Some(format!("docker {verb}")),
                 ("kubectl", ["version", ..]) => None,
                 ("kubectl", _) => Some("kubectl".to_owned()),
                 _ => None,
@@ -146,6 +152,11 @@ fn healthy() -> Vec<Rule> {
         rule("kubectl", "version --client", [Act::Out(version.into())]),
         rule("docker", "version", [Act::Out("28.5.2".into())]),
         rule("docker", "ps", [Act::Cat(CONTAINERS.into())]),
+        rule("docker", "port", [Act::Out("127.0.0.1:1".into())]),
+        rule("docker", "container inspect", [Act::Cat(STARTS.into())]),
+        rule("docker", "start", []),
+        rule("docker", "stop", []),
+        rule("docker", "unpause", []),
         rule("docker", "network ls", [Act::Cat(NETWORKS.into())]),
         rule("docker", "network rm", [Act::Remove(NETWORKS.into())]),
         rule("kind", "create cluster", created()),

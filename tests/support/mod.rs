@@ -12,7 +12,7 @@ mod seeded;
 
 pub(crate) use answer::Answer;
 use answer::normal;
-pub(crate) use fakes::{CONTAINERS, Fakes, NETWORKS, created, link, rule};
+pub(crate) use fakes::{CONTAINERS, Fakes, NETWORKS, STARTS, created, link, rule};
 pub(crate) use labs::{IMAGE_LAB, MANIFEST, SMALL_LAB};
 pub(crate) use processes::{is_alive, signal, wait_for};
 pub(crate) use sandbox::{Command, Running, Sandbox};
