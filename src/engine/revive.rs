@@ -129,17 +129,17 @@ async fn start(
             .collect()
     };
     let paused = ids(Container::is_paused);
-    let stopped = ids(|c| !c.runs() && !c.is_paused());
+    let ended = ids(|c| !c.runs() && !c.is_paused());
     if !paused.is_empty() {
         let unpause = docker::unpause(&paused);
         tools::tell(context, &unpause, &what, emitter, stopper).await?;
     }
-    if !stopped.is_empty() {
-        let start = docker::start(&stopped);
+    if !ended.is_empty() {
+        let start = docker::start(&ended);
         let started = tools::tell(context, &start, &what, emitter, stopper).await;
         started.map_err(|error| port_taken(context, error))?;
     }
-    Ok(!paused.is_empty() || !stopped.is_empty())
+    Ok(!paused.is_empty() || !ended.is_empty())
 }
 
 /// A port that the cluster had and that is another's by now cannot be changed any more.

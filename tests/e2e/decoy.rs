@@ -50,7 +50,7 @@ pub(crate) struct Audited {
     name: String,
     kind: PathBuf,
     kubeconfig: String,
-    /// Its container, and since when that runs.
+    /// Its container.
     container: Vec<String>,
     /// How many requests of people are the tests' own.
     own: usize,
@@ -104,7 +104,7 @@ impl Decoy {
     }
 
     /// Its audit log holds nothing but what the cluster does by itself, and its container is the
-    /// same and was not restarted. Says how many requests were looked at.
+    /// same and runs. Says how many requests were looked at.
     #[track_caller]
     pub(crate) fn has_a_clean_log(&self) -> Option<String> {
         let Self::Audited(decoy) = self else {
@@ -181,9 +181,9 @@ impl Audited {
         format!("{}-control-plane", self.name)
     }
 
-    /// Its container's id, and since when it runs.
+    /// Its container's id, and whether it runs.
     fn state(&self) -> Vec<String> {
-        let format = "{{.Id}} {{.State.StartedAt}}";
+        let format = "{{.Id}} {{.State.Status}}";
         docker(&["container", "inspect", "--format", format, &self.node()])
     }
 

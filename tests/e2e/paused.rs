@@ -67,7 +67,8 @@ pub(crate) fn left_behind(world: &World) {
     let before = identity(world);
     let nodes = remains::containers(&world.name);
     let nodes: Vec<&str> = nodes.iter().map(String::as_str).collect();
-    let mut addresses: Vec<(u8, &str)> = nodes.iter().map(|n| (last_byte(n), *n)).collect();
+    let workers = nodes.iter().filter(|name| !name.contains("control-plane"));
+    let mut addresses: Vec<(u8, &str)> = workers.map(|name| (last_byte(name), *name)).collect();
     addresses.sort_unstable();
     docker(&[&["kill"], &nodes[..]].concat());
     // What comes back first gets the lowest address, which was another's.
