@@ -53,6 +53,16 @@ pub enum ClusterError {
     },
 }
 
+/// Whether a kubeconfig may run a program to log in (`exec`, `auth-provider`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LoginPrograms {
+    /// It is refused: what a file says is not run unasked.
+    #[default]
+    Refused,
+    /// The user said that they may be run.
+    Allowed,
+}
+
 /// A cluster that can be asked.
 #[derive(Clone)]
 pub struct Cluster {
@@ -64,7 +74,7 @@ pub struct Cluster {
 
 impl Cluster {
     /// A cluster as the kubeconfig at `path` describes it. Nothing is sent yet.
-    pub async fn open(path: &Path) -> Result<Self, ClusterError> {
+    pub async fn open(path: &Path, programs: LoginPrograms) -> Result<Self, ClusterError> {
         let shown = path.display().to_string();
         let unusable = |source: Box<dyn std::error::Error + Send + Sync>| {
             let path = shown.clone();
@@ -75,7 +85,7 @@ impl Cluster {
             let auth = named.auth_info.as_ref();
             auth.is_some_and(|auth| auth.exec.is_some() || auth.auth_provider.is_some())
         });
-        if runs_a_program {
+        if runs_a_program && programs == LoginPrograms::Refused {
             return Err(ClusterError::Plugin { path: shown });
         }
         let mut config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())

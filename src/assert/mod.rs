@@ -18,6 +18,6 @@ mod text;
 pub mod watch;
 
 pub use check::evaluate;
-pub use cluster::{Cluster, ClusterError};
+pub use cluster::{Cluster, ClusterError, LoginPrograms};
 pub use needs::{Needs, Probe};
 pub use observed::{Observed, ProbeResult, Scope};

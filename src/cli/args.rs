@@ -35,6 +35,9 @@ pub(crate) struct Global {
     /// Where environments are kept; by default `labctl` in the user's state directory
     #[arg(long, global = true, env = "LABCTL_STATE_DIR", value_name = "DIR")]
     pub(crate) state_dir: Option<PathBuf>,
+    /// Let the environment's kubeconfig run a program to log in (`exec`, `auth-provider`)
+    #[arg(long, global = true)]
+    pub(crate) allow_login_program: bool,
     /// Show more: what commands print, and what passed
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
@@ -80,11 +83,14 @@ pub(crate) enum Command {
 /// `labctl up`
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Up {
-    /// The lab: its id, the beginning of it, or a directory
+    /// The lab: its id, the beginning of it, a directory, a .tar or .tar.gz, or a URL of one
     pub(crate) lab: String,
     /// Stop after this step
     #[arg(long, value_name = "STEP")]
     pub(crate) to: Option<String>,
+    /// Run the lab without asking, wherever it comes from
+    #[arg(long)]
+    pub(crate) trust: bool,
     #[command(flatten)]
     pub(crate) bundled: Bundled,
     #[command(flatten)]
@@ -134,14 +140,14 @@ pub(crate) struct OfEnvironment {
 /// The arguments of verbs about a lab.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct OfLab {
-    /// The lab: its id, the beginning of it, or a directory
+    /// The lab: its id, the beginning of it, a directory, a .tar or .tar.gz, or a URL of one
     pub(crate) lab: String,
 }
 
 /// `labctl plan`
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Plan {
-    /// The lab: its id, the beginning of it, or a directory
+    /// The lab: its id, the beginning of it, a directory, a .tar or .tar.gz, or a URL of one
     pub(crate) lab: String,
     #[command(flatten)]
     pub(crate) bundled: Bundled,
@@ -150,7 +156,7 @@ pub(crate) struct Plan {
 /// `labctl validate`
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Validate {
-    /// The lab's directory, or its lab.yaml
+    /// The lab's directory, its lab.yaml, a .tar or .tar.gz, or a URL of one
     pub(crate) path: PathBuf,
 }
 

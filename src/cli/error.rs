@@ -108,6 +108,11 @@ impl From<StateError> for CliError {
                 ),
                 _ => (exit::INTERNAL, None),
             },
+            StateError::Hostile { .. } => (exit::INVALID_LAB, None),
+            StateError::Exposed { .. } => (
+                exit::UNSAFE,
+                Some("see who put it there, or name a directory of your own with --state-dir"),
+            ),
             StateError::Corrupt { .. } => (exit::INTERNAL, None),
         };
         let cli = Self::new(code, error);
@@ -130,7 +135,9 @@ impl From<EngineError> for CliError {
                     exit::UNREACHABLE
                 };
                 let stopped = matches!(source, ClusterError::Unreachable { .. });
-                let hint = if stopped {
+                let hint = if refused {
+                    "if you know why it does, allow it with --allow-login-program"
+                } else if stopped {
                     "if its containers were stopped, start them again (`docker start`); \
                      `labctl down` and `labctl up` begin anew"
                 } else {

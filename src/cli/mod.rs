@@ -4,6 +4,7 @@
 //! one that uses `anyhow`.
 
 mod args;
+mod download;
 mod error;
 mod exit;
 mod labs;
@@ -13,6 +14,7 @@ mod session;
 mod settings;
 mod signals;
 mod tools;
+mod trust;
 mod verbs;
 
 use std::process::ExitCode;

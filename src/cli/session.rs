@@ -15,7 +15,7 @@ use super::{
     tools,
 };
 use crate::{
-    engine::{self, Context, Emitter, EngineError, dispatcher::Outputs},
+    engine::{self, Context, Emitter, EngineError, Secrets, dispatcher::Outputs},
     event::{Event, RunOutcome, RunState},
     state::{
         Bundle, Environment, Holder, Journal, Lock, StateError, environment::RunLog, lock::Attempt,
@@ -179,7 +179,7 @@ pub(crate) fn context(
     bundle: Option<Bundle>,
     timeout_scale: f64,
 ) -> Context {
-    let Loaded { lab, tree } = loaded;
+    let Loaded { lab, tree, .. } = loaded;
     let mut toolbox = tools::find(settings, bundle.as_ref());
     toolbox.kubectl_cache = Some(environment.kubectl_cache());
     Context {
@@ -190,6 +190,7 @@ pub(crate) fn context(
         kind_templates: labs::kind_templates(),
         bundle,
         timeout_scale,
+        login_programs: settings.login_programs,
     }
 }
 
@@ -213,6 +214,8 @@ pub(crate) struct Kept {
     pub(crate) journal: Option<Journal>,
     /// The file of all events of the run.
     pub(crate) log: Option<RunLog>,
+    /// What is taken out of both, and out of what is shown.
+    pub(crate) secrets: Secrets,
 }
 
 /// Runs `work`, and shows its events through `show`.
@@ -230,6 +233,7 @@ where
         journal: kept.journal,
         log: kept.log,
         sink: show,
+        secrets: kept.secrets,
     };
     engine::run(state, outputs, stopper, work).await
 }

@@ -8,7 +8,7 @@
 use std::{
     env,
     ffi::OsString,
-    io::{IsTerminal, stderr, stdout},
+    io::{IsTerminal, stderr, stdin, stdout},
     path::PathBuf,
 };
 
@@ -19,7 +19,7 @@ use super::{
     args::{Format, Global},
     error::CliError,
 };
-use crate::{spec::validate::is_name, state::Store};
+use crate::{assert::LoginPrograms, spec::validate::is_name, state::Store};
 
 /// What holds for the whole command.
 #[derive(Debug, Clone)]
@@ -30,6 +30,10 @@ pub(crate) struct Settings {
     pub(crate) environment: Option<String>,
     /// Where environments are.
     pub(crate) store: Store,
+    /// Whether a kubeconfig may run a program to log in.
+    pub(crate) login_programs: LoginPrograms,
+    /// Whether there is somebody at a terminal who can be asked.
+    pub(crate) asks: bool,
     /// How often `-v` was given.
     pub(crate) verbosity: u8,
     /// Whether standard error is a terminal that can be drawn on.
@@ -76,6 +80,12 @@ impl Settings {
             output: global.output,
             environment: global.environment.clone(),
             store: Store::new(state_dir),
+            login_programs: if global.allow_login_program {
+                LoginPrograms::Allowed
+            } else {
+                LoginPrograms::Refused
+            },
+            asks: stdin().is_terminal() && stderr().is_terminal(),
             verbosity: global.verbose,
             draws: stderr().is_terminal() && !set("CI") && !plain_terminal(),
             colour,

@@ -13,7 +13,7 @@ use std::{
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::EngineError;
+use super::{EngineError, Secrets};
 use crate::{
     assert::ClusterError,
     event::{Event, EventKind, RunOutcome, RunState},
@@ -85,6 +85,8 @@ pub struct Outputs<'a> {
     pub log: Option<RunLog>,
     /// Whoever shows them.
     pub sink: Sink<'a>,
+    /// What is taken out of them, wherever they go.
+    pub secrets: Secrets,
 }
 
 /// Runs `executor` and dispatches what it says, starting from `state`. Returns what the executor
@@ -170,10 +172,12 @@ where
         let written = None;
         record(Message { kind, written }, &mut failed);
     }
-    match failed {
+    let result = match failed {
         Some(error) => Err(error),
         None => result,
-    }
+    };
+    drop(record);
+    result.map_err(|error| error.redacted(outputs.secrets.redactor()))
 }
 
 /// What a run comes to that ended with `error`, having been asked for `stop`.
@@ -193,6 +197,7 @@ fn outcome(error: &EngineError, stop: Stop) -> RunOutcome {
 
 impl Outputs<'_> {
     fn record(&mut self, event: &Event) -> Result<(), EngineError> {
+        let event = &self.secrets.redactor().event(event);
         if let (Some(journal), true) = (&mut self.journal, event.event.is_durable()) {
             journal.append(event)?;
         }

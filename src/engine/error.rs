@@ -1,6 +1,11 @@
 //! Why the engine cannot go on. A step that fails is not among it: that is an outcome.
 
-use crate::{assert::ClusterError, event::Failure, state::StateError, tool::ToolError};
+use crate::{
+    assert::ClusterError,
+    event::{Failure, Redactor},
+    state::StateError,
+    tool::ToolError,
+};
 
 /// Why a run could not go on.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +62,40 @@ impl EngineError {
             ToolError::Stopped { .. } => Self::Stopped,
             source => Self::Tool { what, source },
         }
+    }
+
+    /// The same error without secrets, and harmless.
+    #[must_use]
+    pub fn redacted(mut self, redactor: &Redactor) -> Self {
+        match &mut self {
+            Self::Tool { what, source } => {
+                redactor.scrub(what);
+                match source {
+                    ToolError::Exit { line, tail, .. } => {
+                        redactor.scrub(line);
+                        redactor.all(tail);
+                    }
+                    ToolError::Start { line, .. } | ToolError::Stopped { line } => {
+                        redactor.scrub(line);
+                    }
+                    ToolError::Missing { .. } => {}
+                }
+            }
+            Self::Cluster { source, .. } => match source {
+                ClusterError::Unreachable { why } => redactor.scrub(why),
+                ClusterError::Kubeconfig { source, .. } => {
+                    *source = redactor.text(&source.to_string()).into();
+                }
+                ClusterError::Plugin { .. } => {}
+            },
+            Self::Unsafe { what, why } => {
+                redactor.scrub(what);
+                redactor.scrub(&mut why.0);
+            }
+            Self::Step(failure) => redactor.failure(failure),
+            Self::State(_) | Self::Stopped | Self::Report(_) => {}
+        }
+        self
     }
 
     /// The failure of a step that `self` is; `self` if the whole run ends with it.

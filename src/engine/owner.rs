@@ -46,7 +46,7 @@ pub async fn check_containers(
 
 /// The environment's cluster as its kubeconfig describes it, and its uid. Whose it is is not asked.
 pub async fn connect(context: &Context) -> Result<(Cluster, String), EngineError> {
-    let cluster = Cluster::open(&context.environment.kubeconfig())
+    let cluster = Cluster::open(&context.environment.kubeconfig(), context.login_programs)
         .await
         .map_err(unreachable(context))?;
     let uid = cluster.uid().await.map_err(unreachable(context))?;

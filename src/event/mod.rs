@@ -3,7 +3,9 @@
 //! Pure. The same [`Event`]s are journalled, shown, printed as NDJSON and replayed.
 
 pub mod outcome;
+pub mod redact;
 pub mod run_state;
+pub mod scrub;
 pub mod untrusted;
 pub mod verdict;
 
@@ -15,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::spec::{Facts, StepId};
 
 pub use outcome::{Failure, Outcome, RunOutcome};
+pub use redact::Redactor;
 pub use run_state::{RunState, StepState};
 pub use untrusted::Untrusted;
 pub use verdict::{Clause, Status, Verdict};

@@ -16,6 +16,8 @@ mod verify;
 mod waits;
 
 #[cfg(test)]
+mod harmless;
+#[cfg(test)]
 mod sample;
 
 use std::{io, time::Duration};

@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     fs,
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
@@ -11,6 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{StateError, files};
 use crate::spec::LabTree;
+
+pub use super::tree::read_tree;
 
 /// The version of the files' form; a labctl that finds a later one refuses to touch it.
 const VERSION: u32 = 1;
@@ -179,7 +182,12 @@ impl Environment {
         let dir = self.dir.join("runs");
         files::create_dir(&dir)?;
         let path = dir.join(format!("{}.ndjson", now.strftime("%Y%m%dT%H%M%S%.3fZ")));
-        let file = fs::File::create(&path).map_err(StateError::file("create", &path))?;
+        let file = fs::File::options()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path)
+            .map_err(StateError::file("create", &path))?;
         Ok(RunLog { file, path })
     }
 
@@ -217,53 +225,4 @@ impl Environment {
         }
         read_tree(&dir)
     }
-}
-
-/// Reads all files below `dir` into memory. Links are not followed, and refused: a lab is what its
-/// own files say.
-pub fn read_tree(dir: &Path) -> Result<LabTree, StateError> {
-    /// More than any lab needs; keeps a mistaken `labctl up /` from reading a disk.
-    const MOST_FILES: usize = 2_000;
-    const MOST_BYTES: u64 = 16 << 20;
-    let mut tree = LabTree {
-        origin: dir.display().to_string(),
-        files: BTreeMap::new(),
-    };
-    let too_large = |why: &str| StateError::Corrupt {
-        path: dir.to_owned(),
-        why: why.to_owned(),
-    };
-    let mut pending = vec![(dir.to_owned(), String::new())];
-    let mut bytes = 0;
-    while let Some((path, prefix)) = pending.pop() {
-        for entry in fs::read_dir(&path).map_err(StateError::file("read", &path))? {
-            let entry = entry.map_err(StateError::file("read", &path))?;
-            let path = entry.path();
-            let name = entry.file_name();
-            let name = name
-                .to_str()
-                .ok_or_else(|| too_large("a file name is not UTF-8"))?;
-            // What editors and version control leave behind is no part of a lab.
-            if name.starts_with('.') {
-                continue;
-            }
-            let kind = entry.file_type().map_err(StateError::file("read", &path))?;
-            if kind.is_dir() {
-                pending.push((path, format!("{prefix}{name}/")));
-                continue;
-            }
-            if !kind.is_file() {
-                return Err(too_large(&format!("`{prefix}{name}` is not a plain file")));
-            }
-            bytes += entry.metadata().map_or(0, |m| m.len());
-            if tree.files.len() >= MOST_FILES || bytes > MOST_BYTES {
-                return Err(too_large(
-                    "it holds more than a lab does (16 MiB, 2000 files)",
-                ));
-            }
-            let content = fs::read(&path).map_err(StateError::file("read", &path))?;
-            tree.files.insert(format!("{prefix}{name}"), content);
-        }
-    }
-    Ok(tree)
 }

@@ -25,6 +25,23 @@ pub enum StateError {
         /// What is wrong with it.
         why: String,
     },
+    /// A lab's files that are not taken in.
+    #[error("{origin} is refused as a lab")]
+    Hostile {
+        /// Where they are, or came from.
+        origin: String,
+        /// Everything that is wrong with them.
+        #[source]
+        faults: Faults,
+    },
+    /// The state directory, or something in it, is not the user's alone.
+    #[error("{} is not safe to use: {why}", path.display())]
+    Exposed {
+        /// The file or directory.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
     /// Another labctl holds the environment.
     #[error("the environment \"{name}\" is in use by {holder}")]
     Locked {
@@ -40,6 +57,11 @@ pub enum StateError {
         name: String,
     },
 }
+
+/// All faults of something, a line each.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", .0.join("\n"))]
+pub struct Faults(pub Vec<String>);
 
 impl StateError {
     /// An error of the file operation `what` on `path`, to be used with `map_err`.

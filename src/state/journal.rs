@@ -59,6 +59,7 @@ impl Journal {
             .create(true)
             .truncate(false)
             .mode(0o600)
+            .custom_flags(files::NO_FOLLOW)
             .open(path)
             .map_err(failed)?;
         file.set_len(replayed.sound).map_err(failed)?;

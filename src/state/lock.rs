@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use rustix::io::{FdFlags, fcntl_setfd};
 use serde::{Deserialize, Serialize};
 
-use super::StateError;
+use super::{StateError, files};
 
 /// Who holds an environment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,6 +71,7 @@ impl Lock {
                 .create(true)
                 .truncate(false)
                 .mode(0o600)
+                .custom_flags(files::NO_FOLLOW)
                 .open(path)
                 .map_err(failed)?;
             match file.try_lock() {

@@ -1,5 +1,6 @@
 //! Environments on disk: where they are, who holds them, what was done in them.
 
+pub mod archive;
 pub mod bundle;
 pub mod environment;
 pub mod error;
@@ -7,6 +8,8 @@ pub mod files;
 pub mod journal;
 pub mod lock;
 pub mod store;
+pub mod tree;
+pub mod trust;
 
 pub use bundle::Bundle;
 pub use environment::{Environment, Record};

@@ -32,8 +32,30 @@ impl Store {
         self.dir.join("envs").join(name)
     }
 
+    /// Refuses a state directory in which others may plant files. The directory itself may be
+    /// reached through a link, as it is the user who named it; nothing in it may be one.
+    fn check(&self) -> Result<(), StateError> {
+        files::private(&self.dir)?;
+        let envs = self.dir.join("envs");
+        files::no_link(&envs)?;
+        files::private(&envs)
+    }
+
+    /// The same for the environment `name`: kind and kubectl follow links where they write.
+    fn check_environment(&self, name: &str) -> Result<(), StateError> {
+        self.check()?;
+        let dir = self.path(name);
+        files::no_link(&dir)?;
+        files::private(&dir)?;
+        for entry in fs::read_dir(&dir).into_iter().flatten().flatten() {
+            files::no_link(&entry.path())?;
+        }
+        Ok(())
+    }
+
     /// All environments, by name.
     pub fn list(&self) -> Result<Vec<Environment>, StateError> {
+        self.check()?;
         let dir = self.dir.join("envs");
         let entries = match fs::read_dir(&dir) {
             Ok(entries) => entries,
@@ -47,6 +69,9 @@ impl Store {
             if !path.is_dir() {
                 continue;
             }
+            if let Some(name) = path.file_name().and_then(|name| name.to_str()) {
+                self.check_environment(name)?;
+            }
             environments.extend(Environment::open(&path)?);
         }
         environments.sort_by(|a, b| a.name().cmp(b.name()));
@@ -55,6 +80,7 @@ impl Store {
 
     /// The environment `name`.
     pub fn get(&self, name: &str) -> Result<Environment, StateError> {
+        self.check_environment(name)?;
         Environment::open(&self.path(name))?.ok_or_else(|| StateError::Absent {
             name: name.to_owned(),
         })
@@ -62,6 +88,7 @@ impl Store {
 
     /// Takes the environment `name` for `holder`, making its directory if it is not there.
     pub fn lock(&self, name: &str, holder: &Holder) -> Result<Attempt, StateError> {
+        self.check_environment(name)?;
         let dir = self.path(name);
         files::create_dir(&dir)?;
         match Lock::attempt(&dir.join("lock"), holder) {

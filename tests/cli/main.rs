@@ -14,7 +14,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod archives;
 mod bundle;
+mod canary;
 mod environments;
 mod foreign;
 mod journal;
@@ -22,11 +24,14 @@ mod killed;
 mod kind;
 mod labs;
 mod locks;
+mod login;
 mod output;
 mod plan;
+mod planted;
 mod preflight;
 mod signals;
 mod state_dir;
+mod trust;
 mod unreachable;
 mod usage;
 mod validate;

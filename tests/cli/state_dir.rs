@@ -12,8 +12,8 @@ fn on_a_mount(sandbox: &Sandbox, options: &str, fill: &str) -> Answer {
     fs::create_dir_all(&state).unwrap();
     let labctl = env!("CARGO_BIN_EXE_labctl");
     let script = format!(
-        "set -e; /usr/bin/mount -t tmpfs -o {options} tmpfs '{state}'; cd '{state}'; {fill}; cd ..; \
-         set +e; '{labctl}' up work/small --state-dir '{state}'; code=$?; \
+        "set -e; /usr/bin/mount -t tmpfs -o mode=0700,{options} tmpfs '{state}'; cd '{state}'; {fill}; cd ..; \
+         set +e; '{labctl}' up work/small --trust --state-dir '{state}'; code=$?; \
          cd '{state}'; /usr/bin/find . -mindepth 1 | /usr/bin/sort; exit $code",
         state = state.display(),
     );

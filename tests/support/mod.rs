@@ -9,6 +9,7 @@ mod sandbox;
 #[path = "../fake-tool/script.rs"]
 mod script;
 mod seeded;
+mod server;
 
 pub(crate) use answer::Answer;
 use answer::normal;
@@ -20,3 +21,4 @@ pub(crate) use script::{Act, Call};
 pub(crate) use seeded::{
     Seeded, UNREACHABLE_KUBECONFIG, fact, run_finished, step_started, verified,
 };
+pub(crate) use server::Server;

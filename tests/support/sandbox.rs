@@ -3,13 +3,14 @@
 use std::{
     ffi::{OsStr, OsString},
     fs,
-    io::Read,
+    io::{Read, Write},
     path::{Path, PathBuf},
     process::{Child, Stdio},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
+use rustix::pty::OpenptFlags;
 use tempfile::TempDir;
 
 use super::{
@@ -117,8 +118,14 @@ impl Sandbox {
         fs::remove_file(self.path("bin").join(tool)).unwrap();
     }
 
-    /// labctl with these arguments, separated by spaces.
+    /// labctl with these arguments, separated by spaces. The labs of tests are trusted.
     pub(crate) fn labctl(&self, args: &str) -> Command<'_> {
+        let trust = args.split_whitespace().next().filter(|verb| *verb == "up");
+        self.untrusting(&format!("{args} {}", trust.map_or("", |_| "--trust")))
+    }
+
+    /// The same for tests of what is not trusted.
+    pub(crate) fn untrusting(&self, args: &str) -> Command<'_> {
         let program = env!("CARGO_BIN_EXE_labctl");
         self.program(program, args.split_whitespace())
     }
@@ -206,6 +213,34 @@ impl<'a> Command<'a> {
         self
     }
 
+    /// Runs it to its end with a terminal for standard input and standard error, on which somebody
+    /// types `typed`.
+    #[track_caller]
+    pub(crate) fn on_a_terminal(mut self, typed: &str) -> Answer {
+        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY;
+        let master = rustix::pty::openpt(flags).unwrap();
+        rustix::pty::grantpt(&master).unwrap();
+        rustix::pty::unlockpt(&master).unwrap();
+        let path = rustix::pty::ptsname(&master, Vec::new()).unwrap();
+        let path = path.into_string().unwrap();
+        let terminal = fs::File::options().read(true).write(true).open(path);
+        let terminal = terminal.unwrap();
+        let mut master = fs::File::from(master);
+        master.write_all(typed.as_bytes()).unwrap();
+        self.command.stdin(terminal.try_clone().unwrap());
+        self.command.stderr(terminal);
+        let sandbox = self.sandbox;
+        let running = self.start();
+        let screen = read(Some(master));
+        let mut answer = running.finish();
+        // The terminal is gone with the last that holds it.
+        let screen = screen.join().unwrap().replace("\r\n", "\n");
+        answer.stderr = screen;
+        let whole = format!("exit {}\n--- screen\n{}", answer.code, answer.stderr);
+        answer.whole = sandbox.normal(&whole);
+        answer
+    }
+
     /// Runs it to its end.
     #[track_caller]
     pub(crate) fn run(self) -> Answer {
@@ -216,6 +251,8 @@ impl<'a> Command<'a> {
     #[track_caller]
     pub(crate) fn start(mut self) -> Running<'a> {
         let mut child = self.command.spawn().unwrap();
+        // What it was given is the child's alone: a terminal ends with its last holder.
+        self.command.stdin(Stdio::null()).stderr(Stdio::null());
         let stdout = read(child.stdout.take());
         let stderr = read(child.stderr.take());
         Running {

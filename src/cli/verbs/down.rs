@@ -25,11 +25,12 @@ pub(crate) fn run(args: &OfEnvironment, settings: &Settings) -> Result<u8, CliEr
         let stopper = signals::listen()?;
         let _lock = session::hold(settings, &name, "down").await?;
         let (journal, replayed) = Journal::open(&environment.journal())?;
+        let context = session::context(settings, environment, loaded, bundle, 1.0);
         let kept = Kept {
             journal: Some(journal),
             log: None,
+            secrets: context.secrets(),
         };
-        let context = session::context(settings, environment, loaded, bundle, 1.0);
         let mut reporter = output::reporter(settings);
         let mut show = |event: &_| reporter.event(event);
         let asked = stopper.clone();

@@ -35,7 +35,7 @@ pub(crate) fn run(args: &OfEnvironment, settings: &Settings) -> Result<u8, CliEr
             if let Some(tools) = &tools {
                 let _ = writeln!(text, "export PATH={}:\"$PATH\"", export(tools));
             }
-            output::answer(&text)?;
+            output::exactly(&text)?;
         }
     }
     Ok(exit::OK)

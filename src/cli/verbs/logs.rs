@@ -9,6 +9,7 @@ use crate::{
         exit, output, session,
         settings::Settings,
     },
+    engine::Secrets,
     event::Event,
     report::{Json, Lines, Reporter},
     state::StateError,
@@ -27,6 +28,8 @@ pub(crate) fn run(args: &Logs, settings: &Settings) -> Result<u8, CliError> {
         let name = environment.name();
         output::tell(&format!("no run in the environment \"{name}\" is kept\n"));
     }
+    let tree = environment.lab().unwrap_or_default();
+    let mut secrets = Secrets::new(&tree, &environment.kubeconfig());
     let look = output::answer_look(settings);
     for path in runs.iter().skip(skipped) {
         let out = std::io::stdout();
@@ -39,6 +42,7 @@ pub(crate) fn run(args: &Logs, settings: &Settings) -> Result<u8, CliError> {
             let line = line.map_err(StateError::file("read", path))?;
             // A run that was killed may have left half a line.
             if let Ok(event) = serde_json::from_str::<Event>(&line) {
+                let event = secrets.redactor().event(&event);
                 reporter.event(&event).map_err(CliError::internal)?;
             }
         }

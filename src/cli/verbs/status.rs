@@ -50,7 +50,7 @@ pub(crate) fn run(args: &OfEnvironment, settings: &Settings) -> Result<u8, CliEr
         settings.store.list()?
     };
     let runtime = session::runtime()?;
-    let standings = runtime.block_on(join_all(environments.iter().map(standing)));
+    let standings = runtime.block_on(join_all(environments.iter().map(|e| standing(e, settings))));
     let standings: Result<Vec<Standing>, CliError> = standings.into_iter().collect();
     let standings = standings?;
     match settings.output {
@@ -63,7 +63,7 @@ pub(crate) fn run(args: &OfEnvironment, settings: &Settings) -> Result<u8, CliEr
     Ok(exit::OK)
 }
 
-async fn standing(environment: &Environment) -> Result<Standing, CliError> {
+async fn standing(environment: &Environment, settings: &Settings) -> Result<Standing, CliError> {
     let state = Journal::read(&environment.journal())?.state;
     // One whose files are damaged does not hide the others.
     let loaded = session::applied_lab(environment);
@@ -77,7 +77,7 @@ async fn standing(environment: &Environment) -> Result<Standing, CliError> {
     Ok(Standing {
         environment: environment.name().to_owned(),
         lab: environment.record.lab.clone(),
-        cluster: cluster(environment, &state).await,
+        cluster: cluster(environment, &state, settings).await,
         open_faults: lab.map_or_else(Vec::new, |lab| open_faults(lab, &state)),
         reached: reached.map_or(0, |at| at + 1),
         steps: lab.map_or(0, |lab| lab.steps.len()),
@@ -87,11 +87,11 @@ async fn standing(environment: &Environment) -> Result<Standing, CliError> {
     })
 }
 
-async fn cluster(environment: &Environment, state: &RunState) -> &'static str {
+async fn cluster(environment: &Environment, state: &RunState, settings: &Settings) -> &'static str {
     let Some(known) = &state.cluster else {
         return "none";
     };
-    let uid = match Cluster::open(&environment.kubeconfig()).await {
+    let uid = match Cluster::open(&environment.kubeconfig(), settings.login_programs).await {
         Ok(cluster) => cluster.uid().await,
         Err(error) => Err(error),
     };

@@ -11,7 +11,8 @@ use crate::{
         output, preflight,
         session::{self, Kept},
         settings::Settings,
-        signals, tools,
+        signals, tools, trust,
+        verbs::plan,
     },
     engine,
     state::{Bundle, Environment, Journal, Record, StateError},
@@ -28,6 +29,10 @@ pub(crate) fn run(args: &Up, settings: &Settings) -> Result<u8, CliError> {
         return Err(CliError::usage(error).hint("choose another name with --env NAME"));
     }
     let bundle = session::bundle(settings, &args.bundled, existing.as_ref())?;
+    if !args.trust {
+        let would_run = plan::context(settings, &name, &loaded, bundle.clone());
+        trust::ensure(&args.lab, &loaded, &would_run, existing.as_ref(), settings)?;
+    }
     let toolbox = tools::find(settings, bundle.as_ref());
     session::runtime()?.block_on(async {
         let stopper = signals::listen()?;
@@ -103,12 +108,14 @@ async fn bring_up(
             replayed.damaged
         ));
     }
-    let kept = Kept {
-        journal: Some(journal),
-        log: Some(environment.new_run(Timestamp::now())?),
-    };
+    let log = environment.new_run(Timestamp::now())?;
     let scale = args.scale.timeout_scale;
     let context = session::context(settings, environment, loaded, bundle, scale);
+    let kept = Kept {
+        journal: Some(journal),
+        log: Some(log),
+        secrets: context.secrets(),
+    };
     let mut reporter = output::reporter(settings);
     let mut show = |event: &_| reporter.event(event);
     let asked = stopper.clone();

@@ -13,10 +13,10 @@ use crate::{
         verbs::env::no_cluster,
     },
     engine::{
-        self, EngineError, Report,
+        self, EngineError, Report, Secrets,
         verify::{Finding, Standing},
     },
-    event::{RunOutcome, Status, Verdict},
+    event::{Redactor, RunOutcome, Status, Verdict},
     report::{self, StepReport, verify_report},
     state::Journal,
 };
@@ -29,6 +29,7 @@ pub(crate) fn run(args: &Verify, settings: &Settings) -> Result<u8, CliError> {
     let bundle = session::bundle_of(&environment);
     let name = environment.name().to_owned();
     let lab = loaded.lab.lab.clone();
+    let mut secrets = Secrets::new(&loaded.tree, &environment.kubeconfig());
     let report = session::runtime()?.block_on(async {
         let stopper = signals::listen()?;
         // A run that holds the environment moves the cursor itself.
@@ -51,8 +52,12 @@ pub(crate) fn run(args: &Verify, settings: &Settings) -> Result<u8, CliError> {
         if replayed.state.cluster.is_none() {
             return Err(no_cluster(&environment));
         }
-        let kept = Kept { journal, log: None };
         let context = session::context(settings, environment, loaded, bundle, 1.0);
+        let kept = Kept {
+            journal,
+            log: None,
+            secrets: context.secrets(),
+        };
         let mut show = |_: &_| Ok(());
         let work =
             |emitter, stopper| engine::verify::verify(&context, last, advance, emitter, stopper);
@@ -67,7 +72,11 @@ pub(crate) fn run(args: &Verify, settings: &Settings) -> Result<u8, CliError> {
         Ok(report) => report,
         Err(code) => return Ok(code),
     };
-    let steps: Vec<StepReport> = report.steps.iter().map(step_report).collect();
+    let steps: Vec<StepReport> = {
+        let redactor = secrets.redactor();
+        let of = |finding| step_report(finding, redactor);
+        report.steps.iter().map(of).collect()
+    };
     match settings.output {
         Format::Json => output::json(&json!({
             "environment": name,
@@ -89,7 +98,7 @@ pub(crate) fn run(args: &Verify, settings: &Settings) -> Result<u8, CliError> {
     Ok(exit::of(report.outcome))
 }
 
-fn step_report(finding: &Finding) -> StepReport {
+fn step_report(finding: &Finding, redactor: &Redactor) -> StepReport {
     let state = match &finding.standing {
         Standing::Lasting(status) | Standing::Next(status) => match status {
             Status::Pass => report::Standing::Held,
@@ -103,10 +112,11 @@ fn step_report(finding: &Finding) -> StepReport {
         },
         Standing::NotReached => report::Standing::NotReached,
     };
-    let verdicts: Vec<Verdict> = finding.verdicts.clone();
+    let mut verdicts: Vec<Verdict> = finding.verdicts.clone();
+    verdicts.iter_mut().for_each(|v| redactor.verdict(v));
     StepReport {
         id: finding.id.clone(),
-        title: finding.title.clone(),
+        title: redactor.text(&finding.title),
         state,
         verdicts,
     }
