@@ -16,7 +16,7 @@ use crate::state::archive::LARGEST;
 
 /// How long a connection may take, and all together.
 const CONNECT: Duration = Duration::from_secs(10);
-const WHOLE: Duration = Duration::from_secs(120);
+const WHOLE: Duration = Duration::from_mins(2);
 /// How often another place may be named.
 const REDIRECTS: usize = 5;
 

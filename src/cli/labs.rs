@@ -126,7 +126,7 @@ fn is_archive(path: &Path) -> bool {
         .file_name()
         .map(|name| name.to_string_lossy().to_lowercase());
     let is_named = |end: &&str| name.as_ref().is_some_and(|name| name.ends_with(*end));
-    [".tar", ".tar.gz", ".tgz"].iter().any(|end| is_named(&end)) && path.is_file()
+    [".tar", ".tar.gz", ".tgz"].iter().any(is_named) && path.is_file()
 }
 
 fn read_archive(path: &Path) -> Result<LabTree, CliError> {

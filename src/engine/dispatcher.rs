@@ -176,7 +176,6 @@ where
         Some(error) => Err(error),
         None => result,
     };
-    drop(record);
     result.map_err(|error| error.redacted(outputs.secrets.redactor()))
 }
 

@@ -145,7 +145,14 @@ fn written(value: &str, forms: &mut BTreeSet<String>) {
         .replace('&', "\\u0026")
         .replace('<', "\\u003c")
         .replace('>', "\\u003e");
-    let url = |kept: &str, lower| percent_encoded(value, kept, lower);
+    // What is left as it is differs: by RFC 3986, in JavaScript, in Go's paths.
+    for kept in ["-_.~", "-_.!~*'()", "-_.~$&+=:@"] {
+        for lower in [false, true] {
+            let encoded = percent_encoded(value, kept, lower);
+            forms.insert(encoded.replace("%20", "+"));
+            forms.insert(encoded);
+        }
+    }
     forms.extend([
         value.to_owned(),
         Untrusted::lines(value),
@@ -155,11 +162,6 @@ fn written(value: &str, forms: &mut BTreeSet<String>) {
         go,
         value.replace('\'', r"'\''"),
         value.escape_debug().to_string(),
-        url("-_.~", false),
-        url("-_.~", true),
-        url("-_.~", false).replace("%20", "+"),
-        url("-_.!~*'()", false),
-        url("-_.~$&+=:@", false),
     ]);
 }
 

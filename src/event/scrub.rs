@@ -26,7 +26,9 @@ impl Redactor {
                 clean(environment);
                 clean(lab);
                 self.scrub(title);
-                steps.iter_mut().for_each(|step| self.step(step));
+                for step in steps {
+                    self.step(step);
+                }
             }
             EventKind::StepStarted {
                 step,
@@ -52,7 +54,7 @@ impl Redactor {
             }
             EventKind::Waiting { step, verdicts, .. } => {
                 clean(step);
-                verdicts.iter_mut().for_each(|v| self.verdict(v));
+                self.verdicts(verdicts);
             }
             EventKind::Verified {
                 step,
@@ -63,7 +65,7 @@ impl Redactor {
                 clean(step);
                 clean(fingerprint);
                 clean_facts(facts);
-                verdicts.iter_mut().for_each(|v| self.verdict(v));
+                self.verdicts(verdicts);
             }
             EventKind::StepFinished { step, outcome, .. } => {
                 clean(step);
@@ -93,9 +95,18 @@ impl Redactor {
         } = failure;
         self.scrub(summary);
         self.all(causes);
-        hint.iter_mut().for_each(|hint| self.scrub(hint));
+        if let Some(hint) = hint {
+            self.scrub(hint);
+        }
         self.all(tail);
-        verdicts.iter_mut().for_each(|v| self.verdict(v));
+        self.verdicts(verdicts);
+    }
+
+    /// Verdicts as they may be shown.
+    pub fn verdicts(&self, verdicts: &mut [Verdict]) {
+        for verdict in verdicts {
+            self.verdict(verdict);
+        }
     }
 
     /// A verdict as it may be shown.
@@ -125,7 +136,9 @@ impl Redactor {
 
     /// All `texts` as they may be shown.
     pub fn all(&self, texts: &mut [String]) {
-        texts.iter_mut().for_each(|text| self.scrub(text));
+        for text in texts {
+            self.scrub(text);
+        }
     }
 
     fn step(&self, step: &mut StepInfo) {
@@ -137,7 +150,8 @@ impl Redactor {
 
 /// A name: it is one line.
 fn clean(text: &mut String) {
-    *text = Untrusted::new(text).as_str().to_owned();
+    let clean = Untrusted::new(text);
+    clean.as_str().clone_into(text);
 }
 
 fn clean_facts(facts: &mut Facts) {

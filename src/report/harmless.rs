@@ -79,9 +79,9 @@ fn printed(events: &[Event]) -> Vec<(&'static str, String)> {
             &mut Terminal::on(target, None, LOOK, true),
         ];
         for reporter in reporters {
-            events
-                .iter()
-                .for_each(|event| reporter.event(event).unwrap());
+            for event in events {
+                reporter.event(event).unwrap();
+            }
             reporter.finish().unwrap();
         }
     }

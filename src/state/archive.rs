@@ -26,12 +26,12 @@ const MOST_FAULTS: usize = 20;
 pub fn read(origin: &str, bytes: &[u8]) -> Result<LabTree, StateError> {
     let mut unpacker = Unpacker::default();
     let compressed = bytes.starts_with(&[0x1f, 0x8b]);
-    let unpacked: Box<dyn Read> = if compressed {
+    let tar: Box<dyn Read> = if compressed {
         Box::new(MultiGzDecoder::new(bytes))
     } else {
         Box::new(bytes)
     };
-    if let Err(error) = unpacker.read(unpacked.take(MOST_UNPACKED)) {
+    if let Err(error) = unpacker.read(tar.take(MOST_UNPACKED)) {
         unpacker
             .faults
             .push(format!("it is no sound archive: {error}"));

@@ -16,7 +16,14 @@ fn sandbox() -> Sandbox {
 fn where_nobody_can_be_asked_it_is_refused_and_nothing_is_created() {
     let sandbox = sandbox();
     let refused = sandbox.untrusting("up ./small").run();
-    insta::assert_snapshot!(refused.whole, @"");
+    insta::assert_snapshot!(refused.whole, @r"
+    exit 7
+    --- stderr
+    error: the lab small did not come with labctl, and is not trusted
+
+    hint: `labctl plan ./small` shows every command and manifest; `labctl up ./small --trust` runs them
+          without asking
+    ");
     refused.exits(7).answers_nothing();
     sandbox.is_untouched();
 }
@@ -52,7 +59,19 @@ fn on_a_terminal_it_is_shown_and_asked_about_once() {
         .untrusting("up ./small")
         .on_a_terminal("y\n")
         .exits(1);
-    insta::assert_snapshot!(told.stderr.split("[y/N]").next().unwrap(), @"");
+    let question = sandbox.normal(told.stderr.split("[y/N]").next().unwrap());
+    insta::assert_snapshot!(question, @r#"
+    y
+    the lab small (A small lab) did not come with labctl, but from
+      <TMP>/work/./small
+    It would run on this machine:
+      cluster: kind create cluster --name lab-small
+      cluster: kubectl config set-context kind-lab-small --namespace=default
+      app: kubectl apply --filename manifests/app.yaml   # Secret app
+      kill: kubectl delete --raw /api/v1/namespaces/default/pods/app-0 --filename - <<<'{"apiVersion":"v1","kind":"DeleteOptions","preconditions":{"uid":"<uid of the pod recorded as before>"}}'
+    and, in a cluster of its own, what its manifests say: `labctl plan ./small` shows it all.
+    Run this lab, now and in future?
+    "#);
     for name in sandbox.files("state") {
         if let Some(answer) = name.strip_prefix("labctl/trust/") {
             let path = sandbox.state().join("trust").join(answer);

@@ -113,7 +113,7 @@ fn step_report(finding: &Finding, redactor: &Redactor) -> StepReport {
         Standing::NotReached => report::Standing::NotReached,
     };
     let mut verdicts: Vec<Verdict> = finding.verdicts.clone();
-    verdicts.iter_mut().for_each(|v| redactor.verdict(v));
+    redactor.verdicts(&mut verdicts);
     StepReport {
         id: finding.id.clone(),
         title: redactor.text(&finding.title),
