@@ -27,6 +27,20 @@ pub fn hex_of_file(path: &Path) -> io::Result<String> {
     }
 }
 
+/// The SHA-256 of a tree of files, each with its path: of their contents and of nothing else.
+#[must_use]
+pub fn hex_of_tree<'a>(files: impl IntoIterator<Item = (&'a String, &'a Vec<u8>)>) -> String {
+    let mut hasher = Sha256::new();
+    for (name, bytes) in files {
+        // With their lengths, so that no two trees give the same bytes.
+        for part in [name.as_bytes(), bytes] {
+            hasher.update((part.len() as u64).to_be_bytes());
+            hasher.update(part);
+        }
+    }
+    text(hasher.finalize())
+}
+
 fn text(digest: impl AsRef<[u8]>) -> String {
     use std::fmt::Write;
     let mut hex = String::with_capacity(64);

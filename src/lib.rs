@@ -9,6 +9,7 @@ pub mod engine;
 pub mod event;
 pub mod plan;
 pub mod report;
+pub mod snapshot;
 pub mod spec;
 pub mod state;
 pub mod tool;

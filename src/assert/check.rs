@@ -56,7 +56,7 @@ impl Context<'_> {
 }
 
 /// The clause about something that cannot be told.
-fn unknown(what: impl Into<String>, expected: impl Into<String>, why: &str) -> Clause {
+pub(super) fn unknown(what: impl Into<String>, expected: impl Into<String>, why: &str) -> Clause {
     let actual = format!("cannot be told: {}", text::clean(why));
     Clause::new(Status::Unknown, what, expected, actual)
 }

@@ -54,6 +54,16 @@ pub enum ClusterError {
     },
 }
 
+/// Whether a kubeconfig may run a program to log in (`exec`, `auth-provider`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LoginPrograms {
+    /// It is refused: what a file says is not run unasked.
+    #[default]
+    Refused,
+    /// The user said that they may be run.
+    Allowed,
+}
+
 /// A cluster that can be asked.
 #[derive(Clone)]
 pub struct Cluster {
@@ -61,11 +71,12 @@ pub struct Cluster {
     client: Client,
     /// Does not: a 429 is what an eviction's refusal is, and the answer that was asked for.
     prober: Client,
+    address: String,
 }
 
 impl Cluster {
     /// A cluster as the kubeconfig at `path` describes it. Nothing is sent yet.
-    pub async fn open(path: &Path) -> Result<Self, ClusterError> {
+    pub async fn open(path: &Path, programs: LoginPrograms) -> Result<Self, ClusterError> {
         let shown = path.display().to_string();
         let unusable = |source: Box<dyn std::error::Error + Send + Sync>| {
             let path = shown.clone();
@@ -76,7 +87,7 @@ impl Cluster {
             let auth = named.auth_info.as_ref();
             auth.is_some_and(|auth| auth.exec.is_some() || auth.auth_provider.is_some())
         });
-        if runs_a_program {
+        if runs_a_program && programs == LoginPrograms::Refused {
             return Err(ClusterError::Plugin { path: shown });
         }
         let mut config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
@@ -84,9 +95,25 @@ impl Cluster {
             .map_err(|e| unusable(e.into()))?;
         config.connect_timeout = Some(ANSWER);
         let client = Client::try_from(config.clone()).map_err(|e| unusable(e.into()))?;
+        let address = config.cluster_url.authority().map(ToString::to_string);
         config.default_retry = false;
         let prober = Client::try_from(config).map_err(|e| unusable(e.into()))?;
-        Ok(Self { client, prober })
+        Ok(Self {
+            client,
+            prober,
+            address: address.unwrap_or_default(),
+        })
+    }
+
+    /// Where its API server is to be reached: `127.0.0.1:40123`.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// A client for what is not an observation: what `snapshot` lists and puts back.
+    pub(crate) fn client(&self) -> Client {
+        self.client.clone()
     }
 
     /// The uid of the namespace `kube-system`, which is as good as the cluster's own.

@@ -3,6 +3,7 @@
 //! [`evaluate`] is a pure function of observed objects, recorded facts and time; [`cluster`] and
 //! [`watch`] are the only parts that talk to the Kubernetes API.
 
+pub mod back;
 pub mod capture;
 pub mod cause;
 pub mod check;
@@ -19,6 +20,6 @@ pub mod throughout;
 pub mod watch;
 
 pub use check::evaluate;
-pub use cluster::{Cluster, ClusterError};
+pub use cluster::{Cluster, ClusterError, LoginPrograms};
 pub use needs::{Needs, Probe};
 pub use observed::{Observed, ProbeResult, Scope};

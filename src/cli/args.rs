@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 use super::exit;
+use crate::spec::Within;
 
 /// Brings Kubernetes workshop labs up, proves them, and resets them
 #[derive(Debug, Parser)]
@@ -35,6 +36,9 @@ pub(crate) struct Global {
     /// Where environments are kept; by default `labctl` in the user's state directory
     #[arg(long, global = true, env = "LABCTL_STATE_DIR", value_name = "DIR")]
     pub(crate) state_dir: Option<PathBuf>,
+    /// Let the environment's kubeconfig run a program to log in (`exec`, `auth-provider`)
+    #[arg(long, global = true)]
+    pub(crate) allow_login_program: bool,
     /// Show more: what commands print, and what passed
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
@@ -62,10 +66,16 @@ pub(crate) enum Command {
     /// Show the environments and how far each is
     Status(OfEnvironment),
     /// Take back the faults that are open, such as a drained node
-    Heal(OfEnvironment),
+    Heal(Changing),
+    /// Put an environment back to what it was when a step was verified: undo what was changed since
+    Reset(Reset),
+    /// Pause an environment: stop its cluster's containers, and keep everything
+    Stop(Changing),
+    /// Bring an environment's cluster back, after `stop` or a restart of the container engine
+    Start(Start),
     /// Remove an environment: its cluster, its network, its files
-    Down(OfEnvironment),
-    /// List the labs
+    Down(Changing),
+    /// List the labs, and the environments of each
     List,
     /// Show a lab: its steps, and what they teach
     Show(OfLab),
@@ -84,15 +94,20 @@ pub(crate) enum Command {
 /// `labctl up`
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Up {
-    /// The lab: its id, the beginning of it, or a directory
+    /// The lab: its id, the beginning of it, a directory, a .tar or .tar.gz, or a URL of one
     pub(crate) lab: String,
     /// Stop after this step
     #[arg(long, value_name = "STEP")]
     pub(crate) to: Option<String>,
+    /// Run the lab without asking, wherever it comes from
+    #[arg(long)]
+    pub(crate) trust: bool,
     #[command(flatten)]
     pub(crate) bundled: Bundled,
     #[command(flatten)]
     pub(crate) scale: Scale,
+    #[command(flatten)]
+    pub(crate) waiting: Waiting,
 }
 
 /// `labctl next`
@@ -100,10 +115,41 @@ pub(crate) struct Up {
 pub(crate) struct Next {
     /// The lab; may be left away if there is one environment only
     pub(crate) lab: Option<String>,
+    /// Run the lab without asking, wherever it comes from
+    #[arg(long)]
+    pub(crate) trust: bool,
     #[command(flatten)]
     pub(crate) bundled: Bundled,
     #[command(flatten)]
     pub(crate) scale: Scale,
+    #[command(flatten)]
+    pub(crate) waiting: Waiting,
+}
+
+/// Options of what has an environment for itself.
+#[derive(Debug, Clone, Copy, ClapArgs)]
+pub(crate) struct Waiting {
+    /// If another labctl uses the environment, wait until it is done, or this long at most (10m)
+    #[arg(
+        long,
+        value_name = "DURATION",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "",
+        value_parser = wait
+    )]
+    pub(crate) wait: Option<Wait>,
+}
+
+/// How long another labctl is waited for; for ever, if nothing is said.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wait(pub(crate) Option<Within>);
+
+fn wait(text: &str) -> Result<Wait, String> {
+    if text.is_empty() {
+        return Ok(Wait(None));
+    }
+    text.parse().map(|limit| Wait(Some(limit)))
 }
 
 /// Options of what can use a bundle.
@@ -137,6 +183,56 @@ pub(crate) struct Verify {
     /// Judge the lab up to this step only
     #[arg(long, value_name = "STEP")]
     pub(crate) to: Option<String>,
+    #[command(flatten)]
+    pub(crate) waiting: Waiting,
+}
+
+/// The arguments of verbs that change an environment, and need nothing else to be said.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Changing {
+    /// The lab; may be left away if there is one environment only
+    pub(crate) lab: Option<String>,
+    #[command(flatten)]
+    pub(crate) waiting: Waiting,
+}
+
+/// `labctl reset`
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Reset {
+    /// The lab; may be left away if there is one environment only
+    #[arg(conflicts_with = "all")]
+    pub(crate) lab: Option<String>,
+    /// Go back to this step; by default to the last one that was seen to hold
+    #[arg(long, value_name = "STEP")]
+    pub(crate) to: Option<String>,
+    /// Show what differs, and change nothing
+    #[arg(long, conflicts_with_all = ["hard"])]
+    pub(crate) dry_run: bool,
+    /// Recreate the cluster and do the steps again
+    #[arg(long)]
+    pub(crate) hard: bool,
+    /// Put the lab's data back even where it is unchanged
+    #[arg(long, conflicts_with = "hard")]
+    pub(crate) data: bool,
+    /// Reset every environment
+    #[arg(long)]
+    pub(crate) all: bool,
+    #[command(flatten)]
+    pub(crate) scale: Scale,
+    #[command(flatten)]
+    pub(crate) waiting: Waiting,
+}
+
+/// `labctl start`
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Start {
+    /// The lab; may be left away if there is one environment only
+    pub(crate) lab: Option<String>,
+    #[command(flatten)]
+    pub(crate) scale: Scale,
+    #[command(flatten)]
+    pub(crate) waiting: Waiting,
 }
 
 /// The arguments of verbs about an environment.
@@ -149,14 +245,14 @@ pub(crate) struct OfEnvironment {
 /// The arguments of verbs about a lab.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct OfLab {
-    /// The lab: its id, the beginning of it, or a directory
+    /// The lab: its id, the beginning of it, a directory, a .tar or .tar.gz, or a URL of one
     pub(crate) lab: String,
 }
 
 /// `labctl plan`
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Plan {
-    /// The lab: its id, the beginning of it, or a directory
+    /// The lab: its id, the beginning of it, a directory, a .tar or .tar.gz, or a URL of one
     pub(crate) lab: String,
     #[command(flatten)]
     pub(crate) bundled: Bundled,
@@ -165,7 +261,7 @@ pub(crate) struct Plan {
 /// `labctl validate`
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Validate {
-    /// The lab's directory, or its lab.yaml
+    /// The lab's directory, its lab.yaml, a .tar or .tar.gz, or a URL of one
     pub(crate) path: PathBuf,
 }
 

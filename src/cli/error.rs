@@ -90,7 +90,10 @@ impl CliError {
 impl From<StateError> for CliError {
     fn from(error: StateError) -> Self {
         let (code, hint) = match &error {
-            StateError::Locked { .. } => (exit::LOCKED, Some("wait until it has ended")),
+            StateError::Locked { .. } => (
+                exit::LOCKED,
+                Some("wait until it has ended, or let `--wait` do so"),
+            ),
             StateError::Absent { .. } => (
                 exit::USAGE,
                 Some("`labctl status` lists the environments; `labctl up LAB` makes one"),
@@ -108,6 +111,11 @@ impl From<StateError> for CliError {
                 ),
                 _ => (exit::INTERNAL, None),
             },
+            StateError::Hostile { .. } => (exit::INVALID_LAB, None),
+            StateError::Exposed { .. } => (
+                exit::UNSAFE,
+                Some("see who put it there, or name a directory of your own with --state-dir"),
+            ),
             StateError::Corrupt { .. } => (exit::INTERNAL, None),
         };
         let cli = Self::new(code, error);
@@ -122,21 +130,32 @@ impl From<EngineError> for CliError {
     fn from(error: EngineError) -> Self {
         match error {
             EngineError::State(error) => error.into(),
-            EngineError::Cluster { ref source, .. } => {
+            EngineError::Cluster {
+                ref source,
+                ref call,
+                ..
+            } => {
                 let refused = matches!(source, ClusterError::Plugin { .. });
                 let code = if refused {
                     exit::UNSAFE
                 } else {
                     exit::UNREACHABLE
                 };
-                let stopped = matches!(source, ClusterError::Unreachable { .. });
-                let hint = if stopped {
-                    "if its containers were stopped, start them again (`docker start`); \
-                     `labctl down` and `labctl up` begin anew"
+                let anew = format!("`labctl down {call} && labctl up {call}` makes it anew");
+                let hint = if refused {
+                    "if you know why it does, allow it with --allow-login-program".to_owned()
+                } else if matches!(source, ClusterError::Unreachable { .. }) {
+                    format!("`labctl status` shows how it stands; {anew}")
                 } else {
-                    "`labctl down` and `labctl up` begin anew"
+                    anew
                 };
                 Self::new(code, error).hint(hint)
+            }
+            EngineError::Nodes {
+                source, ref call, ..
+            } => {
+                let hint = source.remedy(call);
+                Self::new(exit::UNREACHABLE, error).hint(hint)
             }
             EngineError::Tool { ref source, .. } => {
                 let (code, tail) = match source {
@@ -150,6 +169,10 @@ impl From<EngineError> for CliError {
             }
             EngineError::Unsafe { .. } => Self::new(exit::UNSAFE, error)
                 .hint("use another name with --env, or remove it with the tool that made it"),
+            EngineError::Live(ref source) => {
+                let code = source.code.map_or(exit::UNREACHABLE, |_| exit::FAILED);
+                Self::new(code, error)
+            }
             EngineError::Step(failure) => {
                 let texts = [vec![failure.summary], failure.causes].concat();
                 let mut texts = texts.into_iter().rev();

@@ -2,21 +2,28 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fs::File,
+    io::Read,
     path::Path,
 };
 
 use include_dir::{Dir, include_dir};
 
-use super::{error::CliError, exit, settings::Settings};
+use super::{download, error::CliError, exit, settings::Settings, trust::Origin};
 use crate::{
+    event::Redactor,
     spec::{
-        Lab, LabTree, Within,
+        Lab, LabTree, Secrets, Within,
         model::{Level, Needs},
         tree::LAB_FILE,
         validate::{self, Known, nearest},
         yaml::Fault,
     },
-    state::environment::read_tree,
+    state::{
+        StateError,
+        archive::{self, LARGEST},
+        environment::read_tree,
+    },
 };
 
 static LABS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/labs");
@@ -29,6 +36,8 @@ pub(crate) struct Loaded {
     pub(crate) lab: Lab,
     /// Its files.
     pub(crate) tree: LabTree,
+    /// Where it came from.
+    pub(crate) origin: Origin,
 }
 
 /// The built-in kind configurations, by name.
@@ -53,9 +62,11 @@ pub(crate) fn built_in() -> Vec<String> {
     ids
 }
 
-/// Reads the lab that `name` means: an id, the beginning of one, or a directory.
+/// Reads the lab that `name` means: an id, the beginning of one, or where it is.
 pub(crate) fn load(name: &str, settings: &Settings) -> Result<Loaded, CliError> {
-    check(find(name, settings)?)
+    let (tree, origin) = find(name, settings)?;
+    let loaded = check(tree)?;
+    Ok(Loaded { origin, ..loaded })
 }
 
 /// The id of the lab that `name` means, for finding an environment of it.
@@ -69,7 +80,8 @@ pub(crate) fn check(tree: LabTree) -> Result<Loaded, CliError> {
         kind_templates: kind_templates().into_keys().collect::<BTreeSet<_>>(),
     };
     let lab = validate::load(&tree, &known).map_err(|faults| invalid(&tree, &faults))?;
-    Ok(Loaded { lab, tree })
+    let origin = Origin::Own;
+    Ok(Loaded { lab, tree, origin })
 }
 
 /// The lab `id`, of which no more is known.
@@ -83,14 +95,55 @@ pub(crate) fn unknown(id: &str) -> Loaded {
         namespace: "default".to_owned(),
         needs: Needs::default(),
         images: Vec::new(),
+        data: Vec::new(),
         steps: Vec::new(),
     };
     let tree = LabTree::default();
-    Loaded { lab, tree }
+    Loaded {
+        lab,
+        tree,
+        origin: Origin::Own,
+    }
 }
 
-/// Reads the lab in the directory `path`, or the one whose `lab.yaml` it is.
-pub(crate) fn read(path: &Path) -> Result<LabTree, CliError> {
+/// Reads the lab at `path`: a directory, or its `lab.yaml`, an archive, or a URL of one.
+pub(crate) fn read(path: &Path, settings: &Settings) -> Result<(LabTree, Origin), CliError> {
+    if let Some(url) = path.to_str().filter(|path| download::is_url(path)) {
+        let tree = archive::read(download::shown(url), &download::fetch(url)?)?;
+        return Ok((tree, Origin::Elsewhere));
+    }
+    let path = settings.cwd.join(path);
+    if is_archive(&path) {
+        return Ok((read_archive(&path)?, Origin::Elsewhere));
+    }
+    let tree = read_dir(&path)?;
+    let dir = path.ancestors().find(|dir| dir.is_dir()).unwrap_or(&path);
+    Ok((tree, Origin::Directory(dir.to_owned())))
+}
+
+/// Whether `path` is a file that is named like an archive.
+fn is_archive(path: &Path) -> bool {
+    let name = path
+        .file_name()
+        .map(|name| name.to_string_lossy().to_lowercase());
+    let is_named = |end: &&str| name.as_ref().is_some_and(|name| name.ends_with(*end));
+    [".tar", ".tar.gz", ".tgz"].iter().any(is_named) && path.is_file()
+}
+
+fn read_archive(path: &Path) -> Result<LabTree, CliError> {
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(StateError::file("open", path))?;
+    let read = file.take(LARGEST + 1).read_to_end(&mut bytes);
+    read.map_err(StateError::file("read", path))?;
+    let shown = path.display();
+    if bytes.len() as u64 > LARGEST {
+        let error = anyhow::anyhow!("{shown} is larger than {} MiB", LARGEST >> 20);
+        return Err(CliError::new(exit::INVALID_LAB, error));
+    }
+    Ok(archive::read(&shown.to_string(), &bytes)?)
+}
+
+fn read_dir(path: &Path) -> Result<LabTree, CliError> {
     let dir = match path.file_name() {
         Some(name) if name == LAB_FILE => path.parent().unwrap_or(path),
         _ => path,
@@ -104,18 +157,18 @@ pub(crate) fn read(path: &Path) -> Result<LabTree, CliError> {
     tree.map_err(|error| CliError::new(exit::INVALID_LAB, error))
 }
 
-fn find(name: &str, settings: &Settings) -> Result<LabTree, CliError> {
+fn find(name: &str, settings: &Settings) -> Result<(LabTree, Origin), CliError> {
     let ids = built_in();
     if let Some(id) = ids.iter().find(|id| *id == name) {
-        return Ok(embedded(id));
+        return Ok((embedded(id), Origin::Own));
     }
     let path = settings.cwd.join(name);
-    if name.contains('/') || path.join(LAB_FILE).is_file() {
-        return read(&path);
+    if name.contains('/') || path.join(LAB_FILE).is_file() || is_archive(&path) {
+        return read(Path::new(name), settings);
     }
     let matching: Vec<&String> = ids.iter().filter(|id| id.starts_with(name)).collect();
     match matching.as_slice() {
-        [id] if !name.is_empty() => Ok(embedded(id)),
+        [id] if !name.is_empty() => Ok((embedded(id), Origin::Own)),
         [] => {
             let near = nearest(name, ids.iter());
             let error = anyhow::anyhow!("there is no lab `{name}`{near}");
@@ -154,7 +207,9 @@ fn collect(dir: &Dir<'_>, root: &Path, tree: &mut LabTree) {
 
 fn invalid(tree: &LabTree, faults: &[Fault]) -> CliError {
     let texts: Vec<&str> = faults.iter().map(|fault| fault.text.as_str()).collect();
-    let cause = anyhow::Error::msg(texts.join("\n"));
+    let secrets = Secrets::of_lab(tree);
+    let redactor = Redactor::new(&secrets.values, &secrets.public);
+    let cause = anyhow::Error::msg(redactor.text(&texts.join("\n")));
     CliError::new(
         exit::INVALID_LAB,
         cause.context(format!("{} is not a sound lab", tree.origin)),

@@ -4,15 +4,19 @@
 //! one that uses `anyhow`.
 
 mod args;
+mod download;
 mod error;
 mod exit;
+mod hold;
 mod labs;
 mod output;
 mod preflight;
 mod session;
 mod settings;
 mod signals;
+mod standing;
 mod tools;
+mod trust;
 mod verbs;
 
 use std::process::ExitCode;
@@ -58,7 +62,10 @@ fn run(command: &Command, settings: &Settings) -> Result<u8, CliError> {
         Command::Verify(args) => verbs::verify::run(args, settings),
         Command::Status(args) => verbs::status::run(args, settings),
         Command::Heal(args) => verbs::heal::run(args, settings),
+        Command::Reset(args) => verbs::reset::run(args, settings),
         Command::Down(args) => verbs::down::run(args, settings),
+        Command::Stop(args) => verbs::stop::stop(args, settings),
+        Command::Start(args) => verbs::stop::start(args, settings),
         Command::List => verbs::list::run(settings),
         Command::Show(args) => verbs::show::run(args, settings),
         Command::Plan(args) => verbs::plan::run(args, settings),

@@ -2,10 +2,14 @@
 
 use std::io::{self, Write};
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{args::Format, error::CliError, settings::Settings};
-use crate::report::{self, Kind, Look, Reporter};
+use crate::{
+    event::{Event, EventKind, Redactor, Untrusted},
+    report::{self, Json, Kind, Look, Reporter},
+};
 
 /// Where lines are broken if the terminal does not say.
 const WIDTH: usize = 100;
@@ -47,16 +51,28 @@ fn kind(settings: &Settings) -> Kind {
     report::resolve(format, settings.draws, false, settings.verbosity)
 }
 
-/// Writes an answer as text.
+/// Writes an answer as text, without anything that a terminal would obey.
 pub(crate) fn answer(text: &str) -> Result<(), CliError> {
+    exactly(&Untrusted::lines(text))
+}
+
+/// Writes an answer as it is: for a shell that reads it.
+pub(crate) fn exactly(text: &str) -> Result<(), CliError> {
     let mut out = io::stdout().lock();
     let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     written.map_err(CliError::internal)
 }
 
-/// Writes an answer as one JSON document.
+/// Writes an answer as one JSON document, its texts as harmless as those for people.
 pub(crate) fn json(value: &impl Serialize) -> Result<(), CliError> {
-    let mut text = serde_json::to_string_pretty(value).map_err(CliError::internal)?;
+    redacted_json(value, &Redactor::default())
+}
+
+/// Writes an answer as one JSON document, without secrets.
+pub(crate) fn redacted_json(value: &impl Serialize, redactor: &Redactor) -> Result<(), CliError> {
+    let mut value = serde_json::to_value(value).map_err(CliError::internal)?;
+    redactor.json(&mut value);
+    let mut text = serde_json::to_string_pretty(&value).map_err(CliError::internal)?;
     text.push('\n');
     answer(&text)
 }
@@ -65,6 +81,25 @@ pub(crate) fn json(value: &impl Serialize) -> Result<(), CliError> {
 pub(crate) fn tell(text: &str) {
     // Nobody can be told that standard error is gone.
     let _ = io::stderr().lock().write_all(text.as_bytes());
+}
+
+/// Says something that is to be known before a run begins. Programs are told it as an event, with
+/// the number 0: it is no part of the run.
+pub(crate) fn note(settings: &Settings, text: &str) {
+    match settings.output {
+        Format::Text => tell(&format!("{text}\n")),
+        Format::Json => {
+            let event = Event {
+                seq: 0,
+                at: Timestamp::now(),
+                event: EventKind::Notice {
+                    text: text.to_owned(),
+                },
+            };
+            // If nobody reads it, the run finds that out.
+            let _ = Json::new(io::stdout()).event(&event);
+        }
+    }
 }
 
 /// Says why the command cannot go on.

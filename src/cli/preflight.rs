@@ -54,6 +54,13 @@ pub(crate) async fn check(
     Err(error)
 }
 
+/// Checks that the engine answers.
+pub(crate) async fn engine_answers(toolbox: &Toolbox, stopper: &Stopper) -> Result<(), CliError> {
+    engine(toolbox, stopper)
+        .await
+        .map_err(|fault| CliError::new(exit::TOOL, anyhow::Error::msg(fault.text)).hint(fault.hint))
+}
+
 struct Fault {
     text: String,
     hint: String,

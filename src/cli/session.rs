@@ -1,6 +1,6 @@
 //! What verbs about an environment share: finding it, holding it, and the run itself.
 
-use std::{future::Future, io, time::Duration};
+use std::{future::Future, io};
 
 use jiff::Timestamp;
 use tokio::runtime::Runtime;
@@ -15,12 +15,10 @@ use super::{
     tools,
 };
 use crate::{
-    engine::{self, Context, Emitter, EngineError, dispatcher::Outputs},
+    engine::{self, Context, Emitter, EngineError, Secrets, dispatcher::Outputs},
     event::{Event, RunOutcome, RunState},
-    state::{
-        Bundle, Environment, Holder, Journal, Lock, StateError, environment::RunLog, lock::Attempt,
-    },
-    tool::{Stopper, process},
+    state::{Bundle, Environment, Journal, StateError, environment::RunLog, journal::Replayed},
+    tool::Stopper,
 };
 
 /// The runtime that a run lives on: one thread is enough, as labctl only waits.
@@ -31,19 +29,6 @@ pub(crate) fn runtime() -> Result<Runtime, CliError> {
     runtime.map_err(CliError::internal)
 }
 
-/// The name that the environment of the lab `id` has if none is given.
-fn default_name(id: &str) -> String {
-    let plain = |c: char| {
-        if c.is_ascii_alphanumeric() {
-            c.to_ascii_lowercase()
-        } else {
-            '-'
-        }
-    };
-    let id: String = id.chars().map(plain).collect();
-    format!("lab-{id}")
-}
-
 /// The name of the environment that a verb about the lab `id` means, and it, if it exists.
 pub(crate) fn of_lab(
     settings: &Settings,
@@ -51,7 +36,7 @@ pub(crate) fn of_lab(
 ) -> Result<(String, Option<Environment>), CliError> {
     let name = match &settings.environment {
         Some(name) => name.clone(),
-        None => default_name(id),
+        None => Environment::default_name(id),
     };
     match settings.store.get(&name) {
         Ok(environment) => Ok((name, Some(environment))),
@@ -77,8 +62,13 @@ pub(crate) fn find(settings: &Settings, lab: Option<&str>) -> Result<Environment
     if let Some(named) = all.iter().find(|e| e.name() == lab) {
         return Ok(named.clone());
     }
-    let id = labs::id(lab, settings)?;
-    let default = default_name(&id);
+    // The lab of an environment may be a directory that is somewhere else, or gone.
+    let id = if all.iter().any(|e| e.record.lab == lab) {
+        lab.to_owned()
+    } else {
+        labs::id(lab, settings)?
+    };
+    let default = Environment::default_name(&id);
     if let Some(environment) = all.iter().find(|e| e.name() == default) {
         return Ok(environment.clone());
     }
@@ -99,49 +89,17 @@ fn only(mut all: Vec<Environment>, none: &str, several: &str) -> Result<Environm
     })
 }
 
-/// Takes the environment `name` for `verb`. What an earlier labctl that is gone left running in it
-/// is ended first.
-pub(crate) async fn hold(settings: &Settings, name: &str, verb: &str) -> Result<Lock, CliError> {
-    /// How long the kernel may take to let go of the lock once its holders are gone.
-    const RELEASE: Duration = Duration::from_secs(15);
-    let pid = std::process::id();
-    let me = Holder {
-        pid,
-        started: process::start_of(pid).unwrap_or(0),
-        verb: verb.to_owned(),
-        since: Timestamp::now(),
-    };
-    let deadline = tokio::time::Instant::now() + RELEASE;
-    loop {
-        let holder = match settings.store.lock(name, &me)? {
-            Attempt::Held(lock) => return Ok(lock),
-            Attempt::Busy(holder) => holder,
-        };
-        let alive = holder
-            .as_ref()
-            .is_some_and(|h| process::start_of(h.pid) == Some(h.started));
-        if alive || tokio::time::Instant::now() >= deadline {
-            let holder = holder.unwrap_or(Holder {
-                pid: 0,
-                started: 0,
-                verb: "?".to_owned(),
-                since: Timestamp::now(),
-            });
-            let name = name.to_owned();
-            return Err(StateError::Locked { name, holder }.into());
-        }
-        // The labctl that took it is gone; what it started still has the lock.
-        let journal = settings.store.path(name).join("journal.jsonl");
-        for child in Journal::read(&journal)?.state.children {
-            if process::end_survivor(&child).await {
-                output::tell(&format!(
-                    "ended `{}` (process {}), which an interrupted `labctl` had left running\n",
-                    child.program, child.group
-                ));
-            }
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+/// The journal of `environment`, open for writing, and what it said.
+pub(crate) fn journal(
+    settings: &Settings,
+    environment: &Environment,
+) -> Result<(Journal, Replayed), CliError> {
+    let (journal, replayed) = Journal::open(&environment.journal())?;
+    #[cfg(feature = "failpoints")]
+    let journal = journal.dying_at(settings.failpoint.clone());
+    #[cfg(not(feature = "failpoints"))]
+    let _ = settings;
+    Ok((journal, replayed))
 }
 
 /// The bundle that was named, or the one that the environment is made from.
@@ -179,7 +137,7 @@ pub(crate) fn context(
     bundle: Option<Bundle>,
     timeout_scale: f64,
 ) -> Context {
-    let Loaded { lab, tree } = loaded;
+    let Loaded { lab, tree, .. } = loaded;
     let mut toolbox = tools::find(settings, bundle.as_ref());
     toolbox.kubectl_cache = Some(environment.kubectl_cache());
     Context {
@@ -190,6 +148,7 @@ pub(crate) fn context(
         kind_templates: labs::kind_templates(),
         bundle,
         timeout_scale,
+        login_programs: settings.login_programs,
     }
 }
 
@@ -213,6 +172,8 @@ pub(crate) struct Kept {
     pub(crate) journal: Option<Journal>,
     /// The file of all events of the run.
     pub(crate) log: Option<RunLog>,
+    /// What is taken out of both, and out of what is shown.
+    pub(crate) secrets: Secrets,
 }
 
 /// Runs `work`, and shows its events through `show`.
@@ -229,9 +190,35 @@ where
     let outputs = Outputs {
         journal: kept.journal,
         log: kept.log,
-        sink: show,
+        sink: Some(show),
+        secrets: kept.secrets,
     };
     engine::run(state, outputs, stopper, work).await
+}
+
+/// Runs `work`, which changes the environment of `context`, and shows it. Returns the exit code.
+pub(crate) async fn conduct<F>(
+    settings: &Settings,
+    context: &Context,
+    (journal, replayed): (Journal, Replayed),
+    stopper: Stopper,
+    work: impl FnOnce(Emitter, Stopper) -> F,
+) -> Result<u8, CliError>
+where
+    F: Future<Output = Result<RunOutcome, EngineError>>,
+{
+    let kept = Kept {
+        journal: Some(journal),
+        log: Some(context.environment.new_run(Timestamp::now())?),
+        secrets: context.secrets(),
+    };
+    let mut reporter = output::reporter(settings);
+    let mut show = |event: &_| reporter.event(event);
+    let asked = stopper.clone();
+    let result = run(replayed.state, kept, &mut show, stopper, work).await;
+    let finished = reporter.finish().map_err(CliError::internal);
+    let code = exit_code(result, &asked)?;
+    finished.map(|()| code)
 }
 
 /// The exit code of a run that came to `result`; a signal that `asked` for its end is no error.

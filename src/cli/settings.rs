@@ -8,7 +8,7 @@
 use std::{
     env,
     ffi::OsString,
-    io::{IsTerminal, stderr, stdout},
+    io::{IsTerminal, stderr, stdin, stdout},
     path::PathBuf,
 };
 
@@ -19,7 +19,7 @@ use super::{
     args::{Format, Global},
     error::CliError,
 };
-use crate::{spec::validate::is_name, state::Store};
+use crate::{assert::LoginPrograms, spec::validate::is_name, state::Store};
 
 /// What holds for the whole command.
 #[derive(Debug, Clone)]
@@ -30,6 +30,10 @@ pub(crate) struct Settings {
     pub(crate) environment: Option<String>,
     /// Where environments are.
     pub(crate) store: Store,
+    /// Whether a kubeconfig may run a program to log in.
+    pub(crate) login_programs: LoginPrograms,
+    /// Whether there is somebody at a terminal who can be asked.
+    pub(crate) asks: bool,
     /// How often `-v` was given.
     pub(crate) verbosity: u8,
     /// Whether standard error is a terminal that can be drawn on.
@@ -42,6 +46,9 @@ pub(crate) struct Settings {
     pub(crate) path: OsString,
     /// The user's shell.
     pub(crate) shell: String,
+    /// At which event this labctl kills itself, for tests.
+    #[cfg(feature = "failpoints")]
+    pub(crate) failpoint: Option<crate::state::failpoint::Failpoint>,
 }
 
 /// Which stream is coloured.
@@ -76,12 +83,20 @@ impl Settings {
             output: global.output,
             environment: global.environment.clone(),
             store: Store::new(state_dir),
+            login_programs: if global.allow_login_program {
+                LoginPrograms::Allowed
+            } else {
+                LoginPrograms::Refused
+            },
+            asks: stdin().is_terminal() && stderr().is_terminal(),
             verbosity: global.verbose,
             draws: stderr().is_terminal() && !set("CI") && !plain_terminal(),
             colour,
             cwd,
             path: env::var_os("PATH").unwrap_or_default(),
             shell: env::var("SHELL").unwrap_or_else(|_| "/bin/sh".to_owned()),
+            #[cfg(feature = "failpoints")]
+            failpoint: failpoint()?,
         })
     }
 }
@@ -95,6 +110,13 @@ impl Colour {
             stderr: stderr().is_terminal() && !plain,
         }
     }
+}
+
+#[cfg(feature = "failpoints")]
+fn failpoint() -> Result<Option<crate::state::failpoint::Failpoint>, CliError> {
+    let named = env::var("LABCTL_FAILPOINT").ok();
+    let parsed = named.map(|text| text.parse().map_err(anyhow::Error::msg));
+    parsed.transpose().map_err(CliError::usage)
 }
 
 /// Whether the variable `name` is set to something.

@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use super::Secrets;
 use crate::{
+    assert::LoginPrograms,
     plan::Target,
     spec::{Lab, LabTree, Step, Within},
     state::{Bundle, Environment, bundle::Role},
@@ -26,6 +28,8 @@ pub struct Context {
     pub bundle: Option<Bundle>,
     /// By how much every deadline is multiplied.
     pub timeout_scale: f64,
+    /// Whether the kubeconfig may run a program to log in.
+    pub login_programs: LoginPrograms,
 }
 
 impl Context {
@@ -33,6 +37,18 @@ impl Context {
     #[must_use]
     pub fn name(&self) -> &str {
         self.environment.name()
+    }
+
+    /// What names the environment to the verbs: the lab, and `--env` unless it is the lab's default.
+    #[must_use]
+    pub fn call(&self) -> String {
+        self.environment.call()
+    }
+
+    /// What must not be shown of the environment.
+    #[must_use]
+    pub fn secrets(&self) -> Secrets {
+        Secrets::new(&self.tree, &self.environment.kubeconfig())
     }
 
     /// How command lines reach the environment.

@@ -1,7 +1,8 @@
 //! The dispatcher: stamps what the executor says, journals it, and passes it on.
 //!
 //! It alone decides the order of events and what the environment's state is. If it can no longer
-//! journal or report, it asks the executor to stop, as a signal would.
+//! journal or report, it asks the executor to stop, as a signal would. What still happens then is
+//! journalled although nobody is shown it any more, and shown although it is not journalled.
 
 use std::{
     future::Future,
@@ -13,7 +14,7 @@ use std::{
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::EngineError;
+use super::{EngineError, Secrets};
 use crate::{
     assert::ClusterError,
     event::{Event, EventKind, RunOutcome, RunState},
@@ -83,8 +84,10 @@ pub struct Outputs<'a> {
     pub journal: Option<Journal>,
     /// The file of all events of this run.
     pub log: Option<RunLog>,
-    /// Whoever shows them.
-    pub sink: Sink<'a>,
+    /// Whoever shows them; none once that failed.
+    pub sink: Option<Sink<'a>>,
+    /// What is taken out of them, wherever they go.
+    pub secrets: Secrets,
 }
 
 /// Runs `executor` and dispatches what it says, starting from `state`. Returns what the executor
@@ -117,15 +120,24 @@ where
         let mut known = state.lock().unwrap_or_else(PoisonError::into_inner);
         known.apply(&event);
         drop(known);
-        if failed.is_some() {
-            return;
+        let event = outputs.secrets.redactor().event(&event);
+        let journalled = outputs.journal(&event);
+        if let (true, Some(written)) = (journalled.is_ok(), message.written) {
+            // An executor that was dropped waits for nothing any more.
+            let _ = written.send(());
         }
-        match outputs.record(&event) {
-            Ok(()) => drop(message.written.map(|written| written.send(()))),
-            Err(error) => {
-                *failed = Some(error);
-                stop.send_replace(Stop::Term(0));
-            }
+        // Each is tried, whatever became of the others.
+        let recorded = journalled
+            .and(outputs.log(&event))
+            .and(outputs.show(&event));
+        if let Err(error) = recorded {
+            // The first reason is the one that counts.
+            failed.get_or_insert(error);
+            stop.send_if_modified(|asked| {
+                let more = *asked == Stop::Run;
+                *asked = (*asked).max(Stop::Term(0));
+                more
+            });
         }
     };
 
@@ -170,10 +182,11 @@ where
         let written = None;
         record(Message { kind, written }, &mut failed);
     }
-    match failed {
+    let result = match failed {
         Some(error) => Err(error),
         None => result,
-    }
+    };
+    result.map_err(|error| error.redacted(outputs.secrets.redactor()))
 }
 
 /// What a run comes to that ended with `error`, having been asked for `stop`.
@@ -181,7 +194,8 @@ fn outcome(error: &EngineError, stop: Stop) -> RunOutcome {
     match (error, stop.signal()) {
         (EngineError::Stopped, Some(signal)) => RunOutcome::Cancelled { signal },
         (
-            EngineError::Cluster {
+            EngineError::Nodes { .. }
+            | EngineError::Cluster {
                 source: ClusterError::Unreachable { .. },
                 ..
             },
@@ -192,16 +206,40 @@ fn outcome(error: &EngineError, stop: Stop) -> RunOutcome {
 }
 
 impl Outputs<'_> {
-    fn record(&mut self, event: &Event) -> Result<(), EngineError> {
-        if let (Some(journal), true) = (&mut self.journal, event.event.is_durable()) {
-            journal.append(event)?;
+    /// Journals an event, if a later command has to know it. One that could not be journalled does
+    /// not stand in the way of the next one.
+    fn journal(&mut self, event: &Event) -> Result<(), EngineError> {
+        match &mut self.journal {
+            Some(journal) if event.event.is_durable() => Ok(journal.append(event)?),
+            _ => Ok(()),
         }
-        if let Some(log) = &mut self.log {
-            let mut line = serde_json::to_vec(event).map_err(|e| EngineError::Report(e.into()))?;
-            line.push(b'\n');
-            let written = log.file.write_all(&line);
-            written.map_err(StateError::file("write", &log.path))?;
+    }
+
+    /// Writes an event to the run's file, until that fails once: what follows half a line cannot be
+    /// read.
+    fn log(&mut self, event: &Event) -> Result<(), EngineError> {
+        let Some(log) = &mut self.log else {
+            return Ok(());
+        };
+        let mut line = serde_json::to_vec(event).map_err(|e| EngineError::Report(e.into()))?;
+        line.push(b'\n');
+        let written = log.file.write_all(&line);
+        let written = written.map_err(StateError::file("write", &log.path));
+        if written.is_err() {
+            self.log = None;
         }
-        (self.sink)(event).map_err(EngineError::Report)
+        Ok(written?)
+    }
+
+    /// Shows an event, until that fails once.
+    fn show(&mut self, event: &Event) -> Result<(), EngineError> {
+        let Some(sink) = &mut self.sink else {
+            return Ok(());
+        };
+        let shown = sink(event).map_err(EngineError::Report);
+        if shown.is_err() {
+            self.sink = None;
+        }
+        shown
     }
 }

@@ -1,6 +1,13 @@
 //! Why the engine cannot go on. A step that fails is not among it: that is an outcome.
 
-use crate::{assert::ClusterError, event::Failure, state::StateError, tool::ToolError};
+use super::nodes::Presence;
+use crate::{
+    assert::ClusterError,
+    event::{Failure, Redactor},
+    snapshot::LiveError,
+    state::StateError,
+    tool::ToolError,
+};
 
 /// Why a run could not go on.
 #[derive(Debug, thiserror::Error)]
@@ -13,8 +20,23 @@ pub enum EngineError {
     Cluster {
         /// The environment.
         environment: String,
+        /// What names the environment to the verbs.
+        call: String,
         /// Why.
         source: ClusterError,
+    },
+    /// The cluster's objects cannot be listed or changed.
+    #[error(transparent)]
+    Live(#[from] LiveError),
+    /// The cluster cannot be asked, because its containers do not run.
+    #[error("the cluster of the environment \"{environment}\" cannot be asked")]
+    Nodes {
+        /// The environment.
+        environment: String,
+        /// What names the environment to the verbs.
+        call: String,
+        /// How they stand.
+        source: Presence,
     },
     /// A command failed.
     #[error("failed to {what}")]
@@ -59,10 +81,49 @@ impl EngineError {
         }
     }
 
+    /// The same error without secrets, and harmless.
+    #[must_use]
+    pub fn redacted(mut self, redactor: &Redactor) -> Self {
+        match &mut self {
+            Self::Tool { what, source } => {
+                redactor.scrub(what);
+                match source {
+                    ToolError::Exit { line, tail, .. } => {
+                        redactor.scrub(line);
+                        redactor.all(tail);
+                    }
+                    ToolError::Start { line, .. } | ToolError::Stopped { line } => {
+                        redactor.scrub(line);
+                    }
+                    ToolError::Missing { .. } => {}
+                }
+            }
+            Self::Cluster { source, .. } => match source {
+                ClusterError::Unreachable { why } => redactor.scrub(why),
+                ClusterError::Kubeconfig { source, .. } => {
+                    *source = redactor.text(&source.to_string()).into();
+                }
+                ClusterError::Plugin { .. } => {}
+            },
+            Self::Live(error) => {
+                redactor.scrub(&mut error.what);
+                error.source = redactor.text(&error.source.to_string()).into();
+            }
+            Self::Unsafe { what, why } => {
+                redactor.scrub(what);
+                redactor.scrub(&mut why.0);
+            }
+            Self::Step(failure) => redactor.failure(failure),
+            Self::State(_) | Self::Nodes { .. } | Self::Stopped | Self::Report(_) => {}
+        }
+        self
+    }
+
     /// The failure of a step that `self` is; `self` if the whole run ends with it.
     pub fn into_failure(self) -> Result<Failure, Self> {
         match self {
             Self::Step(failure) => Ok(*failure),
+            Self::Live(error) => Ok(Failure::of(&error)),
             Self::Tool { what, source } => Ok(source.failure(format!("failed to {what}"))),
             other => Err(other),
         }

@@ -56,6 +56,11 @@ pub async fn abandoned(context: &Context, emitter: &Emitter) -> Result<(), Engin
     take_back(context, emitter, |fault| fault.keeper == Keeper::Nobody).await
 }
 
+/// Takes back every open fault, before what it is a fault of is put back altogether.
+pub async fn all(context: &Context, emitter: &Emitter) -> Result<(), EngineError> {
+    take_back(context, emitter, |_| true).await
+}
+
 /// Takes back every open fault of a run that failed or is interrupted. What cannot be taken back
 /// stays open, and the next command tries again.
 pub async fn after_failure(context: &Context, emitter: &Emitter) {

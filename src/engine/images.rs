@@ -31,7 +31,7 @@ pub async fn ensure_node_image(
     };
     let reference = image.id.as_deref().unwrap_or(&image.name);
     let inspect = docker::image_id(reference);
-    if tools::ask(context, &inspect, "look for the node image")
+    if tools::ask(context, &inspect, "look for the node image", stopper)
         .await
         .is_ok()
     {
@@ -156,7 +156,7 @@ async fn pull(
 ) -> Result<PathBuf, EngineError> {
     let mut stopper = stopper.clone();
     let what = format!("fetch the image {image}");
-    let present = tools::ask(context, &docker::image_id(image), &what).await;
+    let present = tools::ask(context, &docker::image_id(image), &what, &mut stopper).await;
     if present.is_err() {
         tools::tell(context, &docker::pull(image), &what, emitter, &mut stopper).await?;
     }

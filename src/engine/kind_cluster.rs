@@ -16,7 +16,7 @@ pub async fn create(
     emitter: &Emitter,
     stopper: &mut Stopper,
 ) -> Result<(), EngineError> {
-    refuse_existing(context, emitter).await?;
+    refuse_existing(context, emitter, stopper).await?;
     let workers = write_config(context, cluster)?;
     if let Some(image) = &cluster.image {
         images::ensure_node_image(context, image, emitter, stopper).await?;
@@ -41,12 +41,22 @@ pub async fn create(
     made
 }
 
-async fn refuse_existing(context: &Context, emitter: &Emitter) -> Result<(), EngineError> {
+async fn refuse_existing(
+    context: &Context,
+    emitter: &Emitter,
+    stopper: &mut Stopper,
+) -> Result<(), EngineError> {
     let state = emitter.state();
     let what = format!("create the cluster \"{}\"", context.name());
-    let ours = owner::check_containers(context, &state, &what).await?;
+    let ours = owner::check_containers(context, &state, &what, stopper).await?;
     let network = context.environment.network();
-    let listed = tools::ask(context, &docker::networks(&network), "list networks").await?;
+    let listed = tools::ask(
+        context,
+        &docker::networks(&network),
+        "list networks",
+        stopper,
+    )
+    .await?;
     let why = if ours {
         format!(
             "a cluster \"{}\" of this environment exists already",
@@ -142,13 +152,17 @@ async fn make(
         )
         .await?;
     }
-    identify(context, emitter).await
+    identify(context, emitter, stopper).await
 }
 
 /// Records what the cluster is known by from now on.
-async fn identify(context: &Context, emitter: &Emitter) -> Result<(), EngineError> {
+async fn identify(
+    context: &Context,
+    emitter: &Emitter,
+    stopper: &mut Stopper,
+) -> Result<(), EngineError> {
     let (_, uid) = owner::connect(context).await?;
-    let containers = owner::node_ids(context).await?;
+    let containers = owner::node_ids(context, stopper).await?;
     let name = context.name().to_owned();
     let cluster = ClusterIdentity {
         name,

@@ -2,18 +2,27 @@
 //!
 //! Nothing here prints, reads the environment of the process, or knows who listens.
 
+pub mod again;
 pub mod announce;
 pub mod context;
+pub mod data;
 pub mod dispatcher;
 pub mod down;
 pub mod error;
 pub mod heal;
 pub mod images;
 pub mod kind_cluster;
+pub mod nodes;
 pub mod owner;
 pub mod recover;
+pub mod reset;
+pub mod revive;
+pub mod secrets;
 pub mod settle;
+pub mod snapshot;
+pub mod start;
 pub mod step;
+pub mod stop;
 pub mod throughout;
 pub mod tools;
 pub mod up;
@@ -22,4 +31,5 @@ pub mod verify;
 pub use context::Context;
 pub use dispatcher::{Emitter, Sink, run};
 pub use error::EngineError;
+pub use secrets::Secrets;
 pub use verify::Report;

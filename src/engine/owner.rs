@@ -1,19 +1,23 @@
 //! Whether a cluster is the one that the environment made. Asked before anything is destroyed.
 
-use super::{Context, EngineError, error::Why, tools};
+use super::{
+    Context, EngineError,
+    error::Why,
+    nodes::{self, Presence},
+};
 use crate::{
     assert::{Cluster, ClusterError},
     event::RunState,
-    tool::docker,
+    tool::{Stopper, docker::Container},
 };
 
 /// The ids of the node containers that carry the environment's cluster name, sorted.
-pub async fn node_ids(context: &Context) -> Result<Vec<String>, EngineError> {
-    let what = "list the containers of the cluster";
-    let done = tools::ask(context, &docker::node_ids(context.name()), what).await?;
-    let mut ids: Vec<String> = done.stdout.lines().map(ToOwned::to_owned).collect();
-    ids.sort();
-    Ok(ids)
+pub async fn node_ids(
+    context: &Context,
+    stopper: &mut Stopper,
+) -> Result<Vec<String>, EngineError> {
+    let found = nodes::list(context, stopper).await?;
+    Ok(found.into_iter().map(|container| container.id).collect())
 }
 
 /// Refuses `what` if containers exist under the environment's cluster name that it did not make.
@@ -22,52 +26,106 @@ pub async fn check_containers(
     context: &Context,
     state: &RunState,
     what: &str,
+    stopper: &mut Stopper,
 ) -> Result<bool, EngineError> {
-    let found = node_ids(context).await?;
-    let foreign = match (&state.cluster, &state.intended_cluster) {
-        (Some(cluster), _) => found.iter().find(|id| !cluster.containers.contains(id)),
-        // Begun, and never seen to be done: what stands there is what is left of it.
-        (None, Some(_)) => None,
-        (None, None) => found.first(),
-    };
-    if let Some(id) = foreign {
-        let short = id.get(..12).unwrap_or(id);
-        let name = context.name();
-        return Err(EngineError::Unsafe {
-            what: what.to_owned(),
-            why: Why(format!(
-                "the container {short} belongs to a kind cluster \"{name}\" that this environment \
-                 did not make"
-            )),
-        });
-    }
+    let found = nodes::own(context, state, what, stopper).await?;
     Ok(!found.is_empty())
+}
+
+/// Refuses `what`, which destroys or stops something, unless the cluster is the environment's: by
+/// its containers, and, if its API server answers, by its uid too. Returns the containers.
+pub async fn guard(
+    context: &Context,
+    state: &RunState,
+    what: &str,
+    stopper: &mut Stopper,
+) -> Result<Vec<Container>, EngineError> {
+    let found = nodes::own(context, state, what, stopper).await?;
+    if let Some(known) = state.cluster.as_ref().filter(|_| !found.is_empty())
+        && let Ok((_, uid)) = connect(context).await
+        && uid != known.uid
+    {
+        return Err(another(context, what, &uid, &known.uid));
+    }
+    Ok(found)
+}
+
+/// The environment's cluster as its kubeconfig describes it. Nothing is asked of it yet.
+pub async fn unasked(context: &Context) -> Result<Cluster, EngineError> {
+    let opened = Cluster::open(&context.environment.kubeconfig(), context.login_programs).await;
+    opened.map_err(unreachable(context))
 }
 
 /// The environment's cluster as its kubeconfig describes it, and its uid. Whose it is is not asked.
 pub async fn connect(context: &Context) -> Result<(Cluster, String), EngineError> {
-    let cluster = Cluster::open(&context.environment.kubeconfig())
-        .await
-        .map_err(unreachable(context))?;
+    let cluster = unasked(context).await?;
     let uid = cluster.uid().await.map_err(unreachable(context))?;
     Ok((cluster, uid))
 }
 
-/// The environment's cluster, once it was seen to be the one that the journal knows.
+/// The environment's cluster, once it was seen to be the one that the journal knows. If it does not
+/// answer, its containers say why.
 pub async fn open(context: &Context, state: &RunState) -> Result<Cluster, EngineError> {
-    let (cluster, uid) = connect(context).await?;
-    match &state.cluster {
-        Some(known) if known.uid != uid => Err(EngineError::Unsafe {
-            what: format!("use the cluster \"{}\"", context.name()),
-            why: Why(format!(
-                "its kube-system namespace has the uid {uid}, the environment's had {}",
-                known.uid
-            )),
-        }),
-        Some(_) => Ok(cluster),
-        None => Err(unreachable(context)(ClusterError::Unreachable {
-            why: "it was never seen to be complete".to_owned(),
-        })),
+    let Some(known) = &state.cluster else {
+        return Err(silent(context, "it was never seen to be complete"));
+    };
+    match connect(context).await {
+        Ok((cluster, uid)) if uid == known.uid => Ok(cluster),
+        Ok((_, uid)) => {
+            let what = format!("use the cluster \"{}\"", context.name());
+            Err(another(context, &what, &uid, &known.uid))
+        }
+        Err(error) if is_unreachable(&error) => {
+            match nodes::list(context, &mut Stopper::never()).await {
+                Ok(found) => match Presence::of(known, &found) {
+                    Presence::Running => Err(error),
+                    presence => Err(down(context, presence)),
+                },
+                // No engine to ask; that the cluster does not answer is what there is to say.
+                Err(_) => Err(error),
+            }
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether `error` is that nothing answers: what starting the cluster may mend.
+#[must_use]
+pub fn is_unreachable(error: &EngineError) -> bool {
+    let source = match error {
+        EngineError::Nodes { .. } => return true,
+        EngineError::Cluster { source, .. } => source,
+        _ => return false,
+    };
+    matches!(source, ClusterError::Unreachable { .. })
+}
+
+/// That the cluster cannot be asked, as its containers stand like this.
+#[must_use]
+pub fn down(context: &Context, presence: Presence) -> EngineError {
+    EngineError::Nodes {
+        environment: context.name().to_owned(),
+        call: context.call(),
+        source: presence,
+    }
+}
+
+/// That the cluster does not answer.
+#[must_use]
+pub fn silent(context: &Context, why: &str) -> EngineError {
+    let why = why.to_owned();
+    unreachable(context)(ClusterError::Unreachable { why })
+}
+
+fn another(context: &Context, what: &str, uid: &str, known: &str) -> EngineError {
+    let kubeconfig = context.environment.kubeconfig();
+    EngineError::Unsafe {
+        what: what.to_owned(),
+        why: Why(format!(
+            "{} leads to a cluster whose kube-system namespace has the uid {uid}; the \
+             environment's had {known}",
+            kubeconfig.display()
+        )),
     }
 }
 
@@ -75,6 +133,7 @@ pub async fn open(context: &Context, state: &RunState) -> Result<Cluster, Engine
 pub fn unreachable(context: &Context) -> impl Fn(ClusterError) -> EngineError {
     |source| EngineError::Cluster {
         environment: context.name().to_owned(),
+        call: context.call(),
         source,
     }
 }

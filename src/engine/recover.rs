@@ -33,12 +33,19 @@ pub async fn remove_cluster(
     if state.cluster.is_none() && state.intended_cluster.is_none() {
         return Ok(());
     }
-    owner::check_containers(context, &state, &format!("delete the cluster \"{name}\"")).await?;
+    let what = format!("delete the cluster \"{name}\"");
+    owner::guard(context, &state, &what, stopper).await?;
     let network = context.environment.network();
     let delete = kind::delete(name, &network, &context.environment.kubeconfig());
-    let what = format!("delete the cluster \"{name}\"");
+    emitter.commit(EventKind::ClusterDeleting).await?;
     tools::tell(context, &delete, &what, emitter, stopper).await?;
-    let networks = tools::ask(context, &docker::networks(&network), "list networks").await?;
+    let networks = tools::ask(
+        context,
+        &docker::networks(&network),
+        "list networks",
+        stopper,
+    )
+    .await?;
     if networks.stdout.lines().any(|line| line == network) {
         let what = format!("remove the network \"{network}\"");
         let remove = docker::remove_network(&network);
@@ -47,19 +54,21 @@ pub async fn remove_cluster(
     emitter.commit(EventKind::ClusterDeleted).await
 }
 
-/// Removes a cluster that was begun and never seen to be complete.
+/// Removes a cluster that was begun and never seen to be complete, or whose deletion was begun.
 pub async fn remove_half_made_cluster(
     context: &Context,
     emitter: &Emitter,
     stopper: &mut Stopper,
 ) -> Result<(), EngineError> {
     let state = emitter.state();
-    if state.cluster.is_some() || state.intended_cluster.is_none() {
-        return Ok(());
-    }
+    let how = match (&state.cluster, &state.intended_cluster) {
+        (Some(_), _) if state.deleting => "half deleted",
+        (None, Some(_)) => "half made",
+        _ => return Ok(()),
+    };
     emitter.emit(EventKind::Notice {
         text: format!(
-            "the cluster \"{}\" was left half made by an interrupted run; it is removed first",
+            "the cluster \"{}\" was left {how} by an interrupted run; it is removed first",
             context.name()
         ),
     });

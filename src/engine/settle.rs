@@ -89,7 +89,10 @@ impl Wait<'_> {
         loop {
             let (verdicts, observed) = self.look(context, watch);
             match Verdict::worst(&verdicts) {
-                Status::Pass => return Ok(Settled::Holds(verdicts, Box::new(observed))),
+                // What facts are recorded from may be seen later than what the assertions look at.
+                Status::Pass if watch.is_complete() => {
+                    return Ok(Settled::Holds(verdicts, Box::new(observed)));
+                }
                 Status::Failed if watch.is_complete() => return Ok(Settled::Fails(verdicts)),
                 _ => {}
             }

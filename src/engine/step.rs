@@ -7,6 +7,7 @@ use super::{
     error::Why,
     heal, kind_cluster, owner,
     settle::{Settled, Wait, unmet},
+    snapshot,
     throughout::Guard,
     tools,
 };
@@ -70,7 +71,7 @@ pub async fn perform(
     if can_skip && !wait.assertions.is_empty() {
         let (verdicts, observed) = wait.first(context, &mut watch).await;
         if Verdict::worst(&verdicts) == Status::Pass {
-            verified(context, step, verdicts, &observed, emitter).await?;
+            verified(context, step, verdicts, &observed, emitter, stopper).await?;
             return Ok(Done::HeldAlready);
         }
     }
@@ -94,7 +95,7 @@ pub async fn perform(
     match settled {
         Settled::Holds(mut verdicts, observed) => {
             verdicts.extend(held);
-            verified(context, step, verdicts, &observed, emitter).await?;
+            verified(context, step, verdicts, &observed, emitter, stopper).await?;
             Ok(Done::Changed)
         }
         Settled::Fails(verdicts) => {
@@ -257,9 +258,27 @@ fn was_replaced(error: &ToolError) -> bool {
     says("(Conflict)") || says("(NotFound)")
 }
 
+/// Keeps what `reset` goes back to, and records that the step was seen to hold.
+pub async fn verified(
+    context: &Context,
+    step: &Step,
+    verdicts: Vec<Verdict>,
+    observed: &Observed,
+    emitter: &Emitter,
+    stopper: &Stopper,
+) -> Result<(), EngineError> {
+    let state = emitter.state();
+    let fingerprint = fingerprint(context, step, emitter);
+    let known = state.steps.get(&step.id).and_then(|s| s.verified.as_ref());
+    if known.is_none_or(|(_, known)| *known != fingerprint) {
+        snapshot::keep(context, step, &state, stopper).await?;
+    }
+    record(context, step, verdicts, observed, emitter).await
+}
+
 /// Records the step's facts and moves the cursor. Facts that the step recorded before stay as they
 /// are: later steps compare with them.
-pub async fn verified(
+pub async fn record(
     context: &Context,
     step: &Step,
     verdicts: Vec<Verdict>,

@@ -26,8 +26,8 @@ pub async fn ask(
     context: &Context,
     invocation: &Invocation,
     what: &str,
+    stopper: &mut Stopper,
 ) -> Result<Done, EngineError> {
-    let mut stopper = Stopper::never();
-    let run = context.toolbox.run(invocation, &mut stopper, |_| {});
+    let run = context.toolbox.run(invocation, stopper, |_| {});
     run.await.map_err(EngineError::tool(what))
 }

@@ -3,9 +3,9 @@
 use tokio::time::Instant;
 
 use super::{
-    Context, Emitter, EngineError,
+    Context, Emitter, EngineError, again,
     announce::announce,
-    heal, owner, recover,
+    heal, owner, recover, revive,
     step::{self, Done},
     verify,
 };
@@ -40,23 +40,40 @@ pub async fn up(
     announce(context, verb, &context.lab.steps, &emitter);
     recover::end_survivors(&emitter).await;
     recover::remove_half_made_cluster(context, &emitter, &mut stopper).await?;
-    let mut verdicts = verify::Verdicts::new();
     if emitter.state().cluster.is_some() {
-        let cluster = owner::open(context, &emitter.state()).await?;
+        let (cluster, revived) = revive::ensure(context, &emitter, &mut stopper).await?;
         heal::abandoned(context, &emitter).await?;
-        verdicts = verify::lasting(context, &cluster, &emitter.state()).await;
+        if revived {
+            again::wait(context, &cluster, &emitter, &mut stopper).await?;
+        }
     }
     let last = last_step(context, goal, &emitter);
-    let result = steps(context, last, verdicts, &emitter, &mut stopper).await;
-    if !matches!(result, Ok(RunOutcome::Passed)) {
-        heal::after_failure(context, &emitter).await;
-    }
-    let outcome = result?;
+    let outcome = go_on(context, last, &emitter, &mut stopper).await?;
     emitter.emit(EventKind::RunFinished {
         outcome,
         took: started.elapsed(),
     });
     Ok(outcome)
+}
+
+/// Goes on to the step at `last`, as part of a run that began with something else.
+pub async fn go_on(
+    context: &Context,
+    last: usize,
+    emitter: &Emitter,
+    stopper: &mut Stopper,
+) -> Result<RunOutcome, EngineError> {
+    let state = emitter.state();
+    let mut verdicts = verify::Verdicts::new();
+    if state.cluster.is_some() {
+        let cluster = owner::open(context, &state).await?;
+        verdicts = verify::lasting(context, &cluster, &state).await;
+    }
+    let result = steps(context, last, verdicts, emitter, stopper).await;
+    if !matches!(result, Ok(RunOutcome::Passed)) {
+        heal::after_failure(context, emitter).await;
+    }
+    result
 }
 
 /// The position of the last step that is meant, by where the cursor is now.

@@ -5,7 +5,12 @@ use std::{cmp::Ordering, collections::BTreeMap};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::{Context, Emitter, EngineError, announce::announce, owner, step};
+use super::{
+    Context, Emitter, EngineError,
+    announce::announce,
+    nodes::{self, Presence},
+    owner, step,
+};
 use crate::{
     assert::{Cluster, ClusterError, Needs, Observed, check, evaluate},
     event::{Clause, EventKind, RunOutcome, RunState, Status, Verb, Verdict},
@@ -26,6 +31,8 @@ pub struct Report {
     pub open_faults: Vec<StepId>,
     /// What it comes to.
     pub outcome: RunOutcome,
+    /// How the cluster's containers stand, unless all of them run or the engine does not say.
+    pub containers: Option<Presence>,
 }
 
 /// What `verify` found of one step.
@@ -68,8 +75,9 @@ pub async fn verify(
     let steps = &context.lab.steps[..=last];
     announce(context, Verb::Verify, steps, &emitter);
     let state = emitter.state();
-    let seen = tokio::select! {
-        seen = look(context, &state) => seen,
+    let looked = futures::future::join(look(context, &state), containers(context, &state));
+    let (seen, containers) = tokio::select! {
+        looked = looked => looked,
         _ = stopper.beyond(Stop::Run) => return Err(EngineError::Stopped),
     };
     let observed = match &seen {
@@ -79,14 +87,16 @@ pub async fn verify(
         {
             &Observed::default()
         }
+        Err(EngineError::Nodes { .. }) if state.cursor.is_some() => &Observed::default(),
         Err(_) => return Err(seen.err().unwrap_or(EngineError::Stopped)),
     };
     let unreachable = match &seen {
         Ok(observed) => observed.unreachable().map(ToOwned::to_owned),
         Err(error) => Some(innermost(error)),
     };
-    let reached = match (&unreachable, advance) {
-        (None, true) => move_on(context, last, observed, &emitter).await?,
+    // What is still known of a node that does not run is from before.
+    let reached = match (&unreachable, advance && containers.is_none()) {
+        (None, true) => move_on(context, last, observed, &emitter, &stopper).await?,
         _ => Vec::new(),
     };
     let state = emitter.state();
@@ -97,7 +107,10 @@ pub async fn verify(
         unreachable: unreachable.as_deref(),
     };
     let steps = findings(&judge, &state, &reached, last);
-    let outcome = outcome(&steps, unreachable.is_some());
+    let mut outcome = outcome(&steps, unreachable.is_some());
+    if outcome == RunOutcome::Passed && containers.is_some() {
+        outcome = RunOutcome::Failed;
+    }
     emitter.emit(EventKind::RunFinished {
         outcome,
         took: started.elapsed(),
@@ -106,6 +119,7 @@ pub async fn verify(
         steps,
         open_faults: state.faults.steps(),
         outcome,
+        containers,
     })
 }
 
@@ -129,6 +143,18 @@ pub async fn lasting(context: &Context, cluster: &Cluster, state: &RunState) -> 
     judged.collect()
 }
 
+/// The assertions of verified steps that last.
+#[must_use]
+pub fn lasting_assertions(context: &Context, state: &RunState) -> Vec<Assertion> {
+    let steps = context.lab.steps.iter().enumerate();
+    let asked = steps
+        .filter(|(index, step)| state.is_verified(&step.id) && is_lasting(context, *index, state));
+    asked
+        .flat_map(|(_, step)| step.assertions())
+        .cloned()
+        .collect()
+}
+
 /// Whether what the step at `index` expects is still checked, given what was verified.
 fn is_lasting(context: &Context, index: usize, state: &RunState) -> bool {
     let cursor = state
@@ -136,6 +162,13 @@ fn is_lasting(context: &Context, index: usize, state: &RunState) -> bool {
         .as_ref()
         .and_then(|id| context.lab.position(id));
     lasts(&context.lab, index, cursor) == Lasts::Yes
+}
+
+/// How the cluster's containers stand, unless all of them run or the engine does not say.
+async fn containers(context: &Context, state: &RunState) -> Option<Presence> {
+    let known = state.cluster.as_ref()?;
+    let found = nodes::list(context, &mut Stopper::never()).await.ok()?;
+    Some(Presence::of(known, &found)).filter(|presence| *presence != Presence::Running)
 }
 
 async fn look(context: &Context, state: &RunState) -> Result<Observed, EngineError> {
@@ -158,6 +191,7 @@ async fn move_on(
     last: usize,
     observed: &Observed,
     emitter: &Emitter,
+    stopper: &Stopper,
 ) -> Result<Vec<usize>, EngineError> {
     let mut reached = Vec::new();
     let cursor = emitter.state().cursor;
@@ -178,7 +212,7 @@ async fn move_on(
         if verdicts.is_empty() || Verdict::worst(&verdicts) != Status::Pass {
             break;
         }
-        step::verified(context, step, verdicts, observed, emitter).await?;
+        step::verified(context, step, verdicts, observed, emitter, stopper).await?;
         reached.push(next);
         next += 1;
     }

@@ -2,9 +2,12 @@
 //!
 //! Pure. The same [`Event`]s are journalled, shown, printed as NDJSON and replayed.
 
+pub mod differing;
 pub mod fault;
 pub mod outcome;
+pub mod redact;
 pub mod run_state;
+pub mod scrub;
 pub mod untrusted;
 pub mod verdict;
 
@@ -15,8 +18,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::spec::{Facts, StepId, Undo};
 
+pub use differing::{Change, Differing};
 pub use fault::{Faults, Keeper, OpenFault, Rewound};
 pub use outcome::{Failure, Outcome, RunOutcome};
+pub use redact::Redactor;
 pub use run_state::{RunState, StepState};
 pub use untrusted::Untrusted;
 pub use verdict::{Clause, Status, Verdict};
@@ -25,7 +30,8 @@ pub use verdict::{Clause, Status, Verdict};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Event {
-    /// Its number: from 1 in each journal, without gaps among all events of a run.
+    /// Its number: from 1 in each journal, without gaps among all events of a run. What is said
+    /// before a run begins has the number 0.
     pub seq: u64,
     /// When it happened, by this machine's clock.
     pub at: Timestamp,
@@ -45,8 +51,14 @@ pub enum Verb {
     Verify,
     /// `labctl heal`
     Heal,
+    /// `labctl reset`
+    Reset,
     /// `labctl down`
     Down,
+    /// `labctl stop`
+    Stop,
+    /// `labctl start`
+    Start,
 }
 
 impl Verb {
@@ -64,7 +76,10 @@ impl std::fmt::Display for Verb {
             Self::Next => "next",
             Self::Verify => "verify",
             Self::Heal => "heal",
+            Self::Reset => "reset",
             Self::Down => "down",
+            Self::Stop => "stop",
+            Self::Start => "start",
         })
     }
 }
@@ -156,6 +171,18 @@ pub enum EventKind {
         /// Its identity.
         cluster: ClusterIdentity,
     },
+    /// The cluster's node containers are stopped, as asked for.
+    ClusterStopped,
+    /// The cluster's node containers were stopped, or did not answer, and are back: the API server
+    /// answers, and all nodes are Ready.
+    ClusterStarted {
+        /// How many nodes it has.
+        nodes: usize,
+        /// How long that took.
+        took: Duration,
+    },
+    /// The cluster is about to be deleted. What is found of it later is finished with first.
+    ClusterDeleting,
     /// The cluster is gone.
     ClusterDeleted,
     /// A command is started.
@@ -223,6 +250,19 @@ pub enum EventKind {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         rewound: Option<Rewound>,
     },
+    /// Steps no longer count as seen to hold: the environment is put back to what it was when a
+    /// step was verified.
+    Rewound {
+        /// The step that is gone back to.
+        to: StepId,
+        /// Which.
+        rewound: Rewound,
+    },
+    /// Something is not as it was when the step was verified that is gone back to; it is put back.
+    Differs {
+        /// What, and how.
+        differing: Differing,
+    },
     /// A step is finished with, one way or another.
     StepFinished {
         /// The step.
@@ -271,6 +311,7 @@ impl EventKind {
                 | Self::Output { .. }
                 | Self::Image { .. }
                 | Self::Waiting { .. }
+                | Self::Differs { .. }
                 | Self::Notice { .. }
         )
     }
@@ -284,9 +325,13 @@ impl EventKind {
             Self::StepStarted { .. }
                 | Self::ClusterIntended { .. }
                 | Self::ClusterCreated { .. }
+                | Self::ClusterStopped
+                | Self::ClusterStarted { .. }
+                | Self::ClusterDeleting
                 | Self::ClusterDeleted
                 | Self::Verified { .. }
                 | Self::Undone { .. }
+                | Self::Rewound { .. }
         )
     }
 }

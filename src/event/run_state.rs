@@ -16,6 +16,8 @@ pub struct RunState {
     pub steps: BTreeMap<StepId, StepState>,
     /// The last step whose expectations were seen to hold.
     pub cursor: Option<StepId>,
+    /// The step that a reset goes back to, until that step is seen to hold.
+    pub reset_to: Option<StepId>,
     /// The recorded facts.
     pub facts: Facts,
     /// The faults that were injected and not taken back.
@@ -24,6 +26,10 @@ pub struct RunState {
     pub cluster: Option<ClusterIdentity>,
     /// The name under which a cluster was begun, until it is gone.
     pub intended_cluster: Option<String>,
+    /// Since when the cluster's containers are stopped on purpose.
+    pub stopped: Option<Timestamp>,
+    /// The cluster's deletion was begun, and not seen to be done.
+    pub deleting: bool,
     /// Children that were started and not seen to end.
     pub children: Vec<Child>,
     /// The verb of the last run and, if it ended, how.
@@ -94,6 +100,7 @@ impl RunState {
                     self.cursor = Some(step.clone());
                 }
                 self.facts.extend(facts.clone());
+                self.reset_to.take_if(|to| to == step);
             }
             EventKind::Undone { step, rewound } => {
                 self.faults.undone(step);
@@ -102,11 +109,18 @@ impl RunState {
                     self.rewind(rewound);
                 }
             }
+            EventKind::Rewound { to, rewound } => {
+                self.reset_to = Some(to.clone());
+                self.rewind(rewound);
+            }
             EventKind::StepFinished { step, outcome, .. } => {
                 self.step(step).outcome = Some(outcome.clone());
             }
             EventKind::ClusterIntended { name } => self.intended_cluster = Some(name.clone()),
             EventKind::ClusterCreated { cluster } => self.cluster = Some(cluster.clone()),
+            EventKind::ClusterStopped => self.stopped = Some(event.at),
+            EventKind::ClusterStarted { .. } => self.stopped = None,
+            EventKind::ClusterDeleting => self.deleting = true,
             EventKind::ClusterDeleted => self.forget_cluster(),
             EventKind::ChildStarted { child } => self.children.push(child.clone()),
             EventKind::ChildExited { group } => self.children.retain(|c| c.group != *group),
@@ -123,6 +137,7 @@ impl RunState {
             | EventKind::Image { .. }
             | EventKind::Applied { .. }
             | EventKind::Waiting { .. }
+            | EventKind::Differs { .. }
             | EventKind::Notice { .. }
             | EventKind::Cancelling { .. } => {}
         }
@@ -159,6 +174,8 @@ impl RunState {
         self.cursor = None;
         self.cluster = None;
         self.intended_cluster = None;
+        self.stopped = None;
+        self.deleting = false;
     }
 }
 

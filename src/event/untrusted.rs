@@ -5,8 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// A line of text from a pod or a tool, made harmless on the way in: without control characters
-/// (terminal escapes such as CSI and OSC begin with one) and without characters that change the
-/// direction of text.
+/// (terminal escapes such as CSI and OSC begin with one), without characters that change the
+/// direction of text, and without such as nobody sees.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Default)]
 #[serde(transparent)]
 pub struct Untrusted(String);
@@ -22,11 +22,19 @@ impl Untrusted {
                 '\t' => clean.push(' '),
                 '\u{1b}' => skip_escape(&mut chars),
                 '\u{9b}' => skip_control_sequence(&mut chars),
-                c if c.is_control() || is_bidi(c) => {}
+                '\u{90}' | '\u{98}' | '\u{9d}'..='\u{9f}' => skip_string(&mut chars),
+                c if deceives(c) => {}
                 c => clean.push(c),
             }
         }
         Self(clean)
+    }
+
+    /// The lines of `text`, each made harmless; they stay lines.
+    #[must_use]
+    pub fn lines(text: &str) -> String {
+        let lines: Vec<String> = text.split('\n').map(|line| Self::new(line).0).collect();
+        lines.join("\n")
     }
 
     /// The text.
@@ -36,11 +44,18 @@ impl Untrusted {
     }
 }
 
-/// Characters that reorder what a terminal shows (Unicode bidi controls), and the separators that
-/// some terminals take for a new line.
-fn is_bidi(c: char) -> bool {
-    matches!(c,
-        '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+/// Whether `c` makes a terminal show something else than what is written: a control character (C0,
+/// DEL, C1), one that reorders text (Unicode bidi controls), a separator that some terminals take
+/// for a new line, or one that is not seen at all: of zero width, a filler, a tag, a selector from
+/// the supplement. What chooses between text and emoji (U+FE0E, U+FE0F) is none of them.
+#[must_use]
+pub fn deceives(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{00ad}' | '\u{034f}' | '\u{061c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// Skips what follows an ESC: a control sequence, a string up to its terminator, or one character.
@@ -48,18 +63,21 @@ fn skip_escape(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) {
     match chars.next() {
         Some('[') => skip_control_sequence(chars),
         // OSC, DCS, SOS, PM and APC run to BEL or ST.
-        Some(']' | 'P' | 'X' | '^' | '_') => {
-            while let Some(c) = chars.next() {
-                if c == '\u{07}' || c == '\u{9c}' {
-                    break;
-                }
-                if c == '\u{1b}' {
-                    chars.next();
-                    break;
-                }
-            }
-        }
+        Some(']' | 'P' | 'X' | '^' | '_') => skip_string(chars),
         _ => {}
+    }
+}
+
+/// Skips a string up to and including its terminator.
+fn skip_string(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) {
+    while let Some(c) = chars.next() {
+        if c == '\u{07}' || c == '\u{9c}' {
+            break;
+        }
+        if c == '\u{1b}' {
+            chars.next();
+            break;
+        }
     }
 }
 
@@ -104,6 +122,13 @@ mod tests {
             ("user\u{202e}txt.exe", "usertxt.exe"),
             ("grüße → ✓", "grüße → ✓"),
             ("a\tb", "a b"),
+            (
+                "a\u{1b}]52;c;Y2F0\u{7}b\u{9d}0;t\u{9c}c\u{1b}Pq\u{1b}\\d",
+                "abcd",
+            ),
+            ("pass\u{200b}word\u{feff}\u{e0041}", "password"),
+            ("a\u{2067}b\u{2069}c\u{7f}", "abc"),
+            ("⚠\u{fe0f} family", "⚠\u{fe0f} family"),
         ] {
             assert_eq!(Untrusted::new(hostile).as_str(), harmless, "{hostile:?}");
         }
@@ -113,7 +138,7 @@ mod tests {
         #[test]
         fn nothing_that_a_terminal_obeys_gets_through(text in ".*") {
             let clean = Untrusted::new(&text);
-            proptest::prop_assert!(clean.as_str().chars().all(|c| !c.is_control() && !is_bidi(c)));
+            proptest::prop_assert!(clean.as_str().chars().all(|c| !deceives(c)));
         }
     }
 }

@@ -4,7 +4,7 @@ use jiff::{Timestamp, tz::TimeZone};
 
 use crate::{
     event::{RunState, Status, StepState, Verdict},
-    spec::{Lab, Step},
+    spec::{Lab, Step, StepId},
 };
 
 /// What is known of a step when it is decided on.
@@ -90,8 +90,19 @@ pub fn decide(lab: &Lab, index: usize, known: &Known<'_>) -> Decision {
                 "verified at {at}; step {end} changed it on purpose"
             ))
         }
-        Lasts::Yes => holds_still(step, &at, known.verdicts.unwrap_or_default()),
+        Lasts::Yes => match begun_end(step, known.state) {
+            Some(end) => skip(format!(
+                "verified at {at}; step {end}, which changes it on purpose, was begun"
+            )),
+            None => holds_still(step, &at, known.verdicts.unwrap_or_default()),
+        },
     }
+}
+
+/// The step that ends what `step` expects, if that was begun: how far it came is not known.
+fn begun_end<'a>(step: &'a Step, state: &RunState) -> Option<&'a StepId> {
+    let end = step.ends_at()?;
+    state.steps.get(end).is_some_and(|s| s.begun).then_some(end)
 }
 
 fn not_verified(state: Option<&StepState>) -> Decision {

@@ -5,6 +5,7 @@ pub mod commands;
 pub mod decide;
 pub mod evictions;
 pub mod fingerprint;
+pub mod reset;
 pub mod rewind;
 pub mod template;
 

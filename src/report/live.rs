@@ -104,7 +104,9 @@ impl Live {
                 self.within = Some(*within);
                 self.waiting(verdicts);
             }
-            EventKind::StepFinished { .. } => self.between_steps(event.at),
+            EventKind::StepFinished { .. } | EventKind::ClusterStarted { .. } => {
+                self.between_steps(event.at);
+            }
             EventKind::Cancelling { .. } => {
                 self.say(Line::new().add(WAIT, "stopping"));
                 self.stopping = true;

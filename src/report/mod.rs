@@ -3,6 +3,7 @@
 //! Knows events and nothing of where they come from. What a person reads goes to standard error,
 //! what a program reads to standard output.
 
+mod differing;
 mod json;
 mod line;
 mod lines;
@@ -16,6 +17,8 @@ mod verify;
 mod waits;
 
 #[cfg(test)]
+mod harmless;
+#[cfg(test)]
 mod sample;
 
 use std::{io, time::Duration};
@@ -24,6 +27,7 @@ use jiff::Timestamp;
 
 use crate::event::Event;
 
+pub use differing::differences;
 pub use json::Json;
 pub use line::Look;
 pub use lines::Lines;

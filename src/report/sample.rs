@@ -6,8 +6,8 @@ use jiff::Timestamp;
 
 use crate::{
     event::{
-        Child, Clause, ClusterIdentity, Event, EventKind, Failure, ImageState, Outcome, Rewound,
-        RunOutcome, Status, StepInfo, Stream, Untrusted, Verb, Verdict,
+        Change, Child, Clause, ClusterIdentity, Differing, Event, EventKind, Failure, ImageState,
+        Outcome, Rewound, RunOutcome, Status, StepInfo, Stream, Untrusted, Verb, Verdict,
     },
     spec::{ClaimFact, Fact, Facts, PodFact},
 };
@@ -225,6 +225,7 @@ fn pvc_bound() -> Verdict {
 }
 
 /// An event of each kind, in which everything that may be missing is there.
+#[allow(clippy::too_many_lines, reason = "a list")]
 pub(super) fn one_of_each() -> Vec<Event> {
     let text = str::to_owned;
     let pod = PodFact {
@@ -261,6 +262,12 @@ pub(super) fn one_of_each() -> Vec<Event> {
             name: text("lab-10-3"),
         },
         EventKind::ClusterCreated { cluster },
+        EventKind::ClusterStopped,
+        EventKind::ClusterStarted {
+            nodes: 2,
+            took: Duration::from_millis(20_900),
+        },
+        EventKind::ClusterDeleting,
         EventKind::ClusterDeleted,
         command("kind create cluster"),
         EventKind::ChildStarted {
@@ -289,6 +296,20 @@ pub(super) fn one_of_each() -> Vec<Event> {
             fingerprint: text("f1"),
             facts,
             verdicts: vec![cordoned(), Verdict::of("http /", Vec::new())],
+        },
+        EventKind::Rewound {
+            to: text("cluster"),
+            rewound: Rewound {
+                cursor: None,
+                steps: vec![text("cluster")],
+            },
+        },
+        EventKind::Differs {
+            differing: Differing {
+                object: text("service/postgres"),
+                change: Change::Changed,
+                details: vec![Untrusted::new("spec.replicas is 1, was 3")],
+            },
         },
         EventKind::Undone {
             step: text("cluster"),
@@ -330,6 +351,9 @@ fn covered(event: &Event) {
         | EventKind::StepStarted { .. }
         | EventKind::ClusterIntended { .. }
         | EventKind::ClusterCreated { .. }
+        | EventKind::ClusterStopped
+        | EventKind::ClusterStarted { .. }
+        | EventKind::ClusterDeleting
         | EventKind::ClusterDeleted
         | EventKind::CommandStarted { .. }
         | EventKind::ChildStarted { .. }
@@ -340,6 +364,8 @@ fn covered(event: &Event) {
         | EventKind::Waiting { .. }
         | EventKind::Verified { .. }
         | EventKind::Undone { .. }
+        | EventKind::Rewound { .. }
+        | EventKind::Differs { .. }
         | EventKind::StepFinished { .. }
         | EventKind::Notice { .. }
         | EventKind::Cancelling { .. }

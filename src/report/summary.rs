@@ -78,8 +78,11 @@ impl Run {
         let verb = match self.verb {
             Verb::Up | Verb::Next => "",
             Verb::Heal => "healing ",
+            Verb::Reset => "resetting ",
             Verb::Verify => "verifying ",
             Verb::Down => "taking down ",
+            Verb::Stop => "stopping ",
+            Verb::Start => "starting ",
         };
         let first = Line::new().add(BOLD, &format!("{verb}lab {} ", self.lab));
         let text = format!("{} → environment {}", self.title, self.environment);
@@ -98,10 +101,7 @@ impl Run {
             }
             RunOutcome::Unreachable => {
                 let text = self.fell_short(&took, Some("its cluster does not answer"));
-                let look = format!(
-                    "`docker ps` shows whether the nodes of {} run",
-                    self.environment
-                );
+                let look = "`labctl status` shows how its nodes stand".to_owned();
                 (BAD, text, Some(look))
             }
             RunOutcome::Cancelled { signal } => {
@@ -125,7 +125,13 @@ impl Run {
         };
         match (self.verb, self.held.last()) {
             (Verb::Down, _) => format!("{} is gone", self.environment),
+            (Verb::Stop, _) => format!("{} is stopped", self.environment),
+            (Verb::Start, _) => format!("{} is back", self.environment),
             (Verb::Verify, _) => format!("{} is verified", self.lab),
+            (Verb::Reset, _) => {
+                let at = self.steps.last().map_or("", |step| step.id.as_str());
+                format!("{} is back at {at}", self.environment)
+            }
             (Verb::Heal, _) => format!("no fault is open in {}", self.environment),
             (Verb::Up | Verb::Next, Some(last)) if held < total => {
                 format!(
@@ -146,6 +152,10 @@ impl Run {
             Verb::Verify => format!("{} is not verified after {took}{why} {tally}", self.lab),
             Verb::Heal => format!("{} is not healed after {took}{why}", self.environment),
             Verb::Down => format!("{} is not gone after {took}{why}", self.environment),
+            Verb::Stop => format!("{} is not stopped after {took}{why}", self.environment),
+            Verb::Reset | Verb::Start => {
+                format!("{} is not back after {took}{why}", self.environment)
+            }
         }
     }
 
@@ -161,8 +171,10 @@ impl Run {
                 Some(format!("{call} goes on at {}", next.id))
             }
             Verb::Verify => Some(format!("{call} looks again")),
-            Verb::Heal => Some(format!("{call} tries again")),
+            Verb::Heal | Verb::Reset => Some(format!("{call} tries again")),
             Verb::Down => Some(format!("{call} removes what is left")),
+            Verb::Stop => Some(format!("{call} stops what still runs")),
+            Verb::Start => Some(format!("{call} goes on")),
         }
     }
 

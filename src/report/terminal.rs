@@ -53,7 +53,12 @@ impl Terminal {
     }
 
     /// Shows on `target`; without a `tick` nothing moves on its own.
-    fn on(target: ProgressDrawTarget, tick: Option<Duration>, look: Look, output: bool) -> Self {
+    pub(super) fn on(
+        target: ProgressDrawTarget,
+        tick: Option<Duration>,
+        look: Look,
+        output: bool,
+    ) -> Self {
         let detail = Detail {
             output,
             images: output,

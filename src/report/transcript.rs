@@ -1,6 +1,7 @@
 //! What stays on the screen, or in the log, of each event.
 
 use super::{
+    differing,
     line::{BAD, BOLD, CODE, DIM, GOOD, Line, Look, PLAIN, WAIT, hang, hang_items, indent},
     markdown,
     summary::Run,
@@ -113,9 +114,18 @@ impl Transcript {
                 let first = Line::new().add(GOOD, "↺ ").text(step).text("  ");
                 hang(first, DIM, &taken_back(rewound.as_ref()), self.look)
             }
+            EventKind::Differs { differing } => differing::lines(differing, self.look),
             EventKind::ClusterCreated { cluster } => {
                 let nodes = cluster.containers.len();
                 let text = format!("  cluster {} answers, {nodes} nodes", cluster.name);
+                vec![Line::new().add(DIM, &text)]
+            }
+            EventKind::ClusterStopped => vec![Line::new().add(DIM, "  cluster stopped")],
+            EventKind::ClusterStarted { nodes, took } => {
+                // What is waited for from here on is something else.
+                self.waits = Waits::default();
+                let took = duration(*took);
+                let text = format!("  cluster answers again, {nodes} nodes Ready after {took}");
                 vec![Line::new().add(DIM, &text)]
             }
             EventKind::ClusterDeleted => vec![Line::new().add(DIM, "  cluster deleted")],
@@ -132,7 +142,14 @@ impl Transcript {
                 let run = self.run.as_ref();
                 run.map_or_else(Vec::new, |run| run.summary(*outcome, *took, self.look))
             }
+            EventKind::Rewound { rewound, .. } => {
+                if let Some(run) = &mut self.run {
+                    run.rewound(&rewound.steps);
+                }
+                Vec::new()
+            }
             EventKind::ClusterIntended { .. }
+            | EventKind::ClusterDeleting
             | EventKind::ChildStarted { .. }
             | EventKind::ChildExited { .. }
             | EventKind::Output { .. }

@@ -127,6 +127,17 @@ pub struct EvictedRefused {
     pub budget: String,
 }
 
+impl Assertion {
+    /// The fact that this compares with, if it does with one.
+    #[must_use]
+    pub fn since(&self) -> Option<&str> {
+        match self {
+            Self::PvcReattached(a) => Some(&a.since),
+            _ => None,
+        }
+    }
+}
+
 impl fmt::Display for Assertion {
     /// The assertion and its subject, as reports name it: `pvc-reattached postgres-0`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -40,8 +40,28 @@ pub struct Lab {
     /// Images the workloads use: fetched once, and imported into the nodes while the cluster boots.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub images: Vec<String>,
+    /// The data that the lab keeps in pods, for `reset` to put back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub data: Vec<Data>,
     /// The steps, in order.
     pub steps: Vec<Step>,
+}
+
+/// Data in pods: how it is known again, kept aside, and put back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Data {
+    /// The pods, each with data of its own.
+    #[serde(rename = "in")]
+    pub pods: Vec<String>,
+    /// A query, asked as `sql` asks, whose answer changes whenever the data does. As long as it is
+    /// the same, nothing is kept or put back.
+    pub fingerprint: String,
+    /// A command, run in the pod, that prints the data as text.
+    pub save: Vec<String>,
+    /// A command, run in the pod, that reads what `save` printed and makes the data that again,
+    /// whatever is there.
+    pub restore: Vec<String>,
 }
 
 fn default_namespace() -> String {

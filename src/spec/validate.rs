@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Action, Assertion, Lab, LabTree, Step, Undo,
+    Action, Assertion, Data, Lab, LabTree, Step, Undo,
     action::{DeletePod, NodeOf},
     assertion::PvcReattached,
     model::Record,
@@ -45,6 +45,9 @@ pub fn check(lab: &Lab, tree: &LabTree, known: &Known) -> Vec<Fault> {
     if lab.steps.is_empty() {
         checker.fault(format!("{LAB_FILE}: `steps` is empty"));
     }
+    for data in &lab.data {
+        checker.data(data);
+    }
     let ids: Vec<&str> = lab.steps.iter().map(|step| step.id.as_str()).collect();
     for (index, step) in lab.steps.iter().enumerate() {
         checker.id(step, &ids[..index]);
@@ -71,6 +74,21 @@ impl Checker<'_> {
 
     fn of_step(&mut self, step: &Step, text: &str) {
         self.fault(format!("{LAB_FILE}: step `{}`: {text}", step.id));
+    }
+
+    fn data(&mut self, data: &Data) {
+        let pods = data.pods.join(", ");
+        let empty = [
+            ("in", data.pods.is_empty()),
+            ("fingerprint", data.fingerprint.trim().is_empty()),
+            ("save", data.save.is_empty()),
+            ("restore", data.restore.is_empty()),
+        ];
+        for (key, _) in empty.iter().filter(|(_, is_empty)| *is_empty) {
+            self.fault(format!(
+                "{LAB_FILE}: the data in `{pods}` has an empty `{key}`"
+            ));
+        }
     }
 
     fn id(&mut self, step: &Step, earlier: &[&str]) {

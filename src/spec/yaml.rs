@@ -44,6 +44,12 @@ pub fn manifest(path: &str, text: &str) -> Result<(), Fault> {
     Ok(())
 }
 
+/// The documents of `text`, as far as it is YAML at all.
+#[must_use]
+pub fn documents(text: &str) -> Vec<serde_json::Value> {
+    serde_saphyr::from_multiple(text).unwrap_or_default()
+}
+
 /// What `error` says of `text`, with its place, and the line with a mark below it.
 fn located(path: &str, text: &str, error: &serde_saphyr::Error) -> String {
     let error = error.without_snippet();
@@ -66,6 +72,12 @@ fn located(path: &str, text: &str, error: &serde_saphyr::Error) -> String {
     let index = |n: u64| usize::try_from(n).unwrap_or(usize::MAX).saturating_sub(1);
     let line = text.lines().nth(index(row)).unwrap_or_default();
     let line = line.replace(char::is_control, " ");
+    // Which of its lines hold secrets is not known of a file that cannot be read.
+    let line = if text.contains("Secret") && path != LAB_FILE {
+        "(not shown: the file has a Secret in it)".to_owned()
+    } else {
+        line
+    };
     let mark = " ".repeat(index(column).min(line.len()));
     let margin = " ".repeat(row.to_string().len());
     format!("{path}:{row}:{column}: {message}{near}\n  {row} | {line}\n  {margin} | {mark}^")

@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     fs,
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
@@ -11,6 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{StateError, files};
 use crate::spec::LabTree;
+
+pub use super::tree::read_tree;
 
 /// The version of the files' form; a labctl that finds a later one refuses to touch it.
 const VERSION: u32 = 1;
@@ -105,6 +108,31 @@ impl Environment {
         &self.record.name
     }
 
+    /// The name that the environment of the lab `id` has if none is given.
+    #[must_use]
+    pub fn default_name(id: &str) -> String {
+        let plain = |c: char| {
+            if c.is_ascii_alphanumeric() {
+                c.to_ascii_lowercase()
+            } else {
+                '-'
+            }
+        };
+        let id: String = id.chars().map(plain).collect();
+        format!("lab-{id}")
+    }
+
+    /// What names it to the verbs: the lab, and `--env` unless it has the lab's default name.
+    #[must_use]
+    pub fn call(&self) -> String {
+        let Record { lab, name, .. } = &self.record;
+        if *name == Self::default_name(lab) {
+            lab.clone()
+        } else {
+            format!("{lab} --env {name}")
+        }
+    }
+
     /// The private kubeconfig.
     #[must_use]
     pub fn kubeconfig(&self) -> PathBuf {
@@ -165,11 +193,12 @@ impl Environment {
         for entry in entries {
             runs.push(entry.map_err(StateError::file("read", &dir))?.path());
         }
-        runs.sort();
+        runs.sort_by_key(|path| (number(path), path.clone()));
         Ok(runs)
     }
 
-    /// A new file for the events of a run that starts `now`; only the last runs are kept.
+    /// A new file for the events of a run that starts `now`; only the last runs are kept. Which one
+    /// is the last is told by a number: the machine's clock may be set back.
     pub fn new_run(&self, now: Timestamp) -> Result<RunLog, StateError> {
         const KEPT: usize = 20;
         let runs = self.runs()?;
@@ -178,8 +207,15 @@ impl Environment {
         }
         let dir = self.dir.join("runs");
         files::create_dir(&dir)?;
-        let path = dir.join(format!("{}.ndjson", now.strftime("%Y%m%dT%H%M%S%.3fZ")));
-        let file = fs::File::create(&path).map_err(StateError::file("create", &path))?;
+        let next = runs.last().map_or(0, |last| number(last)) + 1;
+        let time = now.strftime("%Y%m%dT%H%M%SZ");
+        let path = dir.join(format!("{next:06}-{time}.ndjson"));
+        let file = fs::File::options()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path)
+            .map_err(StateError::file("create", &path))?;
         Ok(RunLog { file, path })
     }
 
@@ -219,51 +255,32 @@ impl Environment {
     }
 }
 
-/// Reads all files below `dir` into memory. Links are not followed, and refused: a lab is what its
-/// own files say.
-pub fn read_tree(dir: &Path) -> Result<LabTree, StateError> {
-    /// More than any lab needs; keeps a mistaken `labctl up /` from reading a disk.
-    const MOST_FILES: usize = 2_000;
-    const MOST_BYTES: u64 = 16 << 20;
-    let mut tree = LabTree {
-        origin: dir.display().to_string(),
-        files: BTreeMap::new(),
-    };
-    let too_large = |why: &str| StateError::Corrupt {
-        path: dir.to_owned(),
-        why: why.to_owned(),
-    };
-    let mut pending = vec![(dir.to_owned(), String::new())];
-    let mut bytes = 0;
-    while let Some((path, prefix)) = pending.pop() {
-        for entry in fs::read_dir(&path).map_err(StateError::file("read", &path))? {
-            let entry = entry.map_err(StateError::file("read", &path))?;
-            let path = entry.path();
-            let name = entry.file_name();
-            let name = name
-                .to_str()
-                .ok_or_else(|| too_large("a file name is not UTF-8"))?;
-            // What editors and version control leave behind is no part of a lab.
-            if name.starts_with('.') {
-                continue;
-            }
-            let kind = entry.file_type().map_err(StateError::file("read", &path))?;
-            if kind.is_dir() {
-                pending.push((path, format!("{prefix}{name}/")));
-                continue;
-            }
-            if !kind.is_file() {
-                return Err(too_large(&format!("`{prefix}{name}` is not a plain file")));
-            }
-            bytes += entry.metadata().map_or(0, |m| m.len());
-            if tree.files.len() >= MOST_FILES || bytes > MOST_BYTES {
-                return Err(too_large(
-                    "it holds more than a lab does (16 MiB, 2000 files)",
-                ));
-            }
-            let content = fs::read(&path).map_err(StateError::file("read", &path))?;
-            tree.files.insert(format!("{prefix}{name}"), content);
+/// The number that the name of a run's file begins with; 0 if it is none of ours.
+fn number(run: &Path) -> u64 {
+    let name = run.file_name().and_then(|name| name.to_str());
+    let number = name.and_then(|name| name.split_once('-')?.0.parse().ok());
+    number.unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_run_is_the_last_whatever_the_clock_says() {
+        let dir = tempfile::tempdir().unwrap();
+        let now = Timestamp::UNIX_EPOCH;
+        let environment = Environment {
+            dir: dir.path().to_owned(),
+            record: Record::new("a", "a", None, now),
+        };
+        for run in 0..25 {
+            // Each begins an hour before the one before it.
+            let at = now - jiff::Span::new().hours(run);
+            let new = environment.new_run(at).unwrap();
+            let runs = environment.runs().unwrap();
+            assert_eq!(runs.last(), Some(&new.path), "{runs:?}");
+            assert!(runs.len() <= 20, "{runs:?}");
         }
     }
-    Ok(tree)
 }

@@ -1,8 +1,36 @@
 //! What can go wrong with an environment's files.
 
-use std::{io, path::PathBuf};
+use std::{fmt, io, path::PathBuf};
 
 use super::Holder;
+
+/// Who holds an environment, as far as that can be told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HeldBy {
+    /// A labctl, at work.
+    Labctl(Holder),
+    /// Processes of which no more is known: their programs and ids. One that has just taken the
+    /// environment, or ones that a labctl that was killed left running and that do not end.
+    Processes(Vec<(String, u32)>),
+    /// Somebody who is not to be seen from here: another user, or another container.
+    Unseen,
+}
+
+impl fmt::Display for HeldBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Labctl(holder) => holder.fmt(f),
+            Self::Processes(processes) => {
+                for (i, (program, pid)) in processes.iter().enumerate() {
+                    let comma = if i == 0 { "" } else { ", " };
+                    write!(f, "{comma}`{program}` (process {pid})")?;
+                }
+                Ok(())
+            }
+            Self::Unseen => f.write_str("a process that cannot be seen from here"),
+        }
+    }
+}
 
 /// Why the state of an environment could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -25,13 +53,30 @@ pub enum StateError {
         /// What is wrong with it.
         why: String,
     },
-    /// Another labctl holds the environment.
-    #[error("the environment \"{name}\" is in use by {holder}")]
+    /// A lab's files that are not taken in.
+    #[error("{origin} is refused as a lab")]
+    Hostile {
+        /// Where they are, or came from.
+        origin: String,
+        /// Everything that is wrong with them.
+        #[source]
+        faults: Faults,
+    },
+    /// The state directory, or something in it, is not the user's alone.
+    #[error("{} is not safe to use: {why}", path.display())]
+    Exposed {
+        /// The file or directory.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// Somebody else holds the environment.
+    #[error("the environment \"{name}\" is in use by {by}")]
     Locked {
         /// The environment.
         name: String,
         /// Who holds it.
-        holder: Holder,
+        by: HeldBy,
     },
     /// There is no such environment.
     #[error("there is no environment \"{name}\"")]
@@ -40,6 +85,11 @@ pub enum StateError {
         name: String,
     },
 }
+
+/// All faults of something, a line each.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", .0.join("\n"))]
+pub struct Faults(pub Vec<String>);
 
 impl StateError {
     /// An error of the file operation `what` on `path`, to be used with `map_err`.

@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File, Permissions},
     io::Write,
-    os::unix::fs::{DirBuilderExt, PermissionsExt},
+    os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt},
     path::Path,
 };
 
@@ -15,7 +15,39 @@ pub fn create_dir(path: &Path) -> Result<(), StateError> {
         .recursive(true)
         .mode(0o700)
         .create(path)
-        .map_err(StateError::file("create", path))
+        .map_err(StateError::file("create", path))?;
+    no_link(path)
+}
+
+/// Given to `open`: a link in the place of the file is an error, and is not followed.
+pub const NO_FOLLOW: i32 = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
+
+/// Refuses `path` if it is a link: what is written there would go somewhere else.
+pub fn no_link(path: &Path) -> Result<(), StateError> {
+    match path.symlink_metadata() {
+        Ok(metadata) if metadata.is_symlink() => Err(StateError::Exposed {
+            path: path.to_owned(),
+            why: "it is a link to somewhere else".to_owned(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses the directory `path` if somebody else could put files into it: it is another user's, or
+/// everybody may write in it. One that is not there is fine.
+pub fn private(path: &Path) -> Result<(), StateError> {
+    let exposed = |why: &str| {
+        let (path, why) = (path.to_owned(), why.to_owned());
+        Err(StateError::Exposed { path, why })
+    };
+    match path.metadata() {
+        Ok(metadata) if !metadata.is_dir() => Ok(()),
+        Ok(metadata) if metadata.uid() != rustix::process::geteuid().as_raw() => {
+            exposed("it belongs to another user")
+        }
+        Ok(metadata) if metadata.mode() & 0o002 != 0 => exposed("everybody may write in it"),
+        _ => Ok(()),
+    }
 }
 
 /// Puts `bytes` at `path`, replacing what was there in one step.

@@ -6,11 +6,13 @@
 
 use std::{
     fs::{File, OpenOptions},
-    io::{Seek, SeekFrom, Write},
+    io::{self, Seek, SeekFrom, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
+#[cfg(feature = "failpoints")]
+use super::failpoint::{Failpoint, Moment};
 use super::{StateError, files};
 use crate::{
     digest,
@@ -22,6 +24,10 @@ use crate::{
 pub struct Journal {
     file: File,
     path: PathBuf,
+    /// How many bytes of whole lines are in the file.
+    sound: u64,
+    #[cfg(feature = "failpoints")]
+    failpoint: Option<Failpoint>,
 }
 
 /// What a journal said.
@@ -40,7 +46,7 @@ impl Journal {
     pub fn read(path: &Path) -> Result<Replayed, StateError> {
         match std::fs::read(path) {
             Ok(bytes) => Ok(replay(&bytes)),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Replayed::default()),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Replayed::default()),
             Err(source) => Err(StateError::file("read", path)(source)),
         }
     }
@@ -59,6 +65,7 @@ impl Journal {
             .create(true)
             .truncate(false)
             .mode(0o600)
+            .custom_flags(files::NO_FOLLOW)
             .open(path)
             .map_err(failed)?;
         file.set_len(replayed.sound).map_err(failed)?;
@@ -66,21 +73,59 @@ impl Journal {
         if let (false, Some(parent)) = (existed, path.parent()) {
             files::sync_dir(parent).map_err(failed)?;
         }
-        let path = path.to_owned();
-        Ok((Self { file, path }, replayed))
+        let journal = Self {
+            file,
+            path: path.to_owned(),
+            sound: replayed.sound,
+            #[cfg(feature = "failpoints")]
+            failpoint: None,
+        };
+        Ok((journal, replayed))
     }
 
-    /// Appends one event; on the disk before it returns if the event asks for it.
+    /// The same, which dies at `failpoint`.
+    #[cfg(feature = "failpoints")]
+    #[must_use]
+    pub fn dying_at(mut self, failpoint: Option<Failpoint>) -> Self {
+        self.failpoint = failpoint;
+        self
+    }
+
+    /// Appends one event; on the disk before it returns if the event asks for it. If that fails,
+    /// nothing of it is left, and the next event can be appended.
     pub fn append(&mut self, event: &Event) -> Result<(), StateError> {
-        let failed = |source| StateError::File {
-            what: "write",
-            path: self.path.clone(),
-            source,
-        };
-        let line = encode(event).map_err(|e| failed(e.into()))?;
-        self.file.write_all(line.as_bytes()).map_err(failed)?;
+        let written = self.try_append(event);
+        written.map_err(|source| {
+            // What stays behind if even this fails is a torn line, which ends what is believed.
+            let _ = self.file.set_len(self.sound);
+            let _ = self.file.seek(SeekFrom::Start(self.sound));
+            StateError::file("write", &self.path)(source)
+        })
+    }
+
+    fn try_append(&mut self, event: &Event) -> io::Result<()> {
+        let line = encode(event)?;
+        #[cfg(feature = "failpoints")]
+        if let Some(failpoint) = &mut self.failpoint {
+            failpoint.meet(event);
+            failpoint.pass(Moment::Before);
+            if failpoint.is(Moment::Torn) {
+                let _ = self.file.write_all(&line.as_bytes()[..line.len() / 2]);
+                failpoint.pass(Moment::Torn);
+            }
+        }
+        self.file.write_all(line.as_bytes())?;
+        #[cfg(feature = "failpoints")]
+        if let Some(failpoint) = &self.failpoint {
+            failpoint.pass(Moment::Written);
+        }
         if event.event.is_synced() {
-            self.file.sync_data().map_err(failed)?;
+            self.file.sync_data()?;
+        }
+        self.sound += line.len() as u64;
+        #[cfg(feature = "failpoints")]
+        if let Some(failpoint) = &self.failpoint {
+            failpoint.pass(Moment::After);
         }
         Ok(())
     }

@@ -7,16 +7,16 @@
 use std::{
     fmt,
     fs::{File, OpenOptions, TryLockError},
-    io::{Read, Seek, SeekFrom, Write},
+    io::{Seek, SeekFrom, Write},
     os::unix::fs::{MetadataExt, OpenOptionsExt},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use jiff::Timestamp;
 use rustix::io::{FdFlags, fcntl_setfd};
 use serde::{Deserialize, Serialize};
 
-use super::StateError;
+use super::{StateError, files};
 
 /// Who holds an environment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,7 +44,8 @@ impl fmt::Display for Holder {
 /// A held lock; it is released when this is dropped and no child that inherited it is left.
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    file: File,
+    path: PathBuf,
 }
 
 /// What an attempt to take a lock came to.
@@ -52,35 +53,19 @@ pub struct Lock {
 pub enum Attempt {
     /// It is ours.
     Held(Lock),
-    /// Somebody else has it; who, as far as the file says.
-    Busy(Option<Holder>),
+    /// Somebody else has it.
+    Busy,
 }
 
 impl Lock {
-    /// Takes the lock at `path` for `holder`, without waiting.
-    pub fn attempt(path: &Path, holder: &Holder) -> Result<Attempt, StateError> {
+    /// Takes the lock at `path`, without waiting.
+    pub fn attempt(path: &Path) -> Result<Attempt, StateError> {
+        let failed = |source| StateError::file("lock", path)(source);
         loop {
-            let failed = |source| StateError::File {
-                what: "lock",
-                path: path.to_owned(),
-                source,
-            };
-            let mut file = OpenOptions::new()
-                .read(true)
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .mode(0o600)
-                .open(path)
-                .map_err(failed)?;
+            let file = open(path).map_err(failed)?;
             match file.try_lock() {
                 Ok(()) => {}
-                Err(TryLockError::WouldBlock) => {
-                    let mut text = String::new();
-                    let read = file.read_to_string(&mut text);
-                    let holder = read.ok().and_then(|_| serde_json::from_str(&text).ok());
-                    return Ok(Attempt::Busy(holder));
-                }
+                Err(TryLockError::WouldBlock) => return Ok(Attempt::Busy),
                 Err(TryLockError::Error(source)) => return Err(failed(source)),
             }
             // `down` removes the file while it holds it: what was locked may be no lock any more.
@@ -88,14 +73,51 @@ impl Lock {
             if std::fs::metadata(path).map(|m| m.ino()).ok() != Some(locked) {
                 continue;
             }
-            let text = serde_json::to_string(holder).map_err(|e| failed(e.into()))?;
-            file.set_len(0).map_err(failed)?;
-            file.seek(SeekFrom::Start(0)).map_err(failed)?;
-            file.write_all(text.as_bytes()).map_err(failed)?;
             fcntl_setfd(&file, FdFlags::empty()).map_err(|e| failed(e.into()))?;
-            return Ok(Attempt::Held(Self { _file: file }));
+            let path = path.to_owned();
+            return Ok(Attempt::Held(Self { file, path }));
         }
     }
+
+    /// Writes down who holds it, for those who find it taken.
+    pub fn sign(&mut self, holder: &Holder) -> Result<(), StateError> {
+        let text = serde_json::to_string(holder).unwrap_or_default();
+        let mut signed = || {
+            self.file.set_len(0)?;
+            self.file.seek(SeekFrom::Start(0))?;
+            self.file.write_all(text.as_bytes())
+        };
+        signed().map_err(StateError::file("lock", &self.path))
+    }
+
+    /// Returns once the lock at `path`, as it is now, was free for a moment, or is no lock any
+    /// more. Blocks the thread: the kernel wakes it, nothing is asked again and again.
+    pub fn released(path: &Path) -> std::io::Result<()> {
+        match File::open(path) {
+            Ok(file) => file.lock_shared(),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn open(path: &Path) -> std::io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .custom_flags(files::NO_FOLLOW)
+        .open(path)
+}
+
+/// Who wrote down last that the lock at `path` is theirs. Whether they still have it is another
+/// question, which [`holders`](super::holders) answers.
+#[must_use]
+pub fn signed(path: &Path) -> Option<Holder> {
+    let text = std::fs::read_to_string(path).ok()?;
+    serde_json::from_str(&text).ok()
 }
 
 #[cfg(test)]
@@ -115,17 +137,26 @@ mod tests {
     fn the_second_is_told_who_holds_it_and_gets_it_afterwards() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("lock");
-        let Attempt::Held(lock) = Lock::attempt(&path, &me()).unwrap() else {
+        let Attempt::Held(mut lock) = Lock::attempt(&path).unwrap() else {
             panic!("a new lock is free");
         };
-        let Attempt::Busy(holder) = Lock::attempt(&path, &me()).unwrap() else {
-            panic!("a held lock is not free");
-        };
-        assert_eq!(holder, Some(me()));
+        lock.sign(&me()).unwrap();
+        assert!(matches!(Lock::attempt(&path).unwrap(), Attempt::Busy));
+        assert_eq!(signed(&path), Some(me()));
         drop(lock);
-        assert!(matches!(
-            Lock::attempt(&path, &me()).unwrap(),
-            Attempt::Held(_)
-        ));
+        assert!(matches!(Lock::attempt(&path).unwrap(), Attempt::Held(_)));
+    }
+
+    #[test]
+    fn whoever_waits_is_woken_by_its_release() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        let Attempt::Held(lock) = Lock::attempt(&path).unwrap() else {
+            panic!("a new lock is free");
+        };
+        let same = path.clone();
+        let waiter = std::thread::spawn(move || Lock::released(&same));
+        drop(lock);
+        waiter.join().unwrap().unwrap();
     }
 }

@@ -1,12 +1,19 @@
 //! Environments on disk: where they are, who holds them, what was done in them.
 
+pub mod archive;
 pub mod bundle;
 pub mod environment;
 pub mod error;
+#[cfg(feature = "failpoints")]
+pub mod failpoint;
 pub mod files;
+pub mod holders;
 pub mod journal;
 pub mod lock;
+pub mod snapshots;
 pub mod store;
+pub mod tree;
+pub mod trust;
 
 pub use bundle::Bundle;
 pub use environment::{Environment, Record};

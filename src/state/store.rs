@@ -32,8 +32,30 @@ impl Store {
         self.dir.join("envs").join(name)
     }
 
+    /// Refuses a state directory in which others may plant files. The directory itself may be
+    /// reached through a link, as it is the user who named it; nothing in it may be one.
+    fn check(&self) -> Result<(), StateError> {
+        files::private(&self.dir)?;
+        let envs = self.dir.join("envs");
+        files::no_link(&envs)?;
+        files::private(&envs)
+    }
+
+    /// The same for the environment `name`: kind and kubectl follow links where they write.
+    fn check_environment(&self, name: &str) -> Result<(), StateError> {
+        self.check()?;
+        let dir = self.path(name);
+        files::no_link(&dir)?;
+        files::private(&dir)?;
+        for entry in fs::read_dir(&dir).into_iter().flatten().flatten() {
+            files::no_link(&entry.path())?;
+        }
+        Ok(())
+    }
+
     /// All environments, by name.
     pub fn list(&self) -> Result<Vec<Environment>, StateError> {
+        self.check()?;
         let dir = self.dir.join("envs");
         let entries = match fs::read_dir(&dir) {
             Ok(entries) => entries,
@@ -47,6 +69,9 @@ impl Store {
             if !path.is_dir() {
                 continue;
             }
+            if let Some(name) = path.file_name().and_then(|name| name.to_str()) {
+                self.check_environment(name)?;
+            }
             environments.extend(Environment::open(&path)?);
         }
         environments.sort_by(|a, b| a.name().cmp(b.name()));
@@ -55,6 +80,7 @@ impl Store {
 
     /// The environment `name`.
     pub fn get(&self, name: &str) -> Result<Environment, StateError> {
+        self.check_environment(name)?;
         Environment::open(&self.path(name))?.ok_or_else(|| StateError::Absent {
             name: name.to_owned(),
         })
@@ -62,25 +88,63 @@ impl Store {
 
     /// Takes the environment `name` for `holder`, making its directory if it is not there.
     pub fn lock(&self, name: &str, holder: &Holder) -> Result<Attempt, StateError> {
-        let dir = self.path(name);
-        files::create_dir(&dir)?;
-        match Lock::attempt(&dir.join("lock"), holder) {
-            // A `down` that just ended removed the directory between the two lines above.
-            Err(StateError::File { source, .. })
-                if source.kind() == std::io::ErrorKind::NotFound =>
-            {
-                files::create_dir(&dir)?;
-                Lock::attempt(&dir.join("lock"), holder)
+        self.check_environment(name)?;
+        let mut attempt = self.attempt(name)?;
+        if let Attempt::Held(lock) = &mut attempt
+            && let Err(error) = lock.sign(holder)
+        {
+            // Nothing may be left of an environment that could not be begun. It is held: nobody
+            // else is making it.
+            if !self.is_begun(name) {
+                let _ = self.discard(name);
             }
-            // Nothing may be left of an environment that could not be begun.
-            Err(error) => {
-                if !dir.join("environment.json").exists() {
-                    let _ = self.discard(name);
-                }
-                Err(error)
-            }
-            attempt => attempt,
+            return Err(error);
         }
+        Ok(attempt)
+    }
+
+    fn attempt(&self, name: &str) -> Result<Attempt, StateError> {
+        /// More often than anybody runs `down` in the same instant.
+        const TRIES: usize = 8;
+        let dir = self.path(name);
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let attempt =
+                files::create_dir(&dir).and_then(|()| Lock::attempt(&self.lock_path(name)));
+            match attempt {
+                // A `down` that just ended removed the directory between the two.
+                Err(StateError::File { source, .. })
+                    if source.kind() == io::ErrorKind::NotFound && tries < TRIES => {}
+                Err(error) => {
+                    // It is not held: another labctl may be making the environment. What is empty
+                    // may go; whoever is about to use it makes it again.
+                    let _ = fs::remove_dir(&dir);
+                    let _ = fs::remove_dir(self.dir.join("envs"));
+                    return Err(error);
+                }
+                attempt => return attempt,
+            }
+        }
+    }
+
+    /// Where the lock of the environment `name` is.
+    #[must_use]
+    pub fn lock_path(&self, name: &str) -> PathBuf {
+        self.path(name).join("lock")
+    }
+
+    /// Gives back the directory of an environment that turned out not to exist, which has to be
+    /// locked.
+    pub fn discard_unbegun(&self, name: &str) {
+        if !self.is_begun(name) {
+            // What cannot be removed is found empty by the next command.
+            let _ = self.discard(name);
+        }
+    }
+
+    fn is_begun(&self, name: &str) -> bool {
+        self.path(name).join("environment.json").exists()
     }
 
     /// Makes the environment that `record` describes, which has to be locked. If that fails,
@@ -115,5 +179,31 @@ impl Store {
         // The last environment takes the directory around it along; others keep it.
         let _ = fs::remove_dir(self.dir.join("envs"));
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_cannot_take_an_environment_leaves_alone_what_another_is_making() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::new(dir.path().to_owned());
+        let me = Holder {
+            pid: 1,
+            started: 1,
+            verb: "up".into(),
+            since: jiff::Timestamp::UNIX_EPOCH,
+        };
+        // It is there, and has no record yet; opening the lock fails.
+        fs::create_dir_all(store.lock_path("a")).unwrap();
+        fs::write(store.path("a").join("half"), "made").unwrap();
+        assert!(store.lock("a", &me).is_err());
+        assert!(store.path("a").join("half").exists());
+        // Of its own it leaves nothing.
+        fs::write(store.dir().join("envs/b"), "a file in the way").unwrap();
+        assert!(store.lock("b", &me).is_err());
+        assert!(store.dir().join("envs/b").is_file());
     }
 }

@@ -6,6 +6,8 @@ use super::{Invocation, Stdin};
 
 /// The label by which kind marks the containers of a cluster.
 const CLUSTER_LABEL: &str = "io.x-k8s.kind.cluster";
+/// The label by which kind says what a node is.
+const ROLE_LABEL: &str = "io.x-k8s.kind.role";
 
 /// The engine's version; fails if no engine answers.
 #[must_use]
@@ -13,13 +15,119 @@ pub fn version() -> Invocation {
     Invocation::new("docker", ["version", "--format", "{{.Server.Version}}"])
 }
 
-/// The full ids of all containers, running or not, of the cluster `name`, a line each.
+/// The roles of what is no worker.
+pub const CONTROL_PLANE: &str = "control-plane";
+/// kind puts one before several control planes; it is no node.
+pub const LOAD_BALANCER: &str = "external-load-balancer";
+/// The port on which a control plane's API server listens, inside of its container.
+const API_PORT: &str = "6443/tcp";
+
+/// A node's container, as the engine shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Container {
+    /// Its full id.
+    pub id: String,
+    /// What it does: `running`, `exited`, `paused`.
+    pub state: String,
+    /// kind's role of the node: `control-plane`.
+    pub role: String,
+    /// Its name, which is the node's too.
+    pub name: String,
+}
+
+/// All containers, running or not, of the cluster `name`, a line each: see [`containers`].
 #[must_use]
-pub fn node_ids(name: &str) -> Invocation {
-    let filter = format!("label={CLUSTER_LABEL}={name}");
-    Invocation::new("docker", ["ps", "--all", "--no-trunc", "--quiet"])
+pub fn nodes(name: &str) -> Invocation {
+    Invocation::new("docker", ["ps", "--all", "--no-trunc"])
         .arg("--filter")
-        .arg(filter)
+        .arg(format!("label={CLUSTER_LABEL}={name}"))
+        .arg("--format")
+        .arg(format!(
+            "{{{{.ID}}}} {{{{.State}}}} {{{{.Label \"{ROLE_LABEL}\"}}}} {{{{.Names}}}}"
+        ))
+}
+
+/// What [`nodes`] printed, by id.
+#[must_use]
+pub fn containers(printed: &str) -> Vec<Container> {
+    let container = |line: &str| {
+        let mut words = line.split_whitespace().map(ToOwned::to_owned);
+        Some(Container {
+            id: words.next()?,
+            state: words.next().unwrap_or_default(),
+            role: words.next().unwrap_or_default(),
+            name: words.next().unwrap_or_default(),
+        })
+    };
+    let mut containers: Vec<Container> = printed.lines().filter_map(container).collect();
+    containers.sort_by(|a, b| a.id.cmp(&b.id));
+    containers
+}
+
+impl Container {
+    /// Whether its processes run. An engine that does not say what a container does says it of none.
+    #[must_use]
+    pub fn runs(&self) -> bool {
+        self.state == "running" || self.state.is_empty()
+    }
+
+    /// Whether its processes are frozen.
+    #[must_use]
+    pub fn is_paused(&self) -> bool {
+        self.state == "paused"
+    }
+}
+
+/// Stops containers, all at once.
+#[must_use]
+pub fn stop(ids: &[String]) -> Invocation {
+    with_ids(["stop"], ids)
+}
+
+/// Starts containers that are stopped.
+#[must_use]
+pub fn start(ids: &[String]) -> Invocation {
+    with_ids(["start"], ids)
+}
+
+/// Lets the processes of paused containers go on.
+#[must_use]
+pub fn unpause(ids: &[String]) -> Invocation {
+    with_ids(["unpause"], ids)
+}
+
+/// When containers were last started, a line each: see [`started`].
+#[must_use]
+pub fn starts(ids: &[String]) -> Invocation {
+    let format = "{{.Name}} {{.State.StartedAt}}";
+    with_ids(["container", "inspect", "--format", format], ids)
+}
+
+/// What [`starts`] printed: names, and times as text.
+#[must_use]
+pub fn started(printed: &str) -> Vec<(String, String)> {
+    let pairs = printed.lines().filter_map(|line| line.split_once(' '));
+    // The engine writes a container's name as a path.
+    let pair = |(name, at): (&str, &str)| (name.trim_start_matches('/').to_owned(), at.to_owned());
+    pairs.map(pair).collect()
+}
+
+/// Where on this machine the API server of a control plane's container is to be reached.
+#[must_use]
+pub fn api_address(id: &str) -> Invocation {
+    Invocation::new("docker", ["port", id, API_PORT])
+}
+
+/// Restarts the kubelet of a node.
+#[must_use]
+pub fn restart_kubelet(id: &str) -> Invocation {
+    Invocation::new("docker", ["exec", id, "systemctl", "restart", "kubelet"])
+}
+
+fn with_ids<'a>(args: impl IntoIterator<Item = &'a str>, ids: &[String]) -> Invocation {
+    let mut invocation = Invocation::new("docker", args);
+    invocation.args.extend(ids.iter().cloned());
+    invocation
 }
 
 /// A line with the container's name for each container of the cluster `name` that starts, from now
@@ -30,7 +138,9 @@ pub fn node_starts(name: &str) -> Invocation {
         .arg("--filter")
         .arg(format!("label={CLUSTER_LABEL}={name}"))
         .arg("--format")
-        .arg(r#"{{.Actor.Attributes.name}} {{index .Actor.Attributes "io.x-k8s.kind.role"}}"#)
+        .arg(format!(
+            "{{{{.Actor.Attributes.name}}}} {{{{index .Actor.Attributes \"{ROLE_LABEL}\"}}}}"
+        ))
 }
 
 /// The id of the image `name`; fails if the engine does not have it.
@@ -92,4 +202,28 @@ pub fn networks(name: &str) -> Invocation {
 #[must_use]
 pub fn remove_network(name: &str) -> Invocation {
     Invocation::new("docker", ["network", "rm", name])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn containers_are_read_as_the_engine_shows_them() {
+        let printed = "b2 exited worker lab-worker\na1 running control-plane lab-control-plane\n";
+        let read = containers(printed);
+        let short: Vec<_> = read.iter().map(|c| (c.id.as_str(), c.runs())).collect();
+        assert_eq!(short, [("a1", true), ("b2", false)]);
+        assert_eq!(read[0].role, "control-plane");
+        assert_eq!(read[1].name, "lab-worker");
+        assert_eq!(containers("\n"), []);
+    }
+
+    #[test]
+    fn starts_are_read_as_the_engine_shows_them() {
+        assert_eq!(
+            started("/lab-worker 2026-11-21T10:00:00.5Z\n"),
+            [("lab-worker".to_owned(), "2026-11-21T10:00:00.5Z".to_owned())]
+        );
+    }
 }

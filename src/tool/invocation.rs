@@ -25,6 +25,9 @@ pub struct Invocation {
     pub env: Vec<(String, String)>,
     /// Its standard input.
     pub stdin: Stdin,
+    /// The file that takes its standard output, whatever and however much it is; otherwise it is
+    /// read as lines.
+    pub stdout: Option<PathBuf>,
 }
 
 impl Invocation {
@@ -35,6 +38,7 @@ impl Invocation {
             args: args.into_iter().map(Into::into).collect(),
             env: Vec::new(),
             stdin: Stdin::Null,
+            stdout: None,
         }
     }
 
@@ -49,6 +53,13 @@ impl Invocation {
     #[must_use]
     pub fn arg(mut self, arg: impl Into<String>) -> Self {
         self.args.push(arg.into());
+        self
+    }
+
+    /// The same, printing into the file at `path`.
+    #[must_use]
+    pub fn stdout(mut self, path: PathBuf) -> Self {
+        self.stdout = Some(path);
         self
     }
 
@@ -71,9 +82,13 @@ impl fmt::Display for Invocation {
             write!(f, " {}", quote(arg))?;
         }
         match &self.stdin {
-            Stdin::Null => Ok(()),
-            Stdin::File(path) => write!(f, " <{}", quote(&path.to_string_lossy())),
-            Stdin::Text(text) => write!(f, " <<<{}", quote(text)),
+            Stdin::Null => {}
+            Stdin::File(path) => write!(f, " <{}", quote(&path.to_string_lossy()))?,
+            Stdin::Text(text) => write!(f, " <<<{}", quote(text))?,
+        }
+        match &self.stdout {
+            Some(path) => write!(f, " >{}", quote(&path.to_string_lossy())),
+            None => Ok(()),
         }
     }
 }

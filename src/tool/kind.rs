@@ -43,3 +43,12 @@ pub fn delete(name: &str, network: &str, kubeconfig: &Path) -> Invocation {
         .arg(kubeconfig.to_string_lossy())
         .env(NETWORK, network)
 }
+
+/// `kind export kubeconfig`: writes anew how the cluster is reached.
+#[must_use]
+pub fn export_kubeconfig(name: &str, network: &str, kubeconfig: &Path) -> Invocation {
+    Invocation::new("kind", ["export", "kubeconfig", "--name", name])
+        .arg("--kubeconfig")
+        .arg(kubeconfig.to_string_lossy())
+        .env(NETWORK, network)
+}

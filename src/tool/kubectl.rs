@@ -56,6 +56,14 @@ impl Kubectl {
         exec
     }
 
+    /// Runs a command in a pod that reads `file`.
+    #[must_use]
+    pub fn feed(&self, pod: &str, command: &[String], file: &Path) -> Invocation {
+        let mut exec = self.command(["exec", "--stdin", "--namespace", &self.namespace, pod, "--"]);
+        exec.args.extend(command.iter().cloned());
+        exec.stdin(Stdin::File(file.to_owned()))
+    }
+
     /// Deletes the pod of this name only if it still has this uid: its replacement is never
     /// deleted. `kubectl delete` has no option for a precondition; the API has.
     #[must_use]

@@ -1,6 +1,6 @@
 //! The programs that labctl wraps: command lines as values, and the one place that runs them.
 //!
-//! Everything but [`process`] is pure: a command can be shown by `plan` exactly as `up` runs it.
+//! Everything but [`process`] and [`survivor`] is pure: a command can be shown by `plan` exactly as `up` runs it.
 
 pub mod docker;
 pub mod invocation;
@@ -8,6 +8,7 @@ pub mod kind;
 pub mod kubectl;
 pub mod process;
 pub mod stop;
+pub mod survivor;
 
 pub use invocation::{Invocation, Stdin};
 pub use process::{Done, Progress, ToolError, Toolbox};

@@ -18,11 +18,14 @@ use tokio::{sync::mpsc, time::Instant};
 use super::{
     Invocation, Stdin,
     stop::{Stop, Stopper},
+    survivor::started,
 };
 use crate::event::{Child, Failure, Stream, Untrusted};
 
+pub use super::survivor::{end_survivor, start_of};
+
 /// How long a child may take to end after it was asked to.
-const GRACE: Duration = Duration::from_secs(10);
+pub(super) const GRACE: Duration = Duration::from_secs(10);
 /// How long output is still read after a child ended: a grandchild may keep the pipe open.
 const DRAIN: Duration = Duration::from_secs(1);
 /// How many of the last lines an error shows.
@@ -117,13 +120,16 @@ impl Toolbox {
     ) -> Result<Done, ToolError> {
         let line = invocation.to_string();
         let program = self.find(&invocation.program)?;
+        if stopper.now() != Stop::Run {
+            return Err(ToolError::Stopped { line });
+        }
         let start = |source| ToolError::Start {
             line: line.clone(),
             source,
         };
         let (lines, mut incoming) = mpsc::channel(256);
         let expression = self.expression(invocation, program);
-        let (handle, group) = spawn(&expression, &invocation.stdin, lines).map_err(start)?;
+        let (handle, group) = spawn(&expression, invocation, lines).map_err(start)?;
         report(Progress::Started(Child {
             program: invocation.program.clone(),
             group: group.as_raw_nonzero().get().unsigned_abs(),
@@ -226,51 +232,28 @@ impl Toolbox {
     }
 }
 
-/// Ends the process group of a child that outlived the labctl that started it, if it still is that
-/// child. Returns whether it was there.
-pub async fn end_survivor(child: &Child) -> bool {
-    let Some(group) = i32::try_from(child.group).ok().and_then(Pid::from_raw) else {
-        return false;
-    };
-    if child.started == 0 || started(group) != Some(child.started) {
-        return false;
-    }
-    signal(group, Signal::TERM);
-    let deadline = Instant::now() + GRACE;
-    // Nobody but its parent can wait for a process; the parent is gone, so it is looked at.
-    while started(group) == Some(child.started) {
-        if Instant::now() >= deadline {
-            signal(group, Signal::KILL);
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    true
-}
-
-/// When the process with this id started, in clock ticks since boot; `None` if there is none, or
-/// if this system does not tell.
-#[must_use]
-pub fn start_of(pid: u32) -> Option<u64> {
-    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
-    pid.and_then(started)
-}
-
 type Line = (Stream, String);
 
 fn spawn(
     expression: &duct::Expression,
-    stdin: &Stdin,
+    invocation: &Invocation,
     lines: mpsc::Sender<Line>,
 ) -> io::Result<(Arc<duct::Handle>, Pid)> {
-    let (out_reader, out_writer) = os_pipe::pipe()?;
     let (err_reader, err_writer) = os_pipe::pipe()?;
-    let expression = match stdin {
+    let expression = match &invocation.stdin {
         Stdin::Null => expression.stdin_null(),
         Stdin::Text(text) => expression.stdin_bytes(text.as_bytes()),
         Stdin::File(path) => expression.stdin_path(path),
     };
+    let expression = if let Some(path) = &invocation.stdout {
+        expression.stdout_path(path)
+    } else {
+        let (out_reader, out_writer) = os_pipe::pipe()?;
+        read_lines(out_reader, Stream::Stdout, lines.clone());
+        expression.stdout_file(out_writer)
+    };
+    read_lines(err_reader, Stream::Stderr, lines);
     let handle = expression
-        .stdout_file(out_writer)
         .stderr_file(err_writer)
         .before_spawn(|command| {
             std::os::unix::process::CommandExt::process_group(command, 0);
@@ -283,8 +266,6 @@ fn spawn(
         .and_then(|pid| i32::try_from(pid).ok())
         .and_then(Pid::from_raw)
         .ok_or_else(|| io::Error::other("the child has no process id"))?;
-    read_lines(out_reader, Stream::Stdout, lines.clone());
-    read_lines(err_reader, Stream::Stderr, lines);
     Ok((Arc::new(handle), group))
 }
 
@@ -339,20 +320,6 @@ impl Kept {
 fn signal(group: Pid, signal: Signal) {
     // It may have ended by itself in between; then there is nothing left to signal.
     let _ = kill_process_group(group, signal);
-}
-
-/// When the process started, in clock ticks since boot: field 22 of `/proc/PID/stat`, counted from
-/// behind the name, which may itself contain anything. `None` if there is no such process, or only
-/// what is left of one that nobody waited for.
-fn started(pid: Pid) -> Option<u64> {
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?;
-    let (_, after_name) = stat.rsplit_once(')')?;
-    let mut fields = after_name.split_whitespace();
-    let state = fields.next()?;
-    if state == "Z" || state == "X" {
-        return None;
-    }
-    fields.nth(18)?.parse().ok()
 }
 
 fn describe(status: std::process::ExitStatus) -> String {

@@ -9,7 +9,8 @@ use labctl::{
 use serde_json::{Value, json};
 
 use crate::support::{
-    Act, Api, Sandbox, Seeded, fact, is_alive, rule, run_finished, signal, verified, wait_for,
+    Act, Api, CONTAINERS, Sandbox, Seeded, fact, is_alive, rule, run_finished, signal, verified,
+    wait_for,
 };
 
 const LAB: &str = "lab: faulty
@@ -68,6 +69,9 @@ fn answering(sandbox: &Sandbox, uid: &str, pods: Value, budgets: Value) -> Seede
     let seeded = two_faults(sandbox);
     let api = Api::of(uid, pods, budgets);
     fs::write(seeded.environment.kubeconfig(), api.kubeconfig()).unwrap();
+    sandbox.fakes.put(CONTAINERS, "c0ffee0000000000\n");
+    // It answers as long as the tests run.
+    std::mem::forget(api);
     seeded
 }
 

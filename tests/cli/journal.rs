@@ -1,10 +1,18 @@
 //! Journals that a crash tore: what can be believed is, and nothing panics.
 
-use std::fs;
+use std::{collections::BTreeSet, fs};
 
-use labctl::{event::EventKind, spec::Facts};
+use labctl::{
+    event::{Event, EventKind},
+    spec::Facts,
+    state::Journal,
+};
+use rustix::process::Signal;
 
-use crate::support::{Act, Sandbox, Seeded, fact, rule, step_started, verified};
+use crate::support::{
+    Act, Api, Sandbox, Seeded, created, fact, on_the_cluster, rule, signal, step_started, verified,
+    wait_for,
+};
 
 /// An environment of lab 10.3 with a journal of some length.
 fn seeded(sandbox: &Sandbox) -> Vec<u8> {
@@ -101,4 +109,97 @@ fn what_is_no_journal_at_all_is_no_reason_to_panic() {
     for verb in ["status", "up 10.3", "down 10.3", "verify 10.3"] {
         sandbox.labctl(verb).run().exits(70).tells("journal.jsonl");
     }
+}
+
+/// The journal of a run that was interrupted while it made the cluster and one that came to its
+/// end: every kind of event is in it. And what its lines say.
+fn whole_journal(sandbox: &Sandbox, api: &Api) -> (Vec<u8>, Vec<Event>) {
+    let mut hangs = created();
+    hangs.extend([Act::Write("hangs".into(), String::new()), Act::Hang]);
+    let mut rules = vec![rule("kind", "create", hangs)];
+    rules.extend(on_the_cluster(&api.address()));
+    sandbox.fakes.obey(rules);
+    let up = sandbox.labctl("up crash").start();
+    wait_for("kind to hang", || sandbox.fakes.has("hangs"));
+    signal(up.pid(), Signal::INT);
+    up.finish().exits(130);
+    sandbox.fakes.obey(on_the_cluster(&api.address()));
+    sandbox.labctl("up crash").run().exits(0);
+    let path = sandbox.environment("lab-crash").join("journal.jsonl");
+    let bytes = fs::read(path).unwrap();
+    let lines = std::str::from_utf8(&bytes).unwrap().lines();
+    let events = lines.map(|line| serde_json::from_str(&line[17..]).unwrap());
+    let events: Vec<Event> = events.collect();
+    let name = |event: &Event| match serde_json::to_value(&event.event).unwrap() {
+        serde_json::Value::Object(map) => map.keys().next().unwrap().clone(),
+        name => name.as_str().unwrap().to_owned(),
+    };
+    let kinds: BTreeSet<String> = events.iter().map(name).collect();
+    let kinds: Vec<&str> = kinds.iter().map(String::as_str).collect();
+    assert_eq!(
+        kinds,
+        [
+            "applied",
+            "cancelling",
+            "child-exited",
+            "child-started",
+            "cluster-created",
+            "cluster-deleted",
+            "cluster-deleting",
+            "cluster-intended",
+            "run-finished",
+            "run-started",
+            "step-finished",
+            "step-started",
+            "undone",
+            "verified",
+        ]
+    );
+    (bytes, events)
+}
+
+#[test]
+fn a_real_journal_cut_at_any_byte_keeps_every_line_before_the_cut() {
+    let api = Api::start();
+    let sandbox = Sandbox::in_memory().with_crash_lab(&api);
+    let (whole, events) = whole_journal(&sandbox, &api);
+    let path = sandbox.environment("lab-crash").join("journal.jsonl");
+    let lines: Vec<&[u8]> = whole.split_inclusive(|b| *b == b'\n').collect();
+    let (mut start, mut cuts) = (0, 0);
+    for (n, line) in lines.iter().enumerate() {
+        // Whole lines: nothing of what they say is lost.
+        fs::write(&path, &whole[..start]).unwrap();
+        let before = Journal::read(&path).unwrap();
+        assert_eq!(before.state, labctl::event::RunState::replay(&events[..n]));
+        // And with any piece of the next one, nothing more is believed. Only the line before it is
+        // kept, as each byte is tried: lines are read one by one.
+        let kept = if n == 0 { &[][..] } else { lines[n - 1] };
+        for cut in 0..line.len() {
+            let torn = [kept, &line[..cut]].concat();
+            fs::write(&path, &torn).unwrap();
+            let read = Journal::read(&path).unwrap();
+            let sound = u64::try_from(kept.len()).unwrap();
+            assert_eq!(read.sound, sound, "line {n}, cut at {cut}");
+            assert_eq!(read.damaged, u64::try_from(cut).unwrap());
+            cuts += 1;
+        }
+        start += line.len();
+    }
+    assert_eq!(cuts, whole.len());
+    // A sample of them by the whole of labctl.
+    for cut in (0..whole.len()).step_by(whole.len() / 12) {
+        fs::write(&path, &whole[..cut]).unwrap();
+        let status = sandbox.labctl("status").run().exits(0);
+        let up = sandbox.labctl("up crash").run();
+        // Without its record of the cluster it refuses to touch what stands there.
+        assert!([0, 7].contains(&up.code), "cut at {cut}:\n{}", up.whole);
+        for answer in [status, up] {
+            assert!(!answer.stderr.contains("panicked"), "{}", answer.whole);
+        }
+        assert_eq!(Journal::read(&path).unwrap().damaged, 0, "cut at {cut}");
+    }
+    // However it was cut, there was never a second cluster, and no pod was killed twice in one.
+    let (made, removed) = (api.count("create cluster"), api.count("delete cluster"));
+    assert_eq!(made, removed + 1);
+    assert!(api.count("delete pod") <= made);
 }

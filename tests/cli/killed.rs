@@ -1,11 +1,17 @@
 //! A labctl that is killed while kind makes the cluster: kind goes on by itself. The next command
 //! ends it instead of racing it, removes what it made, and needs no help.
 
-use std::os::unix::process::CommandExt;
+use std::{
+    os::unix::process::CommandExt,
+    time::{Duration, Instant},
+};
 
 use rustix::process::Signal;
 
 use crate::support::{Act, Sandbox, created, is_alive, rule, signal, wait_for};
+
+/// Sooner than anything is waited for that does not end when it is asked to.
+const SOON: Duration = Duration::from_secs(9);
 
 /// Kills an `up` whose `kind create` hangs; returns the process id of that.
 fn killed_up(sandbox: &Sandbox) -> u32 {
@@ -150,17 +156,17 @@ fn killed_between_any_two_calls_the_next_down_leaves_nothing() {
         wait_for(&format!("{program} {args}"), || sandbox.fakes.has("here"));
         signal(up.pid(), Signal::KILL);
         up.finish().exits(-9);
-        // What a killed labctl left running and had not yet journalled ends by itself.
-        for call in sandbox
-            .fakes
-            .calls_of(program, args)
-            .iter()
-            .filter(|c| is_alive(c.pid))
-        {
-            signal(call.pid, Signal::KILL);
-        }
+        // What it left running is found, although only some of it is journalled.
+        let left = sandbox.fakes.calls_of(program, args);
+        let left: Vec<u32> = left.iter().map(|call| call.pid).collect();
+        let began = Instant::now();
         sandbox.fakes.obey([]);
         sandbox.labctl("down small").run().exits(0);
+        assert!(
+            !left.iter().any(|pid| is_alive(*pid)),
+            "killed in {program} {args}"
+        );
+        assert!(began.elapsed() < SOON, "killed in {program} {args}");
         let left = (
             sandbox.fakes.has("containers"),
             sandbox.fakes.has("networks"),
@@ -168,4 +174,40 @@ fn killed_between_any_two_calls_the_next_down_leaves_nothing() {
         assert_eq!(left, (false, false), "killed in {program} {args}");
         sandbox.has_no_environment();
     }
+}
+
+#[test]
+fn a_child_that_was_not_yet_journalled_is_found_by_the_lock_it_inherited() {
+    for (verb, ended) in [("down", 0), ("up", 1)] {
+        let sandbox = Sandbox::new().with_small_lab();
+        let hangs = [Act::Write("hangs".into(), String::new()), Act::Hang];
+        sandbox.fakes.obey([rule("kind", "create", hangs)]);
+        let up = sandbox.labctl("up small");
+        let up = up.env("LABCTL_FAILPOINT", "before child-started 1").run();
+        up.exits(-9);
+        wait_for("kind to hang", || sandbox.fakes.has("hangs"));
+        let kind = sandbox.fakes.calls_of("kind", "create")[0].pid;
+        assert_eq!(sandbox.run_state("lab-small").children, []);
+        sandbox.fakes.obey([rule("kind", "create", [Act::Exit(1)])]);
+        let began = Instant::now();
+        let next = sandbox.labctl(&format!("{verb} small")).run().exits(ended);
+        next.tells(&format!(
+            "ended `kind` (process {kind}), which an interrupted"
+        ));
+        assert!(began.elapsed() < SOON);
+        assert!(!is_alive(kind));
+    }
+}
+
+#[test]
+fn programs_are_told_what_was_ended_as_an_event_outside_of_the_run() {
+    let sandbox = Sandbox::new().with_small_lab();
+    killed_up(&sandbox);
+    let down = sandbox.labctl("down small --output json").run().exits(0);
+    let events = down.tells_nothing().events();
+    let first = serde_json::to_value(&events[0]).unwrap();
+    assert_eq!(first["seq"], 0);
+    let text = first["event"]["notice"]["text"].as_str().unwrap();
+    assert!(text.starts_with("ended `kind`"), "{text}");
+    assert!(events[1].seq > 0);
 }

@@ -220,13 +220,12 @@ fn a_cluster_that_does_not_answer_is_removed_again() {
       cluster deleted
 
     small is not up after <N> s: its cluster does not answer (0 of 3 steps hold)
-    next: `docker ps` shows whether the nodes of lab-small run
+    next: `labctl status` shows how its nodes stand
 
     error: the cluster of the environment "lab-small" cannot be asked
       caused by: the cluster's API server does not answer: Connection refused (os error 111)
 
-    hint: if its containers were stopped, start them again (`docker start`); `labctl down` and
-          `labctl up` begin anew
+    hint: `labctl status` shows how it stands; `labctl down small && labctl up small` makes it anew
     "#);
     assert_eq!(
         sandbox.fakes.changes(),

@@ -14,20 +14,29 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod archives;
 mod bundle;
+mod canary;
+mod clock;
+mod crash;
 mod environments;
 mod foreign;
+mod full_disk;
 mod heal;
 mod journal;
 mod killed;
 mod kind;
 mod labs;
 mod locks;
+mod login;
 mod output;
+mod paused;
 mod plan;
+mod planted;
 mod preflight;
 mod signals;
 mod state_dir;
+mod trust;
 mod unreachable;
 mod usage;
 mod validate;

@@ -191,3 +191,50 @@ fn a_signal_during_down_stops_it_and_nothing_is_forgotten() {
     sandbox.labctl("down small").run().exits(0);
     assert!(!sandbox.environment("lab-small").exists());
 }
+
+#[test]
+fn a_question_that_is_not_answered_can_be_interrupted() {
+    for (program, args) in [("docker", "ps"), ("docker", "network ls")] {
+        let sandbox = Sandbox::new().with_small_lab();
+        let hangs = [Act::Write("asked".into(), String::new()), Act::Hang];
+        sandbox.fakes.obey([rule(program, args, hangs)]);
+        let up = sandbox.labctl("up small").start();
+        wait_for("the question", || sandbox.fakes.has("asked"));
+        let began = std::time::Instant::now();
+        signal(up.pid(), Signal::INT);
+        up.finish().exits(130);
+        assert!(began.elapsed() < std::time::Duration::from_secs(8));
+        let asked = sandbox.fakes.calls_of(program, args)[0].pid;
+        assert!(!is_alive(asked));
+        assert_eq!(sandbox.fakes.changes(), [""; 0]);
+    }
+}
+
+#[test]
+fn when_nobody_reads_any_more_what_is_undone_is_journalled_all_the_same() {
+    let sandbox = Sandbox::new().with_small_lab();
+    let mut acts = created();
+    acts.extend([
+        Act::Write("called".into(), String::new()),
+        Act::Await("go on".into()),
+        Act::Err("something that cannot be shown".into()),
+        Act::Hang,
+    ]);
+    sandbox.fakes.obey([rule("kind", "create", acts)]);
+    let (reader, writer) = std::io::pipe().unwrap();
+    let up = sandbox.labctl("up small --output json").stdout(writer);
+    let up = up.start();
+    wait_for("kind to be called", || sandbox.fakes.has("called"));
+    drop(reader);
+    sandbox.fakes.put("go on", "");
+    up.finish().exits(141);
+    let state = sandbox.run_state("lab-small");
+    assert_eq!(state.children, [], "each was seen to end");
+    assert_eq!((state.cluster, state.intended_cluster), (None, None));
+    let (_, _, ended) = state.last_run.unwrap();
+    assert!(ended.is_some(), "the run ended in order");
+    assert_eq!(
+        sandbox.fakes.changes(),
+        ["kind create", "kind delete", "docker network rm"]
+    );
+}

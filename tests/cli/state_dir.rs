@@ -12,8 +12,8 @@ fn on_a_mount(sandbox: &Sandbox, options: &str, fill: &str) -> Answer {
     fs::create_dir_all(&state).unwrap();
     let labctl = env!("CARGO_BIN_EXE_labctl");
     let script = format!(
-        "set -e; /usr/bin/mount -t tmpfs -o {options} tmpfs '{state}'; cd '{state}'; {fill}; cd ..; \
-         set +e; '{labctl}' up work/small --state-dir '{state}'; code=$?; \
+        "set -e; /usr/bin/mount -t tmpfs -o mode=0700,{options} tmpfs '{state}'; cd '{state}'; {fill}; cd ..; \
+         set +e; '{labctl}' up work/small --trust --state-dir '{state}'; code=$?; \
          cd '{state}'; /usr/bin/find . -mindepth 1 | /usr/bin/sort; exit $code",
         state = state.display(),
     );
@@ -23,7 +23,7 @@ fn on_a_mount(sandbox: &Sandbox, options: &str, fill: &str) -> Answer {
 }
 
 /// Whether a file system can be mounted here; says why the test is skipped if not.
-fn can_mount() -> bool {
+pub(crate) fn can_mount() -> bool {
     let args = [
         "--map-root-user",
         "--mount",
@@ -117,6 +117,43 @@ fn in_a_directory_that_is_read_only_nothing_is_begun() {
         "#);
     }
     assert_eq!(sandbox.fakes.changes(), [""; 0]);
+}
+
+/// An environment whose directory became read-only after the lab was up.
+#[test]
+fn an_environment_that_became_read_only_can_be_looked_at_and_is_not_changed() {
+    if !can_mount() {
+        return;
+    }
+    let api = crate::support::Api::start();
+    let sandbox = Sandbox::in_memory().with_crash_lab(&api);
+    sandbox.labctl("up crash").run().exits(0);
+    let effects = api.effects();
+    sandbox.fakes.forget();
+    for (verb, code) in [
+        ("up crash", 70),
+        ("down crash", 70),
+        ("verify crash", 70),
+        ("status", 0),
+        ("logs crash", 0),
+        ("env crash", 0),
+    ] {
+        let script = format!(
+            "/usr/bin/mount --bind -o ro '{state}' '{state}' || exit 99\n'{labctl}' {verb}",
+            state = sandbox.state().display(),
+            labctl = env!("CARGO_BIN_EXE_labctl"),
+        );
+        let args = ["--map-root-user", "--mount", "/bin/sh", "-c", &script];
+        let answer = sandbox.program("/usr/bin/unshare", args).run().exits(code);
+        if code == 70 {
+            answer
+                .tells("Read-only file system")
+                .tells("name a directory that you may write with --state-dir");
+        }
+    }
+    assert_eq!(sandbox.fakes.changes(), [""; 0]);
+    assert_eq!(api.effects(), effects);
+    sandbox.labctl("verify crash").run().exits(0);
 }
 
 #[test]

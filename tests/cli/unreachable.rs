@@ -4,7 +4,7 @@ use std::fs;
 
 use labctl::spec::Facts;
 
-use crate::support::{CONTAINERS, Sandbox, Seeded, fact, signal, verified};
+use crate::support::{CONTAINERS, STARTS, Sandbox, Seeded, fact, signal, verified};
 
 /// Lab 10.3 up to its drain, on a cluster that does not answer.
 fn half_way(sandbox: &Sandbox) -> Seeded {
@@ -58,6 +58,7 @@ fn nothing_passes_on_a_cluster_that_does_not_answer() {
 fn what_a_student_sees_of_a_cluster_that_does_not_answer() {
     let sandbox = Sandbox::new().with_small_lab();
     Seeded::new(&sandbox, "lab-small", "small").with_cluster(&["c0ffee0000000000"]);
+    sandbox.fakes.put(CONTAINERS, "c0ffee0000000000\n");
     insta::assert_snapshot!(sandbox.labctl("verify small").run().whole, @r#"
     exit 5
     --- stderr
@@ -74,7 +75,7 @@ fn what_a_student_sees_of_a_cluster_that_does_not_answer() {
     not verified: nodes-ready 4 cannot be told in step cluster, and 1 more; 0 of 2 steps hold, 1 not
                   reached (next: kill)
 
-    hint: the cluster does not answer; if its containers were stopped, start them again (`docker start`)
+    hint: the cluster does not answer; `labctl start small` brings it back
     "#);
     insta::assert_snapshot!(sandbox.labctl("verify small --to cluster").run().whole, @r#"
     exit 5
@@ -86,7 +87,7 @@ fn what_a_student_sees_of_a_cluster_that_does_not_answer() {
 
     not verified: nodes-ready 4 cannot be told in step cluster; 0 of 1 steps hold
 
-    hint: the cluster does not answer; if its containers were stopped, start them again (`docker start`)
+    hint: the cluster does not answer; `labctl start small` brings it back
     "#);
     // Looking moved nothing.
     assert_eq!(
@@ -109,27 +110,34 @@ fn before_there_is_a_cluster_verify_says_so() {
 }
 
 #[test]
-fn up_on_a_cluster_that_does_not_answer_changes_nothing() {
+fn up_on_a_cluster_that_does_not_answer_restarts_its_kubelets_and_makes_nothing_anew() {
     let sandbox = Sandbox::new().with_small_lab();
     Seeded::new(&sandbox, "lab-small", "small").with_cluster(&["c0ffee0000000000"]);
-    sandbox.fakes.put(CONTAINERS, "c0ffee0000000000\n");
-    insta::assert_snapshot!(sandbox.labctl("up small").run().whole, @r#"
-    exit 5
-    --- stderr
-    lab small A small lab → environment lab-small
-
-    small is not up after <N> s: its cluster does not answer (0 of 3 steps hold)
-    next: `docker ps` shows whether the nodes of lab-small run
-
-    error: the cluster of the environment "lab-small" cannot be asked
-      caused by: the cluster's API server does not answer: Connection refused (os error 111)
-
-    hint: if its containers were stopped, start them again (`docker start`); `labctl down` and
-          `labctl up` begin anew
-    "#);
+    let container = "c0ffee0000000000 running control-plane lab-small-control-plane\n";
+    sandbox.fakes.put(CONTAINERS, container);
+    let start = "/lab-small-control-plane 2026-11-21T10:00:00.5Z\n";
+    sandbox.fakes.put(STARTS, start);
+    let up = sandbox
+        .labctl("up small --timeout-scale 0.1")
+        .run()
+        .exits(5);
+    up.tells("the cluster's containers run, and its API server does not answer")
+        .tells("$ docker exec c0ffee0000000000 systemctl restart kubelet")
+        .tells("small is not up after")
+        .tells("caused by: the cluster's API server does not answer: nothing within 6 s")
+        .tells("`labctl down small && labctl up small` makes it anew");
+    let exec = &sandbox.fakes.calls_of("docker", "exec")[0].args;
+    let restart = [
+        "exec",
+        "c0ffee0000000000",
+        "systemctl",
+        "restart",
+        "kubelet",
+    ];
+    assert_eq!(*exec, restart);
     assert_eq!(
         sandbox.fakes.changes(),
-        [""; 0],
+        ["docker exec"],
         "a cluster is never made anew unasked"
     );
     assert!(sandbox.run_state("lab-small").cluster.is_some());
@@ -173,6 +181,7 @@ fn a_kubeconfig_that_runs_a_program_is_refused() {
 fn a_kubeconfig_that_is_gone_or_garbled_is_named() {
     let sandbox = Sandbox::new().with_small_lab();
     let seeded = Seeded::new(&sandbox, "lab-small", "small").with_cluster(&["c0ffee0000000000"]);
+    sandbox.fakes.put(CONTAINERS, "c0ffee0000000000\n");
     let kubeconfig = seeded.environment.kubeconfig();
     fs::write(&kubeconfig, "garbled: [").unwrap();
     let up = sandbox.labctl("up small").run().exits(5).answers_nothing();
@@ -189,7 +198,6 @@ fn a_kubeconfig_that_is_gone_or_garbled_is_named() {
         .exits(0)
         .answers("does not answer");
     // It can still be removed.
-    sandbox.fakes.put(CONTAINERS, "c0ffee0000000000\n");
     sandbox.labctl("down small").run().exits(0);
 }
 

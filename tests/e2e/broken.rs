@@ -2,12 +2,9 @@
 
 use std::time::Duration;
 
-use labctl::event::{Outcome, RunOutcome, Status};
+use labctl::event::Outcome;
 
-use crate::{
-    remains::docker,
-    world::{STEPS, World, wait_for},
-};
+use crate::world::{STEPS, World, wait_for};
 
 /// The row of step `database`.
 const ROW: &str = "insert into lab (id, note) values (1, 'written before the kill')";
@@ -113,46 +110,6 @@ pub(crate) fn service(world: &World) {
         Duration::from_secs(90),
         || world.labctl(&["verify"]).code() == Some(0),
     );
-}
-
-/// The node containers are stopped: nothing is known, and nothing passes. Started again, all holds.
-pub(crate) fn stopped(world: &World) {
-    world.at_the_end();
-    let label = format!("label=io.x-k8s.kind.cluster={}", world.name);
-    let nodes = docker(&["ps", "--quiet", "--filter", &label]);
-    assert_eq!(nodes.len(), 4);
-    let nodes: Vec<&str> = nodes.iter().map(String::as_str).collect();
-    docker(&[&["stop"], &nodes[..]].concat());
-
-    world
-        .labctl(&["verify"])
-        .exits(5)
-        .says("the cluster does not answer");
-    let verified = world.verify(5);
-    assert_eq!(verified.outcome, RunOutcome::Unreachable);
-    for step in &verified.steps {
-        assert_ne!(step.state, "held", "{step:?}");
-        for verdict in &step.verdicts {
-            assert_eq!(verdict.status, Status::Unknown, "{verdict:?}");
-        }
-    }
-    let seen = verified
-        .steps
-        .iter()
-        .flat_map(|step| &step.verdicts)
-        .count();
-    assert!(seen > 5, "{verified:?}");
-    world.labctl(&["status"]).exits(0).says("does not answer");
-    world.up(&[]).exits(5).says("cannot be asked");
-
-    docker(&[&["start"], &nodes[..]].concat());
-    wait_for(
-        "all holds on the nodes that are back",
-        Duration::from_mins(4),
-        || world.labctl(&["verify"]).code() == Some(0),
-    );
-    world.labctl(&["status"]).exits(0).says("answers");
-    world.up(&[]).exits(0);
 }
 
 /// The claim is deleted with its pod: what comes back is another, empty volume, and `up` says that

@@ -193,6 +193,10 @@ pub(crate) fn cordoned(world: &World) -> String {
 /// Has the budget count `pod` as evicted, as an eviction does that is cut short before the pod is
 /// deleted: for two minutes no other is granted.
 pub(crate) fn count_as_evicted(world: &World, pod: &str) {
+    // A pod that is on its way out already would have its entry removed.
+    wait_for("an allowed disruption", Duration::from_secs(60), || {
+        budget(world, "disruptionsAllowed") == "1"
+    });
     let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ");
     let entry = format!(r#"{{"status":{{"disruptedPods":{{"{pod}":"{now}"}}}}}}"#);
     world.kubectl(&[

@@ -60,6 +60,7 @@ pub(crate) fn down(world: &World) {
 /// After all of this the user's own kubeconfigs are as they were, and their cluster was not asked.
 pub(crate) fn untouched(world: &World) {
     world.assert_untouched();
+    world.assert_clean_log();
 }
 
 /// All files below `dir`.

@@ -6,7 +6,8 @@
 //! `LABCTL_E2E_BUNDLE` names the bundle that images and tools come from (without it: the public
 //! images, and kind and kubectl from `PATH`). Other settings: `LABCTL_BIN` (another labctl),
 //! `LABCTL_E2E_KEEP` (leaves the environment), `LABCTL_E2E_MOMENTS` (how many random moments
-//! labctl is killed at).
+//! labctl is killed at), `LABCTL_E2E_AUDIT` (what the user's own kubeconfig points at is a real
+//! cluster with an audit log), `LABCTL_E2E_RESTART_ENGINE` (the command that restarts the engine).
 #![allow(
     clippy::disallowed_methods,
     clippy::expect_used,
@@ -17,10 +18,13 @@
 )]
 
 mod broken;
+mod decoy;
 mod faults;
 mod interrupted;
 mod lab;
+mod paused;
 mod remains;
+mod reset;
 mod run;
 mod student;
 mod world;
@@ -36,7 +40,7 @@ static WORLD: OnceLock<World> = OnceLock::new();
 type Scenario = fn(&World);
 
 /// The scenarios, in their order.
-const SCENARIOS: [(&str, Scenario); 21] = [
+const SCENARIOS: [(&str, Scenario); 31] = [
     ("interrupted::ctrl_c_leaves_nothing", interrupted::ctrl_c),
     ("interrupted::sigkill_is_picked_up", interrupted::sigkill),
     (
@@ -66,7 +70,17 @@ const SCENARIOS: [(&str, Scenario); 21] = [
     ("broken::deleted_row_mended_by_up", broken::row_mended),
     ("broken::scaled_down", broken::scaled),
     ("broken::deleted_service", broken::service),
-    ("broken::stopped_cluster", broken::stopped),
+    ("reset::after_a_mess", reset::mess),
+    ("reset::dry_run_changes_nothing", reset::dry_run),
+    ("reset::what_is_held_up", reset::held_up),
+    ("reset::to_an_earlier_step", reset::earlier),
+    ("reset::after_a_lost_claim", reset::lost_claim),
+    ("reset::hard", reset::hard),
+    ("paused::stop_and_start", paused::stop_and_start),
+    ("paused::a_restart_left_it_behind", paused::left_behind),
+    ("paused::the_engine_is_restarted", paused::engine_restarted),
+    ("paused::side_by_side", paused::side_by_side),
+    ("paused::another_of_the_same_name", paused::recreated),
     ("broken::deleted_claim", broken::claim),
     ("lab::down_removes_all", lab::down),
     ("lab::the_users_own_is_untouched", lab::untouched),
@@ -75,7 +89,10 @@ const SCENARIOS: [(&str, Scenario); 21] = [
 fn main() -> ExitCode {
     let mut args = Arguments::from_args();
     args.test_threads = Some(1);
-    let ignored = |name: &str| name.contains("any_moment") && interrupted::moments() == 0;
+    let ignored = |name: &str| {
+        (name.contains("any_moment") || name.contains("hard")) && interrupted::moments() == 0
+            || name.contains("the_engine") && paused::engine_restart().is_none()
+    };
     let trial = |(name, scenario): (&str, Scenario)| {
         let run = move || {
             scenario(WORLD.get_or_init(World::open));

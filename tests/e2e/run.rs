@@ -193,6 +193,11 @@ impl Run {
         self
     }
 
+    /// What is printed for programs.
+    pub(crate) fn answered(&self) -> String {
+        self.stdout.join("\n")
+    }
+
     /// Nothing is printed for people.
     #[track_caller]
     pub(crate) fn says_nothing(self) -> Self {

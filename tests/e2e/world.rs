@@ -5,18 +5,18 @@ use std::{
     env, fs,
     fs::File,
     hash::{DefaultHasher, Hash, Hasher},
-    net::TcpListener,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::{
-        Arc, Mutex,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        Mutex,
+        atomic::{AtomicU64, Ordering},
     },
     thread,
     time::Duration,
 };
 
 use crate::{
+    decoy::Decoy,
     remains,
     run::{Run, Running, Verified},
 };
@@ -49,12 +49,6 @@ pub(crate) struct World {
     _lock: File,
 }
 
-/// A cluster that is none: what the user's own kubeconfigs point at. Nobody may ask it.
-struct Decoy {
-    kubeconfig: String,
-    asked: Arc<AtomicUsize>,
-}
-
 impl World {
     /// The world, with nothing of an earlier, killed run of these tests in it.
     pub(crate) fn open() -> Self {
@@ -71,19 +65,20 @@ impl World {
                 .filter(|v| !v.is_empty())
                 .map(PathBuf::from)
         };
+        let bundle = path("LABCTL_E2E_BUNDLE");
         let world = Self {
             program: path("LABCTL_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_labctl").into()),
-            bundle: path("LABCTL_E2E_BUNDLE"),
+            decoy: Decoy::open(&name, &root, bundle.as_deref()),
+            bundle,
             root,
             name,
-            decoy: Decoy::open(),
             peak: AtomicU64::new(0),
             figures: Mutex::default(),
             _lock: lock,
         };
         fs::create_dir_all(world.home().join(".kube")).expect("a home");
         for kubeconfig in world.kubeconfigs() {
-            fs::write(kubeconfig, &world.decoy.kubeconfig).expect("a kubeconfig");
+            fs::write(kubeconfig, world.decoy.kubeconfig()).expect("a kubeconfig");
         }
         world.remove();
         let _ = fs::remove_dir_all(world.state());
@@ -101,6 +96,7 @@ impl World {
         } else {
             self.remove();
         }
+        self.decoy.close();
         let peak = self.peak.load(Ordering::Relaxed);
         self.figure(format!("the most memory that any labctl had: {peak} KiB"));
         for figure in self.figures.lock().expect("no other thread").iter() {
@@ -114,12 +110,24 @@ impl World {
         figures.push(text);
     }
 
-    /// Removes the environment, if there is one.
+    /// Removes the environments, if there are any.
     pub(crate) fn remove(&self) {
-        let record = format!("envs/{}/environment.json", self.name);
-        if self.state().join(record).exists() {
-            self.labctl(&["down"]).exits(0);
+        for name in [self.name.clone(), self.other()] {
+            let record = format!("envs/{name}/environment.json");
+            if self.state().join(record).exists() {
+                self.ended(self.start_in(&name, &["down"])).exits(0);
+            }
         }
+    }
+
+    /// The name of a second environment.
+    pub(crate) fn other(&self) -> String {
+        format!("{}-other", self.name)
+    }
+
+    /// A place for a file of a test, outside of what labctl keeps.
+    pub(crate) fn scratch(&self, name: &str) -> PathBuf {
+        self.state().with_file_name(name)
     }
 
     /// labctl's state directory.
@@ -142,9 +150,18 @@ impl World {
         format!("{MARK}={}", self.root.display())
     }
 
-    /// Starts `labctl --env NAME ARGS`, as a user with a kubeconfig at both of the usual places.
+    /// Starts `labctl --env NAME ARGS` with the environment of the scenarios.
     pub(crate) fn start(&self, args: &[&str]) -> Running {
-        let line = format!("labctl --env {} {}", self.name, args.join(" "));
+        self.start_in(&self.name, args)
+    }
+
+    /// Starts `labctl --env NAME ARGS`, as a user with a kubeconfig at both of the usual places.
+    pub(crate) fn start_in(&self, name: &str, args: &[&str]) -> Running {
+        self.start_with(&[&["--env", name], args].concat())
+    }
+
+    fn start_with(&self, args: &[&str]) -> Running {
+        let line = format!("labctl {}", args.join(" "));
         let mut command = Command::new(&self.program);
         for (name, _) in env::vars_os() {
             let name = name.to_string_lossy().into_owned();
@@ -157,7 +174,6 @@ impl World {
             command.env("DOCKER_CONFIG", Path::new(&home).join(".docker"));
         }
         let child = command
-            .args(["--env", &self.name])
             .args(args)
             .env("HOME", self.home())
             .env("KUBECONFIG", self.root.join("kubeconfig"))
@@ -176,8 +192,19 @@ impl World {
         self.ended(self.start(args))
     }
 
+    /// Runs `labctl ARGS` without naming an environment.
+    #[track_caller]
+    pub(crate) fn labctl_bare(&self, args: &[&str]) -> Run {
+        self.ended(self.start_with(args))
+    }
+
     /// Starts `labctl up ARGS`.
     pub(crate) fn start_up(&self, args: &[&str]) -> Running {
+        self.start_up_in(&self.name, args)
+    }
+
+    /// Starts `labctl up ARGS` in the environment `name`.
+    pub(crate) fn start_up_in(&self, name: &str, args: &[&str]) -> Running {
         let bundle = self
             .bundle
             .as_ref()
@@ -187,7 +214,7 @@ impl World {
             all.extend(["--bundle", bundle]);
         }
         all.extend(args);
-        self.start(&all)
+        self.start_in(name, &all)
     }
 
     /// Runs `labctl up ARGS` to its end.
@@ -219,6 +246,20 @@ impl World {
         let mut all = vec!["shell", "--", "kubectl"];
         all.extend(args);
         self.labctl(&all).exits(0)
+    }
+
+    /// What kubectl says of an object, or of several, by a `JSONPath`.
+    #[track_caller]
+    pub(crate) fn object(&self, object: &str, path: &str) -> String {
+        let path = format!("--output=jsonpath={path}");
+        self.kubectl(&["get", object, &path]).answered()
+    }
+
+    /// The name of an object that should be absent; empty if it is.
+    #[track_caller]
+    pub(crate) fn absent(&self, object: &str) -> String {
+        self.kubectl(&["get", object, "--ignore-not-found", "--output=name"])
+            .answered()
     }
 
     /// Runs a statement in `postgres-0`.
@@ -272,35 +313,20 @@ impl World {
             let text = fs::read_to_string(&path).expect("the kubeconfig is there");
             assert_eq!(
                 text,
-                self.decoy.kubeconfig,
+                self.decoy.kubeconfig(),
                 "{} was changed",
                 path.display()
             );
         }
-        let asked = self.decoy.asked.load(Ordering::Relaxed);
-        assert_eq!(asked, 0, "the user's own cluster was asked");
+        self.decoy.was_not_asked();
     }
-}
 
-impl Decoy {
-    fn open() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let server = listener.local_addr().expect("an address");
-        let asked = Arc::new(AtomicUsize::new(0));
-        let counter = Arc::clone(&asked);
-        thread::spawn(move || {
-            for _ in listener.incoming() {
-                counter.fetch_add(1, Ordering::Relaxed);
-            }
-        });
-        let kubeconfig = format!(
-            "apiVersion: v1\n\
-             kind: Config\n\
-             clusters: [{{name: production, cluster: {{server: \"http://{server}\"}}}}]\n\
-             contexts: [{{name: production, context: {{cluster: production}}}}]\n\
-             current-context: production\n"
-        );
-        Self { kubeconfig, asked }
+    /// After all scenarios: the audit log of the user's own cluster, if it keeps one, is clean.
+    #[track_caller]
+    pub(crate) fn assert_clean_log(&self) {
+        if let Some(figure) = self.decoy.has_a_clean_log() {
+            self.figure(figure);
+        }
     }
 }
 

@@ -11,7 +11,8 @@ mod script;
 
 use std::{
     env, fs,
-    io::{self, Write as _},
+    io::{self, Read as _, Write as _},
+    net::TcpStream,
     path::{Path, PathBuf},
     process::{Command, ExitCode, Stdio},
     sync::mpsc,
@@ -19,6 +20,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rustix::process::{Signal, getpid, kill_process};
 use script::{Act, CALLS, Call, DIR, Rule, SCRIPT};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -74,7 +76,7 @@ fn run() -> io::Result<u8> {
         return Ok(UNKNOWN);
     };
     for act in &rule.acts {
-        if let Some(code) = follow(act, &args, &dir)? {
+        if let Some(code) = follow(act, &program, &args, &dir)? {
             return Ok(code);
         }
     }
@@ -101,7 +103,7 @@ fn log(dir: &Path, program: &str, args: &[String]) -> io::Result<()> {
 }
 
 /// Does one thing; returns the exit code, if the fake ends with it.
-fn follow(act: &Act, args: &[String], dir: &Path) -> io::Result<Option<u8>> {
+fn follow(act: &Act, program: &str, args: &[String], dir: &Path) -> io::Result<Option<u8>> {
     match act {
         Act::Out(line) => println!("{line}"),
         Act::Err(line) => eprintln!("{line}"),
@@ -122,9 +124,62 @@ fn follow(act: &Act, args: &[String], dir: &Path) -> io::Result<Option<u8>> {
         Act::IgnoreTerm(path) => ignore_term(dir.join(path))?,
         Act::Grandchild(path) => grandchild(dir, path, GRANDCHILD)?,
         Act::StubbornGrandchild(path) => grandchild(dir, path, STUBBORN_GRANDCHILD)?,
+        Act::Ask(address) => {
+            let code = ask(&fs::read_to_string(dir.join(address))?, program, args)?;
+            return Ok((code != 0).then_some(code));
+        }
+        Act::Fill(path) => {
+            let mark = dir.join("filled");
+            if !mark.exists() {
+                fs::write(mark, "")?;
+                fill(&dir.join(path))?;
+            }
+        }
+        Act::Die(signal) => {
+            let signal = Signal::from_named_raw(*signal);
+            kill_process(getpid(), signal.ok_or(io::ErrorKind::InvalidInput)?)?;
+            return Ok(Some(hang(dir, || false)));
+        }
         Act::Exit(code) => return Ok(Some(*code)),
     }
     Ok(None)
+}
+
+/// Asks the cluster at `address` to do what the call says; returns the exit code.
+fn ask(address: &str, program: &str, args: &[String]) -> io::Result<u8> {
+    let mut stdin = String::new();
+    io::stdin().read_to_string(&mut stdin)?;
+    let body = serde_json::json!({"program": program, "args": args, "stdin": stdin}).to_string();
+    let mut connection = TcpStream::connect(address.trim())?;
+    let length = body.len();
+    write!(
+        connection,
+        "POST /tool HTTP/1.1\r\nContent-Length: {length}\r\n\r\n{body}"
+    )?;
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer)?;
+    let (_, answer) = answer.split_once("\r\n\r\n").unwrap_or_default();
+    let answer: serde_json::Value = serde_json::from_str(answer)?;
+    let text = |key: &str| answer[key].as_str().unwrap_or_default().to_owned();
+    if !text("out").is_empty() {
+        println!("{}", text("out"));
+    }
+    if !text("err").is_empty() {
+        eprintln!("{}", text("err"));
+    }
+    let code = answer["code"]
+        .as_u64()
+        .and_then(|code| u8::try_from(code).ok());
+    Ok(code.unwrap_or(UNKNOWN))
+}
+
+/// Writes to the file until there is no space left, down to the last byte.
+fn fill(path: &Path) -> io::Result<()> {
+    let mut file = fs::File::create(path)?;
+    for piece in [1 << 16, 1 << 12, 1] {
+        while file.write_all(&vec![0; piece]).is_ok() {}
+    }
+    Ok(())
 }
 
 /// Starts a grandchild; returns once it is what it shall be.

@@ -57,6 +57,13 @@ pub(crate) enum Act {
     Grandchild(PathBuf),
     /// The same, and it does not obey TERM and INT.
     StubbornGrandchild(PathBuf),
+    /// Asks the make-believe cluster, whose address is in this file, to do what the call says, and
+    /// prints its answer. Ends with its exit code, unless that is 0.
+    Ask(PathBuf),
+    /// Fills the file system with this file, until there is no space left; the first time only.
+    Fill(PathBuf),
+    /// Ends with this signal, as if somebody had sent it.
+    Die(i32),
     /// Ends with this code.
     Exit(u8),
 }

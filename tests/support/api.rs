@@ -1,77 +1,185 @@
-//! A stand-in for an API server: it answers for a cluster's identity and lists, and no more.
+//! A make-believe API server: plain HTTP on this machine, with lists, watches, and what the fake
+//! tools ask it to do. As much of it as labctl and the fakes use.
 
 use std::{
-    io::{BufRead, BufReader, Write},
-    net::{TcpListener, TcpStream},
+    io::{BufRead, BufReader, Read, Write},
+    net::{SocketAddr, TcpListener, TcpStream},
+    sync::{Arc, Condvar, Mutex},
     thread,
 };
 
 use serde_json::{Value, json};
 
-/// A server that answers as long as the test runs.
+use super::world::{Contents, LOOK};
+
+/// A cluster that answers as long as this lives.
 #[derive(Debug)]
 pub(crate) struct Api {
-    port: u16,
+    shared: Arc<Shared>,
+    address: SocketAddr,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    contents: Mutex<Contents>,
+    changed: Condvar,
 }
 
 impl Api {
+    /// An API server of which no cluster was made yet.
+    pub(crate) fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let shared = Arc::new(Shared::default());
+        let served = Arc::clone(&shared);
+        thread::spawn(move || {
+            for connection in listener.incoming() {
+                if served.contents.lock().unwrap().over {
+                    return;
+                }
+                let served = Arc::clone(&served);
+                // Whoever hangs up in the middle of an answer got what it wanted.
+                thread::spawn(move || connection.and_then(|c| served.serve(c)));
+            }
+        });
+        Self { shared, address }
+    }
+
     /// A cluster with this uid of `kube-system`, these pods and these disruption budgets.
     pub(crate) fn of(uid: &str, pods: Value, budgets: Value) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
+        let api = Self::start();
+        let mut contents = api.shared.contents.lock().unwrap();
         let namespace = json!({
             "apiVersion": "v1", "kind": "Namespace",
             "metadata": {"name": "kube-system", "uid": uid},
         });
-        thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                answer(stream, |path| match path {
-                    "/api/v1/namespaces/kube-system" => Some(namespace.clone()),
-                    "/api/v1/pods" => Some(list("v1", "PodList", &pods)),
-                    "/apis/policy/v1/poddisruptionbudgets" => {
-                        Some(list("policy/v1", "PodDisruptionBudgetList", &budgets))
-                    }
-                    _ => None,
-                });
+        contents.change("/api/v1/namespaces", namespace);
+        for (collection, objects) in [
+            ("/api/v1/pods", pods),
+            ("/apis/policy/v1/poddisruptionbudgets", budgets),
+        ] {
+            for object in objects.as_array().unwrap() {
+                contents.change(collection, object.clone());
             }
-        });
-        Self { port }
+        }
+        drop(contents);
+        api
     }
 
     /// A kubeconfig that leads to it.
     pub(crate) fn kubeconfig(&self) -> String {
-        super::UNREACHABLE_KUBECONFIG.replace("127.0.0.1:1", &format!("127.0.0.1:{}", self.port))
+        super::UNREACHABLE_KUBECONFIG.replace("127.0.0.1:1", &self.address())
+    }
+
+    /// Where it listens: `127.0.0.1:4711`.
+    pub(crate) fn address(&self) -> String {
+        self.address.to_string()
+    }
+
+    /// What was done in the cluster, in order: `create cluster`, `apply`, `exec`, `delete pod`,
+    /// `drain`, `uncordon`, `delete cluster`.
+    pub(crate) fn effects(&self) -> Vec<String> {
+        self.shared.contents.lock().unwrap().effects.clone()
+    }
+
+    /// How often `what` was done.
+    pub(crate) fn count(&self, what: &str) -> usize {
+        self.effects()
+            .iter()
+            .filter(|effect| *effect == what)
+            .count()
     }
 }
 
-fn list(version: &str, kind: &str, items: &Value) -> Value {
-    json!({"apiVersion": version, "kind": kind, "metadata": {}, "items": items})
+impl Drop for Api {
+    fn drop(&mut self) {
+        self.shared.contents.lock().unwrap().over = true;
+        self.shared.changed.notify_all();
+        // The one that waits for connections is woken by one.
+        let _ = TcpStream::connect(self.address);
+    }
 }
 
-/// Answers one request, and closes the connection.
-fn answer(mut stream: TcpStream, of: impl Fn(&str) -> Option<Value>) {
-    let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
-    let Some(Ok(request)) = lines.next() else {
-        return;
-    };
-    while lines
-        .next()
-        .is_some_and(|line| line.is_ok_and(|l| !l.is_empty()))
-    {}
-    let path = request.split_whitespace().nth(1).unwrap_or_default();
-    let path = path.split('?').next().unwrap_or_default();
-    let (status, body) = match of(path) {
-        Some(body) => ("200 OK", body),
-        None => (
-            "404 Not Found",
-            json!({"kind": "Status", "status": "Failure", "code": 404}),
-        ),
-    };
+impl Shared {
+    fn serve(&self, connection: TcpStream) -> std::io::Result<()> {
+        let mut reader = BufReader::new(connection.try_clone()?);
+        let mut request = String::new();
+        reader.read_line(&mut request)?;
+        let mut length = 0;
+        loop {
+            let mut header = String::new();
+            if reader.read_line(&mut header)? <= 2 {
+                break;
+            }
+            let header = header.to_ascii_lowercase();
+            if let Some(n) = header.strip_prefix("content-length:") {
+                length = n.trim().parse().unwrap();
+            }
+        }
+        let mut body = vec![0; length];
+        reader.read_exact(&mut body)?;
+        let target = request.split(' ').nth(1).unwrap_or_default();
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        if path == "/tool" {
+            let ask = serde_json::from_slice(&body)?;
+            let (out, err, code) = self.contents.lock().unwrap().tool(&ask);
+            self.changed.notify_all();
+            let answer = json!({"out": out, "err": err, "code": code});
+            return answer_with(connection, "200 OK", &answer);
+        }
+        if query.split('&').any(|pair| pair == "watch=true") {
+            let since = query
+                .split('&')
+                .find_map(|p| p.strip_prefix("resourceVersion="));
+            return self.watch(connection, path, since.unwrap_or("0").parse().unwrap());
+        }
+        let found = self.contents.lock().unwrap().get(path);
+        if let Some(found) = found {
+            return answer_with(connection, "200 OK", &found);
+        }
+        let status = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure",
+            "code": 404, "reason": "NotFound", "message": "there is no such thing"});
+        answer_with(connection, "404 Not Found", &status)
+    }
+
+    fn watch(&self, mut to: TcpStream, collection: &str, since: u64) -> std::io::Result<()> {
+        to.write_all(
+            b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\
+              Transfer-Encoding: chunked\r\n\r\n",
+        )?;
+        let mut told = since;
+        loop {
+            let mut contents = self.contents.lock().unwrap();
+            let new: Vec<Value> = loop {
+                if contents.over {
+                    return Ok(());
+                }
+                let new = contents.changes.iter();
+                let new = new.filter(|c| c.version > told && c.collection == collection);
+                let new: Vec<Value> = new.map(|c| c.told.clone()).collect();
+                if !new.is_empty() {
+                    break new;
+                }
+                contents = self.changed.wait_timeout(contents, LOOK).unwrap().0;
+            };
+            told = contents.version;
+            drop(contents);
+            for event in new {
+                let line = format!("{event}\n");
+                write!(to, "{:x}\r\n{line}\r\n", line.len())?;
+            }
+            to.flush()?;
+        }
+    }
+}
+
+fn answer_with(mut to: TcpStream, status: &str, body: &Value) -> std::io::Result<()> {
     let body = body.to_string();
-    let _ = write!(
-        stream,
+    write!(
+        to,
         "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
          Connection: close\r\n\r\n{body}",
         body.len()
-    );
+    )?;
+    to.flush()
 }

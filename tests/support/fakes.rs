@@ -24,8 +24,13 @@ pub(crate) struct Fakes {
 
 /// The file that holds the ids of the engine's containers.
 pub(crate) const CONTAINERS: &str = "containers";
+/// The file that holds since when each container runs.
+pub(crate) const STARTS: &str = "starts";
 /// The file that holds the names of the engine's networks.
 pub(crate) const NETWORKS: &str = "networks";
+
+/// The file that holds the address of the make-believe cluster's API server.
+pub(crate) const API: &str = "api";
 
 /// A rule for calls of `program` that begin with `args`.
 pub(crate) fn rule(program: &str, args: &str, acts: impl IntoIterator<Item = Act>) -> Rule {
@@ -91,16 +96,20 @@ impl Fakes {
     }
 
     /// The verbs by which anything was created or removed, in order: `kind create`, `kind delete`,
-    /// `docker network rm`.
+    /// `docker network rm`; or started or stopped.
     pub(crate) fn changes(&self) -> Vec<String> {
         let named = |call: &Call| {
             let words: Vec<&str> = call.args.iter().map(String::as_str).collect();
             match (call.program.as_str(), words.as_slice()) {
                 ("kind", [verb @ ("create" | "delete"), ..]) => Some(format!("kind {verb}")),
                 ("docker", ["network", "rm", ..]) => Some("docker network rm".to_owned()),
-                ("docker", [verb @ ("load" | "pull" | "rm" | "exec"), ..]) => {
-                    Some(format!("docker {verb}"))
-                }
+                (
+                    "docker",
+                    [
+                        verb @ ("load" | "pull" | "rm" | "exec" | "start" | "stop" | "unpause"),
+                        ..,
+                    ],
+                ) => Some(format!("docker {verb}")),
                 ("kubectl", ["version", ..]) => None,
                 ("kubectl", _) => Some("kubectl".to_owned()),
                 _ => None,
@@ -146,6 +155,11 @@ fn healthy() -> Vec<Rule> {
         rule("kubectl", "version --client", [Act::Out(version.into())]),
         rule("docker", "version", [Act::Out("28.5.2".into())]),
         rule("docker", "ps", [Act::Cat(CONTAINERS.into())]),
+        rule("docker", "port", [Act::Out("127.0.0.1:1".into())]),
+        rule("docker", "container inspect", [Act::Cat(STARTS.into())]),
+        rule("docker", "start", []),
+        rule("docker", "stop", []),
+        rule("docker", "unpause", []),
         rule("docker", "network ls", [Act::Cat(NETWORKS.into())]),
         rule("docker", "network rm", [Act::Remove(NETWORKS.into())]),
         rule("kind", "create cluster", created()),
@@ -173,4 +187,37 @@ pub(crate) fn created() -> Vec<Act> {
         Act::Write(CONTAINERS.into(), containers.into()),
         Act::Write("{--kubeconfig}".into(), UNREACHABLE_KUBECONFIG.into()),
     ]
+}
+
+/// The rules of tools that work on the make-believe cluster at `address`, made in the file [`API`].
+pub(crate) fn on_the_cluster(address: &str) -> Vec<Rule> {
+    let ask = || Act::Ask(API.into());
+    let kubeconfig = UNREACHABLE_KUBECONFIG.replace("127.0.0.1:1", address);
+    let mut create = created();
+    create.pop();
+    create.extend([ask(), Act::Write("{--kubeconfig}".into(), kubeconfig)]);
+    let starts =
+        ["worker", "worker2", "worker3"].map(|n| Act::Out(format!("lab-crash-{n} worker")));
+    let mut events = vec![Act::Await(CONTAINERS.into())];
+    events.extend(starts);
+    events.push(Act::Hang);
+    let mut rules = vec![
+        rule("kind", "create cluster", create),
+        rule(
+            "kind",
+            "delete cluster",
+            [ask(), Act::Remove(CONTAINERS.into())],
+        ),
+        rule("docker", "events", events),
+        rule(
+            "docker",
+            "save",
+            [Act::Write("{--output}".into(), "an archive".into())],
+        ),
+    ];
+    for verb in ["apply", "exec", "delete", "drain", "uncordon"] {
+        let args = format!("--kubeconfig * --context * {verb}");
+        rules.push(rule("kubectl", &args, [ask()]));
+    }
+    rules
 }

@@ -10,15 +10,20 @@ mod sandbox;
 #[path = "../fake-tool/script.rs"]
 mod script;
 mod seeded;
+mod server;
+mod world;
 
 pub(crate) use answer::Answer;
 use answer::normal;
 pub(crate) use api::Api;
-pub(crate) use fakes::{CONTAINERS, Fakes, NETWORKS, created, link, rule};
-pub(crate) use labs::{IMAGE_LAB, MANIFEST, SMALL_LAB};
+pub(crate) use fakes::{
+    API, CONTAINERS, Fakes, NETWORKS, STARTS, created, link, on_the_cluster, rule,
+};
+pub(crate) use labs::{CRASH_LAB, IMAGE_LAB, MANIFEST, SMALL_LAB};
 pub(crate) use processes::{is_alive, signal, wait_for};
 pub(crate) use sandbox::{Command, Running, Sandbox};
 pub(crate) use script::{Act, Call};
 pub(crate) use seeded::{
     Seeded, UNREACHABLE_KUBECONFIG, drain_started, fact, run_finished, step_started, verified,
 };
+pub(crate) use server::Server;

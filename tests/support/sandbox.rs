@@ -3,13 +3,14 @@
 use std::{
     ffi::{OsStr, OsString},
     fs,
-    io::Read,
+    io::{Read, Write},
     path::{Path, PathBuf},
     process::{Child, Stdio},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
+use rustix::pty::OpenptFlags;
 use tempfile::TempDir;
 
 use super::{
@@ -30,9 +31,24 @@ impl Sandbox {
     /// A new one, in which nothing was done yet.
     pub(crate) fn new() -> Self {
         // Its path has the same length everywhere: where messages are broken depends on it.
+        Self::below("/tmp")
+    }
+
+    /// A new one in memory, where syncing takes no time; for tests that sync thousands of times and
+    /// compare no text.
+    pub(crate) fn in_memory() -> Self {
+        let memory = "/dev/shm";
+        Self::below(if Path::new(memory).is_dir() {
+            memory
+        } else {
+            "/tmp"
+        })
+    }
+
+    fn below(parent: &str) -> Self {
         let dir = tempfile::Builder::new()
             .prefix("labctl-test-")
-            .tempdir_in("/tmp");
+            .tempdir_in(parent);
         let dir = dir.unwrap();
         for name in ["home", "work"] {
             fs::create_dir(dir.path().join(name)).unwrap();
@@ -91,6 +107,15 @@ impl Sandbox {
         self
     }
 
+    /// The same with [`super::CRASH_LAB`] in the directory `crash`, and tools that work on `api`.
+    pub(crate) fn with_crash_lab(self, api: &super::Api) -> Self {
+        self.write("crash/lab.yaml", super::CRASH_LAB);
+        self.write("crash/manifests/app.yaml", super::MANIFEST);
+        self.fakes.put(super::API, &api.address());
+        self.fakes.obey(super::on_the_cluster(&api.address()));
+        self
+    }
+
     /// Asserts that nothing was done: no process was started, and there is no state.
     #[track_caller]
     pub(crate) fn is_untouched(&self) {
@@ -117,8 +142,14 @@ impl Sandbox {
         fs::remove_file(self.path("bin").join(tool)).unwrap();
     }
 
-    /// labctl with these arguments, separated by spaces.
+    /// labctl with these arguments, separated by spaces. The labs of tests are trusted.
     pub(crate) fn labctl(&self, args: &str) -> Command<'_> {
+        let trust = args.split_whitespace().next().filter(|verb| *verb == "up");
+        self.untrusting(&format!("{args} {}", trust.map_or("", |_| "--trust")))
+    }
+
+    /// The same for tests of what is not trusted.
+    pub(crate) fn untrusting(&self, args: &str) -> Command<'_> {
         let program = env!("CARGO_BIN_EXE_labctl");
         self.program(program, args.split_whitespace())
     }
@@ -206,6 +237,40 @@ impl<'a> Command<'a> {
         self
     }
 
+    /// Runs it to its end with a terminal for standard input and standard error, on which somebody
+    /// types `typed`.
+    #[track_caller]
+    pub(crate) fn on_a_terminal(mut self, typed: &str) -> Answer {
+        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY;
+        let master = rustix::pty::openpt(flags).unwrap();
+        rustix::pty::grantpt(&master).unwrap();
+        rustix::pty::unlockpt(&master).unwrap();
+        let path = rustix::pty::ptsname(&master, Vec::new()).unwrap();
+        let path = path.into_string().unwrap();
+        let terminal = fs::File::options().read(true).write(true).open(path);
+        let terminal = terminal.unwrap();
+        let mut master = fs::File::from(master);
+        master.write_all(typed.as_bytes()).unwrap();
+        self.command.stdin(terminal.try_clone().unwrap());
+        self.command.stderr(terminal);
+        let sandbox = self.sandbox;
+        let running = self.start();
+        let screen = read(Some(master));
+        let mut answer = running.finish();
+        // The terminal is gone with the last that holds it.
+        let screen = screen.join().unwrap().replace("\r\n", "\n");
+        answer.stderr = screen;
+        let whole = format!("exit {}\n--- screen\n{}", answer.code, answer.stderr);
+        answer.whole = sandbox.normal(&whole);
+        answer
+    }
+
+    /// Writes standard error to this.
+    pub(crate) fn stderr(mut self, stderr: impl Into<Stdio>) -> Self {
+        self.command.stderr(stderr);
+        self
+    }
+
     /// Runs it to its end.
     #[track_caller]
     pub(crate) fn run(self) -> Answer {
@@ -216,6 +281,8 @@ impl<'a> Command<'a> {
     #[track_caller]
     pub(crate) fn start(mut self) -> Running<'a> {
         let mut child = self.command.spawn().unwrap();
+        // What it was given is the child's alone: a terminal ends with its last holder.
+        self.command.stdin(Stdio::null()).stderr(Stdio::null());
         let stdout = read(child.stdout.take());
         let stderr = read(child.stderr.take());
         Running {

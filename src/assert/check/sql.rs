@@ -17,15 +17,22 @@ use crate::{
 const PSQL: &str = "exec psql -XAtq -v ON_ERROR_STOP=1 -U \"${POSTGRES_USER:-postgres}\" \
     -d \"${POSTGRES_DB:-${POSTGRES_USER:-postgres}}\" -c \"$1\"";
 
+impl Probe {
+    /// `query`, asked in `pod`.
+    #[must_use]
+    pub fn sql(pod: &str, query: &str, namespace: &str) -> Self {
+        let command = ["sh", "-c", PSQL, "psql", query];
+        Self::Exec {
+            namespace: namespace.to_owned(),
+            pod: pod.to_owned(),
+            command: command.map(ToOwned::to_owned).to_vec(),
+        }
+    }
+}
+
 /// How the query is asked.
 pub(in crate::assert) fn probe(a: &Sql, namespace: &str) -> Probe {
-    Probe::Exec {
-        namespace: namespace.to_owned(),
-        pod: a.pod.clone(),
-        command: ["sh", "-c", PSQL, "psql", &a.query]
-            .map(ToOwned::to_owned)
-            .to_vec(),
-    }
+    Probe::sql(&a.pod, &a.query, namespace)
 }
 
 pub(super) fn check(a: &Sql, context: &Context<'_>) -> Vec<Clause> {

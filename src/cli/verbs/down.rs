@@ -2,19 +2,20 @@
 
 use crate::{
     cli::{
-        args::OfEnvironment,
+        args::Changing,
         error::CliError,
+        exit,
+        hold::Hold,
         labs, output,
         session::{self, Kept},
         settings::Settings,
         signals,
     },
     engine,
-    state::Journal,
 };
 
 /// Removes an environment.
-pub(crate) fn run(args: &OfEnvironment, settings: &Settings) -> Result<u8, CliError> {
+pub(crate) fn run(args: &Changing, settings: &Settings) -> Result<u8, CliError> {
     let environment = session::find(settings, args.lab.as_deref())?;
     // Whatever became of the lab's files: what they made can be removed without them.
     let loaded = session::applied_lab(&environment);
@@ -23,13 +24,24 @@ pub(crate) fn run(args: &OfEnvironment, settings: &Settings) -> Result<u8, CliEr
     let name = environment.name().to_owned();
     session::runtime()?.block_on(async {
         let stopper = signals::listen()?;
-        let _lock = session::hold(settings, &name, "down").await?;
-        let (journal, replayed) = Journal::open(&environment.journal())?;
+        let hold = Hold {
+            settings,
+            name: &name,
+            verb: "down",
+            wait: args.waiting.wait,
+            exists: true,
+        };
+        let mut say = |text: &str| output::note(settings, text);
+        let Some(_lock) = hold.take(&stopper, &mut say).await? else {
+            return Ok(exit::signalled(stopper.now().signal().unwrap_or_default()));
+        };
+        let (journal, replayed) = session::journal(settings, &environment)?;
+        let context = session::context(settings, environment, loaded, bundle, 1.0);
         let kept = Kept {
             journal: Some(journal),
             log: None,
+            secrets: context.secrets(),
         };
-        let context = session::context(settings, environment, loaded, bundle, 1.0);
         let mut reporter = output::reporter(settings);
         let mut show = |event: &_| reporter.event(event);
         let asked = stopper.clone();

@@ -13,6 +13,7 @@ use crate::{
         error::CliError,
         exit, output, session,
         settings::Settings,
+        standing,
     },
     state::{Bundle, Environment},
     tool::invocation::quote,
@@ -30,12 +31,13 @@ pub(crate) fn run(args: &OfEnvironment, settings: &Settings) -> Result<u8, CliEr
             "tools": tools,
         }))?,
         Format::Text => {
+            standing::tell_trouble(&environment, settings);
             let export = |path: &Path| quote(&path.to_string_lossy()).into_owned();
             let mut text = format!("export KUBECONFIG={}\n", export(&kubeconfig));
             if let Some(tools) = &tools {
                 let _ = writeln!(text, "export PATH={}:\"$PATH\"", export(tools));
             }
-            output::answer(&text)?;
+            output::exactly(&text)?;
         }
     }
     Ok(exit::OK)

@@ -1,33 +1,45 @@
 //! `labctl list`
 
 use comfy_table::{Table, presets::NOTHING};
+use futures::future::join_all;
+use serde::Serialize;
 use serde_json::json;
 
-use crate::cli::{
-    args::Format,
-    error::CliError,
-    exit,
-    labs::{self, Loaded},
-    output,
-    settings::Settings,
+use crate::{
+    cli::{
+        args::Format,
+        error::CliError,
+        exit,
+        labs::{self, Loaded},
+        output, session,
+        settings::Settings,
+        standing::{self, ClusterStanding},
+    },
+    state::Journal,
 };
 
-/// Lists the built-in labs.
+/// Lists the built-in labs, and which environments there are of each.
 pub(crate) fn run(settings: &Settings) -> Result<u8, CliError> {
     let ids = labs::built_in();
     let labs: Result<Vec<Loaded>, CliError> =
         ids.iter().map(|id| labs::load(id, settings)).collect();
     let labs = labs?;
+    let environments = environments(settings)?;
     match settings.output {
         Format::Json => {
-            let labs: Vec<_> = labs.iter().map(summary).collect();
+            let labs: Vec<_> = labs.iter().map(|l| summary(l, &environments)).collect();
             output::json(&labs)?;
         }
         Format::Text => {
             let mut table = Table::new();
-            table
-                .load_style(NOTHING)
-                .set_header(["LAB", "TITLE", "LEVEL", "TIME", "STEPS"]);
+            table.load_style(NOTHING).set_header([
+                "LAB",
+                "TITLE",
+                "LEVEL",
+                "TIME",
+                "STEPS",
+                "ENVIRONMENTS",
+            ]);
             for Loaded { lab, .. } in &labs {
                 table.add_row([
                     lab.lab.clone(),
@@ -35,6 +47,7 @@ pub(crate) fn run(settings: &Settings) -> Result<u8, CliError> {
                     lab.level.to_string(),
                     lab.time.to_string(),
                     lab.steps.len().to_string(),
+                    names(&environments, &lab.lab),
                 ]);
             }
             output::answer(&format!("{}\n", table.trim_fmt()))?;
@@ -43,7 +56,50 @@ pub(crate) fn run(settings: &Settings) -> Result<u8, CliError> {
     Ok(exit::OK)
 }
 
-fn summary(loaded: &Loaded) -> serde_json::Value {
+/// An environment, as far as a list shows it.
+#[derive(Debug, Serialize)]
+struct Listed {
+    environment: String,
+    #[serde(skip)]
+    lab: String,
+    #[serde(flatten)]
+    cluster: ClusterStanding,
+}
+
+fn environments(settings: &Settings) -> Result<Vec<Listed>, CliError> {
+    let environments = settings.store.list()?;
+    let listed = environments.iter().map(|environment| async {
+        let state = Journal::read(&environment.journal())?.state;
+        Ok(Listed {
+            environment: environment.name().to_owned(),
+            lab: environment.record.lab.clone(),
+            cluster: standing::of(environment, &state, settings).await,
+        })
+    });
+    let listed = session::runtime()?.block_on(join_all(listed));
+    listed.into_iter().collect()
+}
+
+/// `lab-10-3, mine (stopped)`; a cluster that is as it should be is not worth a word.
+fn names(environments: &[Listed], lab: &str) -> String {
+    let name = |listed: &Listed| match listed.cluster.cluster {
+        "answers" => listed.environment.clone(),
+        "none" => format!("{} (no cluster yet)", listed.environment),
+        cluster => format!("{} ({cluster})", listed.environment),
+    };
+    let names: Vec<String> = of(environments, lab).map(name).collect();
+    if names.is_empty() {
+        "none".to_owned()
+    } else {
+        names.join(", ")
+    }
+}
+
+fn of<'a>(environments: &'a [Listed], lab: &'a str) -> impl Iterator<Item = &'a Listed> {
+    environments.iter().filter(move |listed| listed.lab == lab)
+}
+
+fn summary(loaded: &Loaded, environments: &[Listed]) -> serde_json::Value {
     let lab = &loaded.lab;
     json!({
         "lab": lab.lab,
@@ -51,6 +107,7 @@ fn summary(loaded: &Loaded) -> serde_json::Value {
         "summary": lab.summary,
         "level": lab.level,
         "time": lab.time,
+        "environments": of(environments, &lab.lab).collect::<Vec<_>>(),
         "steps": lab.steps.iter().map(|s| &s.id).collect::<Vec<_>>(),
     })
 }

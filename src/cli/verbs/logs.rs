@@ -8,7 +8,9 @@ use crate::{
         error::CliError,
         exit, output, session,
         settings::Settings,
+        standing,
     },
+    engine::Secrets,
     event::Event,
     report::{Json, Lines, Reporter},
     state::StateError,
@@ -17,6 +19,9 @@ use crate::{
 /// Shows what runs did, as they showed it.
 pub(crate) fn run(args: &Logs, settings: &Settings) -> Result<u8, CliError> {
     let environment = session::find(settings, args.lab.as_deref())?;
+    if settings.output == Format::Text {
+        standing::tell_trouble(&environment, settings);
+    }
     let runs = environment.runs()?;
     let skipped = if args.all {
         0
@@ -27,6 +32,8 @@ pub(crate) fn run(args: &Logs, settings: &Settings) -> Result<u8, CliError> {
         let name = environment.name();
         output::tell(&format!("no run in the environment \"{name}\" is kept\n"));
     }
+    let tree = environment.lab().unwrap_or_default();
+    let mut secrets = Secrets::new(&tree, &environment.kubeconfig());
     let look = output::answer_look(settings);
     for path in runs.iter().skip(skipped) {
         let out = std::io::stdout();
@@ -39,6 +46,7 @@ pub(crate) fn run(args: &Logs, settings: &Settings) -> Result<u8, CliError> {
             let line = line.map_err(StateError::file("read", path))?;
             // A run that was killed may have left half a line.
             if let Ok(event) = serde_json::from_str::<Event>(&line) {
+                let event = secrets.redactor().event(&event);
                 reporter.event(&event).map_err(CliError::internal)?;
             }
         }

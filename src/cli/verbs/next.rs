@@ -24,6 +24,8 @@ pub(crate) fn run(args: &Next, settings: &Settings) -> Result<u8, CliError> {
         existing,
         bundled: &args.bundled,
         scale: &args.scale,
+        wait: args.waiting.wait,
+        untrusted: args.lab.as_deref().filter(|_| !args.trust),
     };
     bring(run, loaded, settings)
 }

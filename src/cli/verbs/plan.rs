@@ -16,7 +16,7 @@ use crate::{
     engine::Context,
     plan::{self, template},
     spec::{Action, Facts, Step},
-    state::{Environment, Record, bundle::Role},
+    state::{Bundle, Environment, Record, bundle::Role},
     tool::docker,
 };
 
@@ -53,12 +53,7 @@ pub(crate) fn run(args: &Plan, settings: &Settings) -> Result<u8, CliError> {
     let loaded = labs::load(&args.lab, settings)?;
     let (name, existing) = session::of_lab(settings, &loaded.lab.lab)?;
     let bundle = session::bundle(settings, &args.bundled, existing.as_ref())?;
-    let created = jiff::Timestamp::UNIX_EPOCH;
-    let environment = Environment {
-        dir: settings.store.path(&name),
-        record: Record::new(&name, &loaded.lab.lab, None, created),
-    };
-    let context = session::context(settings, environment, loaded.clone(), bundle, 1.0);
+    let context = context(settings, &name, &loaded, bundle);
     let steps: Result<Vec<Planned<'_>>, CliError> = loaded
         .lab
         .steps
@@ -66,11 +61,28 @@ pub(crate) fn run(args: &Plan, settings: &Settings) -> Result<u8, CliError> {
         .map(|step| planned(step, &context, &loaded))
         .collect();
     let steps = steps?;
+    let mut secrets = context.secrets();
+    let redactor = secrets.redactor();
     match settings.output {
-        Format::Json => output::json(&steps)?,
-        Format::Text => output::answer(&text(&steps))?,
+        Format::Json => output::redacted_json(&steps, redactor)?,
+        Format::Text => output::answer(&redactor.text(&text(&steps)))?,
     }
     Ok(exit::OK)
+}
+
+/// What a run of the lab in the environment `name`, which need not exist, would work on.
+pub(crate) fn context(
+    settings: &Settings,
+    name: &str,
+    loaded: &Loaded,
+    bundle: Option<Bundle>,
+) -> Context {
+    let created = jiff::Timestamp::UNIX_EPOCH;
+    let environment = Environment {
+        dir: settings.store.path(name),
+        record: Record::new(name, &loaded.lab.lab, None, created),
+    };
+    session::context(settings, environment, loaded.clone(), bundle, 1.0)
 }
 
 fn planned<'a>(

@@ -4,7 +4,9 @@ use std::env;
 
 use super::env::{existing_kubeconfig, tools_dir};
 use crate::{
-    cli::{args::Shell, error::CliError, exit, output, session, settings::Settings, tools},
+    cli::{
+        args::Shell, error::CliError, exit, output, session, settings::Settings, standing, tools,
+    },
     tool::Invocation,
 };
 
@@ -35,6 +37,7 @@ pub(crate) fn run(args: &Shell, settings: &Settings) -> Result<u8, CliError> {
             environment.name()
         ));
     }
+    standing::tell_trouble(&environment, settings);
     let shell = Invocation::new(program, rest)
         .env("KUBECONFIG", kubeconfig.to_string_lossy())
         .env("PATH", path.to_string_lossy())

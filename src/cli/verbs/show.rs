@@ -2,18 +2,26 @@
 
 use std::fmt::Write;
 
-use crate::cli::{
-    args::{Format, OfLab},
-    error::CliError,
-    exit, labs, output,
-    settings::Settings,
+use crate::{
+    cli::{
+        args::{Format, OfLab},
+        error::CliError,
+        exit,
+        labs::{self, Loaded},
+        output,
+        settings::Settings,
+    },
+    event::Redactor,
+    spec::Secrets,
 };
 
 /// Shows a lab.
 pub(crate) fn run(args: &OfLab, settings: &Settings) -> Result<u8, CliError> {
-    let lab = labs::load(&args.lab, settings)?.lab;
+    let Loaded { lab, tree, .. } = labs::load(&args.lab, settings)?;
+    let secrets = Secrets::of_lab(&tree);
+    let redactor = Redactor::new(&secrets.values, &secrets.public);
     if settings.output == Format::Json {
-        output::json(&lab)?;
+        output::redacted_json(&lab, &redactor)?;
         return Ok(exit::OK);
     }
     let mut text = format!("{}  {}\n{}, {}\n", lab.lab, lab.title, lab.level, lab.time);
@@ -39,7 +47,7 @@ pub(crate) fn run(args: &OfLab, settings: &Settings) -> Result<u8, CliError> {
             let _ = writeln!(text, "   holds throughout: {assertion}");
         }
     }
-    output::answer(&text)?;
+    output::answer(&redactor.text(&text))?;
     Ok(exit::OK)
 }
 

@@ -4,17 +4,17 @@ use std::fmt::Write;
 
 use comfy_table::{Table, presets::NOTHING};
 use futures::future::join_all;
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::{
-    assert::Cluster,
     cli::{
         args::{Format, OfEnvironment},
         error::CliError,
         exit, output, session,
         settings::Settings,
+        standing::{self, ClusterStanding},
     },
-    event::RunState,
     state::{Environment, Journal},
 };
 
@@ -29,8 +29,14 @@ struct Standing {
     /// How many steps that is, and of how many.
     reached: usize,
     steps: usize,
-    /// `answers`, `does not answer`, `none`
-    cluster: &'static str,
+    #[serde(flatten)]
+    cluster: ClusterStanding,
+    /// Since when it is stopped, if `labctl stop` did it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stopped_since: Option<Timestamp>,
+    /// What is wrong with its containers, and what to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trouble: Option<String>,
     /// The steps whose fault is open.
     open_faults: Vec<String>,
     /// Who is at work in it, or was when it ended.
@@ -49,7 +55,7 @@ pub(crate) fn run(args: &OfEnvironment, settings: &Settings) -> Result<u8, CliEr
         settings.store.list()?
     };
     let runtime = session::runtime()?;
-    let standings = runtime.block_on(join_all(environments.iter().map(standing)));
+    let standings = runtime.block_on(join_all(environments.iter().map(|e| standing(e, settings))));
     let standings: Result<Vec<Standing>, CliError> = standings.into_iter().collect();
     let standings = standings?;
     match settings.output {
@@ -62,7 +68,7 @@ pub(crate) fn run(args: &OfEnvironment, settings: &Settings) -> Result<u8, CliEr
     Ok(exit::OK)
 }
 
-async fn standing(environment: &Environment) -> Result<Standing, CliError> {
+async fn standing(environment: &Environment, settings: &Settings) -> Result<Standing, CliError> {
     let state = Journal::read(&environment.journal())?.state;
     // One whose files are damaged does not hide the others.
     let loaded = session::applied_lab(environment);
@@ -73,10 +79,13 @@ async fn standing(environment: &Environment) -> Result<Standing, CliError> {
         .last_run
         .as_ref()
         .is_some_and(|(_, _, ended)| ended.is_none());
+    let cluster = standing::of(environment, &state, settings).await;
     Ok(Standing {
         environment: environment.name().to_owned(),
         lab: environment.record.lab.clone(),
-        cluster: cluster(environment, &state).await,
+        trouble: cluster.trouble(environment),
+        stopped_since: state.stopped.filter(|_| cluster.containers.is_some()),
+        cluster,
         open_faults: state.faults.steps(),
         reached: reached.map_or(0, |at| at + 1),
         steps: lab.map_or(0, |lab| lab.steps.len()),
@@ -84,21 +93,6 @@ async fn standing(environment: &Environment) -> Result<Standing, CliError> {
         interrupted,
         damaged: loaded.err().map(|error| error.failure().summary),
     })
-}
-
-async fn cluster(environment: &Environment, state: &RunState) -> &'static str {
-    let Some(known) = &state.cluster else {
-        return "none";
-    };
-    let uid = match Cluster::open(&environment.kubeconfig()).await {
-        Ok(cluster) => cluster.uid().await,
-        Err(error) => Err(error),
-    };
-    match uid {
-        Ok(uid) if uid == known.uid => "answers",
-        Ok(_) => "is another one",
-        Err(_) => "does not answer",
-    }
 }
 
 fn text(standings: &[Standing]) -> String {
@@ -120,11 +114,16 @@ fn text(standings: &[Standing]) -> String {
             s.environment.clone(),
             s.lab.clone(),
             step,
-            s.cluster.to_owned(),
+            s.cluster.short(),
             faults,
         ]);
     }
     let mut text = format!("{}\n", table.trim_fmt());
+    for s in standings {
+        if let Some(trouble) = &s.trouble {
+            let _ = writeln!(text, "\n{}: {trouble}", s.environment);
+        }
+    }
     for s in standings.iter().filter(|s| s.interrupted) {
         let _ = writeln!(
             text,

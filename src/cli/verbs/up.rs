@@ -4,14 +4,15 @@ use jiff::Timestamp;
 
 use crate::{
     cli::{
-        args::{Bundled, Scale, Up},
+        args::{Bundled, Scale, Up, Wait},
         error::CliError,
         exit,
+        hold::Hold,
         labs::{self, Loaded},
-        output, preflight,
-        session::{self, Kept},
+        output, preflight, session,
         settings::Settings,
-        signals, tools,
+        signals, tools, trust,
+        verbs::plan,
     },
     engine::{self, Context, up::Goal},
     state::{Bundle, Environment, Journal, Record, StateError},
@@ -30,6 +31,8 @@ pub(crate) fn run(args: &Up, settings: &Settings) -> Result<u8, CliError> {
         existing,
         bundled: &args.bundled,
         scale: &args.scale,
+        wait: args.waiting.wait,
+        untrusted: (!args.trust).then_some(args.lab.as_str()),
     };
     bring(run, loaded, settings)
 }
@@ -43,6 +46,9 @@ pub(super) struct Bringing<'a> {
     pub(super) existing: Option<Environment>,
     pub(super) bundled: &'a Bundled,
     pub(super) scale: &'a Scale,
+    pub(super) wait: Option<Wait>,
+    /// The lab as it was called, unless it is trusted without asking.
+    pub(super) untrusted: Option<&'a str>,
 }
 
 /// Brings the environment of a lab up, and makes it first if it is not there.
@@ -58,12 +64,18 @@ pub(super) fn bring(
         existing,
         bundled,
         scale,
+        wait,
+        untrusted,
     } = run;
     if let Some(other) = existing.as_ref().filter(|e| e.record.lab != loaded.lab.lab) {
         let error = anyhow::anyhow!("the environment \"{name}\" is of lab {}", other.record.lab);
         return Err(CliError::usage(error).hint("choose another name with --env NAME"));
     }
     let bundle = session::bundle(settings, bundled, existing.as_ref())?;
+    if let Some(lab) = untrusted {
+        let would_run = plan::context(settings, &name, &loaded, bundle.clone());
+        trust::ensure(lab, &loaded, &would_run, existing.as_ref(), settings)?;
+    }
     let toolbox = tools::find(settings, bundle.as_ref());
     session::runtime()?.block_on(async {
         let stopper = signals::listen()?;
@@ -72,7 +84,17 @@ pub(super) fn bring(
             return Ok(exit::signalled(signal));
         }
         checked?;
-        let _lock = session::hold(settings, &name, verb).await?;
+        let hold = Hold {
+            settings,
+            name: &name,
+            verb,
+            wait,
+            exists: false,
+        };
+        let mut say = |text: &str| output::note(settings, text);
+        let Some(_lock) = hold.take(&stopper, &mut say).await? else {
+            return Ok(exit::signalled(stopper.now().signal().unwrap_or_default()));
+        };
         let is_new = matches!(settings.store.get(&name), Err(StateError::Absent { .. }));
         let result = match make(settings, &name, &loaded, bundle.as_ref()) {
             Ok(environment) => {
@@ -131,24 +153,14 @@ async fn bring_up(
     goal: Goal,
     stopper: Stopper,
 ) -> Result<u8, CliError> {
-    let environment = &context.environment;
-    let (journal, replayed) = Journal::open(&environment.journal())?;
+    let (journal, replayed) = session::journal(settings, &context.environment)?;
     if replayed.damaged > 0 {
-        output::tell(&format!(
-            "the journal's last {} bytes were damaged; what they said is looked at anew\n",
+        let text = format!(
+            "the journal's last {} bytes were damaged; what they said is looked at anew",
             replayed.damaged
-        ));
+        );
+        output::note(settings, &text);
     }
-    let kept = Kept {
-        journal: Some(journal),
-        log: Some(environment.new_run(Timestamp::now())?),
-    };
-    let mut reporter = output::reporter(settings);
-    let mut show = |event: &_| reporter.event(event);
-    let asked = stopper.clone();
     let work = |emitter, stopper| engine::up::up(context, goal, emitter, stopper);
-    let result = session::run(replayed.state, kept, &mut show, stopper, work).await;
-    let finished = reporter.finish().map_err(CliError::internal);
-    let code = session::exit_code(result, &asked)?;
-    finished.map(|()| code)
+    session::conduct(settings, context, (journal, replayed), stopper, work).await
 }

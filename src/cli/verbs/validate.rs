@@ -11,7 +11,7 @@ use crate::cli::{
 
 /// Checks a lab's files.
 pub(crate) fn run(args: &Validate, settings: &Settings) -> Result<u8, CliError> {
-    let loaded = labs::check(labs::read(&settings.cwd.join(&args.path))?)?;
+    let loaded = labs::check(labs::read(&args.path, settings)?.0)?;
     let steps = loaded.lab.steps.len();
     match settings.output {
         Format::Json => output::json(&json!({"lab": loaded.lab.lab, "steps": steps}))?,

@@ -6,17 +6,20 @@ use crate::{
     cli::{
         args::{Format, Verify},
         error::CliError,
-        exit, output,
+        exit,
+        hold::Hold,
+        output,
         session::{self, Kept},
         settings::Settings,
         signals,
         verbs::env::no_cluster,
     },
     engine::{
-        self, EngineError, Report,
+        self, EngineError, Report, Secrets,
+        nodes::Presence,
         verify::{Finding, Standing},
     },
-    event::{RunOutcome, Status, Verdict},
+    event::{Redactor, RunOutcome, Status, Verdict},
     report::{self, StepReport, verify_report},
     state::Journal,
 };
@@ -29,12 +32,31 @@ pub(crate) fn run(args: &Verify, settings: &Settings) -> Result<u8, CliError> {
     let bundle = session::bundle_of(&environment);
     let name = environment.name().to_owned();
     let lab = loaded.lab.lab.clone();
+    let call = environment.call();
+    let mut secrets = Secrets::new(&loaded.tree, &environment.kubeconfig());
+    let mut notes: Vec<String> = Vec::new();
     let report = session::runtime()?.block_on(async {
         let stopper = signals::listen()?;
         // A run that holds the environment moves the cursor itself.
-        let lock = session::hold(settings, &name, "verify").await;
+        let hold = Hold {
+            settings,
+            name: &name,
+            verb: "verify",
+            wait: args.waiting.wait,
+            exists: true,
+        };
+        let mut say = |text: &str| match settings.output {
+            Format::Text => output::note(settings, text),
+            // Its answer is one document.
+            Format::Json => notes.push(text.to_owned()),
+        };
+        let lock = hold.take(&stopper, &mut say).await;
         let advance = match &lock {
-            Ok(_) => true,
+            Ok(None) => {
+                let signal = stopper.now().signal().unwrap_or_default();
+                return Ok(Err(exit::signalled(signal)));
+            }
+            Ok(Some(_)) => true,
             Err(error) if error.code == exit::LOCKED => false,
             Err(_) => {
                 return Err(lock
@@ -43,7 +65,7 @@ pub(crate) fn run(args: &Verify, settings: &Settings) -> Result<u8, CliError> {
             }
         };
         let (journal, replayed) = if advance {
-            let (journal, replayed) = Journal::open(&environment.journal())?;
+            let (journal, replayed) = session::journal(settings, &environment)?;
             (Some(journal), replayed)
         } else {
             (None, Journal::read(&environment.journal())?)
@@ -51,8 +73,12 @@ pub(crate) fn run(args: &Verify, settings: &Settings) -> Result<u8, CliError> {
         if replayed.state.cluster.is_none() {
             return Err(no_cluster(&environment));
         }
-        let kept = Kept { journal, log: None };
         let context = session::context(settings, environment, loaded, bundle, 1.0);
+        let kept = Kept {
+            journal,
+            log: None,
+            secrets: context.secrets(),
+        };
         let mut show = |_: &_| Ok(());
         let work =
             |emitter, stopper| engine::verify::verify(&context, last, advance, emitter, stopper);
@@ -67,13 +93,20 @@ pub(crate) fn run(args: &Verify, settings: &Settings) -> Result<u8, CliError> {
         Ok(report) => report,
         Err(code) => return Ok(code),
     };
-    let steps: Vec<StepReport> = report.steps.iter().map(step_report).collect();
+    let steps: Vec<StepReport> = {
+        let redactor = secrets.redactor();
+        let of = |finding| step_report(finding, redactor);
+        report.steps.iter().map(of).collect()
+    };
+    let hint = hint(&report, &call);
     match settings.output {
         Format::Json => output::json(&json!({
             "environment": name,
             "lab": lab,
             "outcome": report.outcome,
             "open-faults": report.open_faults,
+            "hint": hint,
+            "notes": notes,
             "steps": steps,
         }))?,
         Format::Text => {
@@ -85,18 +118,27 @@ pub(crate) fn run(args: &Verify, settings: &Settings) -> Result<u8, CliError> {
                     report.open_faults.join(", ")
                 ));
             }
-            if report.outcome == RunOutcome::Unreachable {
-                output::tell(
-                    "\nhint: the cluster does not answer; if its containers were stopped, start \
-                     them again (`docker start`)\n",
-                );
+            if let Some(hint) = &hint {
+                output::tell(&format!("\nhint: {hint}\n"));
             }
         }
     }
     Ok(exit::of(report.outcome))
 }
 
-fn step_report(finding: &Finding) -> StepReport {
+/// What to do if it is the cluster that is at fault.
+fn hint(report: &Report, call: &str) -> Option<String> {
+    match report.containers {
+        Some(presence) => Some(format!("{presence}; {}", presence.remedy(call))),
+        None if report.outcome == RunOutcome::Unreachable => Some(format!(
+            "the cluster does not answer; {}",
+            Presence::Running.remedy(call)
+        )),
+        None => None,
+    }
+}
+
+fn step_report(finding: &Finding, redactor: &Redactor) -> StepReport {
     let state = match &finding.standing {
         Standing::Lasting(status) | Standing::Next(status) => match status {
             Status::Pass => report::Standing::Held,
@@ -110,10 +152,11 @@ fn step_report(finding: &Finding) -> StepReport {
         },
         Standing::NotReached => report::Standing::NotReached,
     };
-    let verdicts: Vec<Verdict> = finding.verdicts.clone();
+    let mut verdicts: Vec<Verdict> = finding.verdicts.clone();
+    redactor.verdicts(&mut verdicts);
     StepReport {
         id: finding.id.clone(),
-        title: finding.title.clone(),
+        title: redactor.text(&finding.title),
         state,
         verdicts,
     }

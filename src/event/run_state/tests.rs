@@ -169,3 +169,23 @@ fn what_a_fault_held_up_is_forgotten_when_it_is_taken_back_early() {
     assert!(state.facts.contains_key("gone"));
     assert!(!state.steps["drain"].rewound && !state.steps["drain"].healed);
 }
+
+#[test]
+fn a_cluster_is_stopped_until_it_is_started_or_gone() {
+    let event = |event: EventKind| Event {
+        seq: 1,
+        at: Timestamp::UNIX_EPOCH,
+        event,
+    };
+    let started = EventKind::ClusterStarted {
+        nodes: 4,
+        took: std::time::Duration::ZERO,
+    };
+    let mut state = RunState::default();
+    for end in [started, EventKind::ClusterDeleted] {
+        state.apply(&event(EventKind::ClusterStopped));
+        assert_eq!(state.stopped, Some(Timestamp::UNIX_EPOCH));
+        state.apply(&event(end));
+        assert_eq!(state.stopped, None);
+    }
+}

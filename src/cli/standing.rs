@@ -1,0 +1,155 @@
+//! How the cluster of an environment stands: asked of the engine and of the cluster, at once.
+
+use serde::Serialize;
+
+use super::{output, session, settings::Settings, tools};
+use crate::{
+    assert::Cluster,
+    engine::nodes::Presence,
+    event::{ClusterIdentity, RunState},
+    state::{Environment, Journal},
+    tool::{Stopper, Toolbox, docker},
+};
+
+/// How a cluster stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct ClusterStanding {
+    /// `answers`, `stopped`, `lost`, `does not answer`, `is another one`, `none`
+    pub(crate) cluster: &'static str,
+    /// Its containers, unless all of them run or the engine does not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) containers: Option<Containers>,
+    #[serde(skip)]
+    presence: Option<Presence>,
+}
+
+/// How many of a cluster's containers do not run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct Containers {
+    stopped: usize,
+    missing: usize,
+    of: usize,
+}
+
+impl ClusterStanding {
+    /// As a word or two: `stopped (1 of 4)`.
+    pub(crate) fn short(&self) -> String {
+        match self.containers {
+            Some(Containers { stopped, of, .. }) if stopped > 0 => {
+                format!("{} ({stopped} of {of})", self.cluster)
+            }
+            _ => self.cluster.to_owned(),
+        }
+    }
+
+    /// What is wrong with its containers, and what to do about it; nothing if nothing is.
+    pub(crate) fn trouble(&self, environment: &Environment) -> Option<String> {
+        let presence = self.presence?;
+        let remedy = presence.remedy(&environment.call());
+        Some(format!("{presence}; {remedy}"))
+    }
+}
+
+/// How the cluster of `environment` stands, whose journal adds up to `state`.
+pub(crate) async fn of(
+    environment: &Environment,
+    state: &RunState,
+    settings: &Settings,
+) -> ClusterStanding {
+    let Some(known) = &state.cluster else {
+        return ClusterStanding {
+            cluster: "none",
+            containers: None,
+            presence: None,
+        };
+    };
+    let bundle = session::bundle_of(environment);
+    let toolbox = tools::find(settings, bundle.as_ref());
+    let (uid, presence) = futures::future::join(
+        uid(environment, settings),
+        containers(environment, known, &toolbox),
+    )
+    .await;
+    let (containers, by_containers) = match presence {
+        Some(Presence::Stopped { stopped, of }) => {
+            let missing = 0;
+            (
+                Some(Containers {
+                    stopped,
+                    missing,
+                    of,
+                }),
+                Some("stopped"),
+            )
+        }
+        Some(Presence::Lost { missing, of }) => {
+            let stopped = 0;
+            (
+                Some(Containers {
+                    stopped,
+                    missing,
+                    of,
+                }),
+                Some("lost"),
+            )
+        }
+        Some(Presence::Running) | None => (None, None),
+    };
+    let cluster = match uid {
+        Some(uid) if uid != known.uid => "is another one",
+        answer => by_containers.unwrap_or(match answer {
+            Some(_) => "answers",
+            None => "does not answer",
+        }),
+    };
+    ClusterStanding {
+        cluster,
+        containers,
+        presence: presence.filter(|_| containers.is_some()),
+    }
+}
+
+async fn uid(environment: &Environment, settings: &Settings) -> Option<String> {
+    let cluster = Cluster::open(&environment.kubeconfig(), settings.login_programs)
+        .await
+        .ok()?;
+    cluster.uid().await.ok()
+}
+
+/// How the recorded containers stand; nothing if the engine does not say.
+async fn containers(
+    environment: &Environment,
+    known: &ClusterIdentity,
+    toolbox: &Toolbox,
+) -> Option<Presence> {
+    let ask = docker::nodes(environment.name());
+    let answer = toolbox
+        .run(&ask, &mut Stopper::never(), |_| {})
+        .await
+        .ok()?;
+    Some(Presence::of(known, &docker::containers(&answer.stdout)))
+}
+
+/// Tells, beside the answer of a verb that does not ask the cluster itself, that the cluster's
+/// containers do not run.
+pub(crate) fn tell_trouble(environment: &Environment, settings: &Settings) {
+    if let Some(trouble) = trouble(environment, settings) {
+        output::tell(&format!("note: {trouble}\n"));
+    }
+}
+
+fn trouble(environment: &Environment, settings: &Settings) -> Option<String> {
+    let known = Journal::read(&environment.journal()).ok()?.state.cluster?;
+    let bundle = session::bundle_of(environment);
+    let toolbox = tools::find(settings, bundle.as_ref());
+    let runtime = session::runtime().ok()?;
+    match runtime.block_on(containers(environment, &known, &toolbox))? {
+        Presence::Running => None,
+        presence => Some(format!(
+            "{presence}; {}",
+            presence.remedy(&environment.call())
+        )),
+    }
+}

@@ -1,0 +1,174 @@
+//! Whether a lab from elsewhere may be run: the user sees what it would do, and is asked once.
+
+use std::{
+    fmt::Write,
+    io::{self, BufRead},
+    path::PathBuf,
+};
+
+use jiff::Timestamp;
+
+use super::{error::CliError, exit, labs::Loaded, output, settings::Settings};
+use crate::{
+    digest,
+    engine::Context,
+    plan,
+    spec::{Action, Facts, LabTree, yaml},
+    state::{Environment, trust::Subject},
+    tool::{Invocation, docker, invocation::quote},
+};
+
+/// Where a lab came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// It came with labctl, or is the copy in an environment, which was asked about.
+    Own,
+    /// A directory.
+    Directory(PathBuf),
+    /// An archive or a URL: what counts is what is in it.
+    Elsewhere,
+}
+
+/// Returns if the lab may be run, after asking if that is not known. `called` is how the user named
+/// the lab, and `context` what would be run.
+pub(crate) fn ensure(
+    called: &str,
+    loaded: &Loaded,
+    context: &Context,
+    existing: Option<&Environment>,
+    settings: &Settings,
+) -> Result<(), CliError> {
+    let subject = match &loaded.origin {
+        Origin::Own => return Ok(()),
+        Origin::Directory(dir) => Subject::directory(dir)?,
+        Origin::Elsewhere => Subject::Tree(digest::hex_of_tree(&loaded.tree.files)),
+    };
+    if settings.store.trusts(&subject)? {
+        return Ok(());
+    }
+    // What was applied already was asked about then.
+    let applied = existing.map(Environment::lab).transpose()?;
+    if applied.is_some_and(|applied| applied.files == loaded.tree.files) {
+        return Ok(());
+    }
+    if settings.asks {
+        output::tell(
+            &context
+                .secrets()
+                .redactor()
+                .text(&question(called, loaded, context)),
+        );
+        if is_yes() {
+            let origin = &loaded.tree.origin;
+            settings
+                .store
+                .remember(&subject, origin, Timestamp::now())?;
+            return Ok(());
+        }
+    }
+    let called = quote(called);
+    let id = &loaded.lab.lab;
+    let error = anyhow::anyhow!("the lab {id} did not come with labctl, and is not trusted");
+    Err(CliError::new(exit::UNSAFE, error).hint(format!(
+        "`labctl plan {called}` shows every command and manifest; `labctl up {called} --trust` \
+         runs them without asking"
+    )))
+}
+
+fn is_yes() -> bool {
+    let mut line = String::new();
+    let read = io::stdin().lock().read_line(&mut line);
+    let answer = line.trim().to_ascii_lowercase();
+    read.is_ok() && (answer == "y" || answer == "yes")
+}
+
+fn question(called: &str, loaded: &Loaded, context: &Context) -> String {
+    let Loaded { lab, tree, .. } = loaded;
+    let mut text = format!(
+        "the lab {} ({}) did not come with labctl, but from\n  {}\nIt would run on this machine:\n",
+        lab.lab, lab.title, tree.origin
+    );
+    for line in commands(loaded, context) {
+        let _ = writeln!(text, "  {line}");
+    }
+    let called = quote(called);
+    let _ = write!(
+        text,
+        "and, in a cluster of its own, what its manifests say: `labctl plan {called}` shows it all.\n\
+         Run this lab, now and in future? [y/N] "
+    );
+    text
+}
+
+/// The commands of the lab, without the arguments that are the same for each.
+fn commands(loaded: &Loaded, context: &Context) -> Vec<String> {
+    let target = context.target();
+    let facts = Facts::new();
+    let short = |command: &Invocation| shortened(command, context);
+    let mut lines = Vec::new();
+    if context.bundle.is_none() {
+        let pulls = loaded.lab.images.iter().map(|image| docker::pull(image));
+        lines.extend(pulls.map(|pull| pull.to_string()));
+    }
+    for step in &loaded.lab.steps {
+        let commands = plan::commands(&step.action, &target, &facts);
+        let made = match &step.action {
+            Action::Apply(apply) => format!("   # {}", objects(&loaded.tree, &apply.path)),
+            _ => String::new(),
+        };
+        lines.extend(
+            commands
+                .iter()
+                .map(|c| format!("{}: {}{made}", step.id, short(c))),
+        );
+        let undo = step
+            .undo
+            .iter()
+            .flat_map(|undo| plan::undo(undo, &target, &facts));
+        lines.extend(undo.map(|c| format!("{}, taken back: {}", step.id, short(&c))));
+    }
+    lines
+}
+
+/// `command` without the paths and names that labctl itself gives each command.
+fn shortened(command: &Invocation, context: &Context) -> String {
+    let target = context.target();
+    let kubeconfig = target.kubectl.kubeconfig.to_string_lossy().into_owned();
+    let config = target.kind_config.to_string_lossy().into_owned();
+    let lab = format!("{}/", target.lab_dir.display());
+    let given = [
+        ("--kubeconfig", kubeconfig.as_str()),
+        ("--context", target.kubectl.context.as_str()),
+        ("--config", config.as_str()),
+    ];
+    let mut short = Invocation::new(&command.program, [""; 0]).stdin(command.stdin.clone());
+    let mut args = command.args.iter().peekable();
+    while let Some(arg) = args.next() {
+        let is_given = args.peek().is_some_and(|next| given.contains(&(arg, next)));
+        if is_given {
+            args.next();
+        } else {
+            short = short.arg(arg.strip_prefix(&lab).unwrap_or(arg));
+        }
+    }
+    short.to_string()
+}
+
+/// What the manifests below `path` make: `Service app, StatefulSet app`.
+fn objects(tree: &LabTree, path: &str) -> String {
+    let texts = tree
+        .under(path)
+        .filter_map(|(_, bytes)| std::str::from_utf8(bytes).ok());
+    let named = texts.flat_map(yaml::documents).filter_map(|object| {
+        let kind = object.get("kind")?.as_str()?;
+        let name = object
+            .pointer("/metadata/name")
+            .and_then(|name| name.as_str());
+        Some(
+            format!("{kind} {}", name.unwrap_or_default())
+                .trim_end()
+                .to_owned(),
+        )
+    });
+    named.collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,157 @@
+//! `labctl reset`
+
+use serde_json::json;
+
+use crate::{
+    cli::{
+        args::{Format, Reset},
+        error::CliError,
+        exit,
+        hold::Hold,
+        labs::Loaded,
+        output, session,
+        settings::Settings,
+        signals,
+        verbs::env::no_cluster,
+    },
+    engine::{self, Context, reset::Options},
+    event::RunState,
+    report,
+    state::{Environment, Journal},
+};
+
+/// Puts an environment, or all of them, back.
+pub(crate) fn run(args: &Reset, settings: &Settings) -> Result<u8, CliError> {
+    if !args.all {
+        let environment = session::find(settings, args.lab.as_deref())?;
+        return one(args, environment, settings);
+    }
+    let mut worst = exit::OK;
+    for environment in settings.store.list()? {
+        let code = one(args, environment, settings).unwrap_or_else(|error| {
+            // One that cannot be put back does not keep the others from it.
+            output::error(&error, settings.colour.stderr);
+            error.code
+        });
+        worst = worst.max(code);
+        if code > 128 {
+            break;
+        }
+    }
+    Ok(worst)
+}
+
+fn one(args: &Reset, environment: Environment, settings: &Settings) -> Result<u8, CliError> {
+    let loaded = session::applied_lab(&environment)?;
+    if args.dry_run {
+        return show(args, environment, loaded, settings);
+    }
+    let bundle = session::bundle_of(&environment);
+    let name = environment.name().to_owned();
+    session::runtime()?.block_on(async {
+        let stopper = signals::listen()?;
+        let hold = Hold {
+            settings,
+            name: &name,
+            verb: "reset",
+            wait: args.waiting.wait,
+            exists: true,
+        };
+        let mut say = |text: &str| output::note(settings, text);
+        let Some(_lock) = hold.take(&stopper, &mut say).await? else {
+            return Ok(exit::signalled(stopper.now().signal().unwrap_or_default()));
+        };
+        let (journal, replayed) = session::journal(settings, &environment)?;
+        let options = options(args, &environment, &loaded, &replayed.state)?;
+        let scale = args.scale.timeout_scale;
+        let context = session::context(settings, environment, loaded, bundle, scale);
+        let work = |emitter, stopper| engine::reset::reset(&context, options, emitter, stopper);
+        session::conduct(settings, &context, (journal, replayed), stopper, work).await
+    })
+}
+
+/// Shows what would be put back.
+fn show(
+    args: &Reset,
+    environment: Environment,
+    loaded: Loaded,
+    settings: &Settings,
+) -> Result<u8, CliError> {
+    let state = Journal::read(&environment.journal())?.state;
+    let options = options(args, &environment, &loaded, &state)?;
+    let name = environment.name().to_owned();
+    let to = loaded.lab.steps[options.to].id.clone();
+    let context = session::context(
+        settings,
+        environment,
+        loaded,
+        None,
+        args.scale.timeout_scale,
+    );
+    let mut differences = session::runtime()?.block_on(differences(&context, options, &state))?;
+    let mut secrets = context.secrets();
+    for differing in &mut differences {
+        secrets.redactor().differing(differing);
+    }
+    match settings.output {
+        Format::Json => output::json(&json!({
+            "environment": name,
+            "to": to,
+            "differences": differences,
+        }))?,
+        Format::Text => {
+            output::answer(&report::differences(
+                &differences,
+                output::answer_look(settings),
+            ))?;
+        }
+    }
+    Ok(exit::OK)
+}
+
+async fn differences(
+    context: &Context,
+    options: Options,
+    state: &RunState,
+) -> Result<Vec<crate::event::Differing>, CliError> {
+    Ok(engine::reset::differences(context, options, state).await?)
+}
+
+/// What the arguments ask of an environment that stands at `state`.
+fn options(
+    args: &Reset,
+    environment: &Environment,
+    loaded: &Loaded,
+    state: &RunState,
+) -> Result<Options, CliError> {
+    let steps = &loaded.lab.steps;
+    let position = |id: &String| loaded.lab.position(id);
+    // A reset that was interrupted is gone on with.
+    let interrupted = state.reset_to.as_ref().and_then(position);
+    let reached = state.cursor.as_ref().and_then(position).max(interrupted);
+    let Some(reached) = reached else {
+        return Err(no_cluster(environment));
+    };
+    let to = match &args.to {
+        Some(to) => session::last_step(loaded, Some(to))?,
+        None => interrupted.unwrap_or(reached),
+    };
+    if to > reached {
+        let name = environment.name();
+        let at = &steps[reached].id;
+        let error = anyhow::anyhow!(
+            "\"{name}\" was not at step `{}` yet: it is at {at}",
+            steps[to].id
+        );
+        let hint = format!(
+            "`labctl up {} --to {}` goes there",
+            loaded.lab.lab, steps[to].id
+        );
+        return Err(CliError::usage(error).hint(hint));
+    }
+    Ok(Options {
+        to,
+        hard: args.hard,
+        data: args.data,
+    })
+}

@@ -1,0 +1,75 @@
+//! After a restart: waiting until what held before holds again.
+
+use super::{
+    Context, Emitter, EngineError, revive,
+    settle::{Settled, Wait},
+    verify,
+};
+use crate::{
+    assert::{Cluster, Needs, back, watch::Watch},
+    event::{EventKind, Status, Verdict},
+    spec::Within,
+    tool::Stopper,
+};
+
+/// How long that may take.
+const AGAIN: Within = Within::seconds(120);
+/// For how long after the last pod is Ready more than its readiness may follow: endpoints, and the
+/// names that are served of them.
+const LAG: Within = Within::seconds(25);
+
+/// Waits until every lasting expectation holds again, or until the restart is no longer the reason
+/// why one does not: it is none that somebody broke before.
+pub async fn wait(
+    context: &Context,
+    cluster: &Cluster,
+    emitter: &Emitter,
+    stopper: &mut Stopper,
+) -> Result<(), EngineError> {
+    let state = emitter.state();
+    let assertions = verify::lasting_assertions(context, &state);
+    if assertions.is_empty() {
+        return Ok(());
+    }
+    let step = revive::step(context);
+    let wait = Wait {
+        step: &step,
+        assertions: &assertions,
+        within: context.scaled(AGAIN),
+        facts: &state.facts,
+        needs: Needs::of(&assertions, &context.lab.namespace),
+    };
+    let mut watch = wait.watch(cluster);
+    let unmet = tokio::select! {
+        settled = wait.settle(context, &mut watch, emitter, stopper) => match settled? {
+            Settled::Holds(..) => return Ok(()),
+            Settled::Fails(verdicts) => verdicts,
+        },
+        () = quiet(context, cluster) => wait.first(context, &mut wait.watch(cluster)).await.0,
+    };
+    let unmet: Vec<&Verdict> = unmet.iter().filter(|v| v.status != Status::Pass).collect();
+    if let Some(first) = unmet.first() {
+        let more = match unmet.len() - 1 {
+            0 => String::new(),
+            more => format!(", and {more} more"),
+        };
+        emitter.emit(EventKind::Notice {
+            text: format!(
+                "{} does not hold{more}; `labctl verify {}` says why",
+                first.assertion,
+                context.call()
+            ),
+        });
+    }
+    Ok(())
+}
+
+/// Returns once all pods have been Ready for a while.
+async fn quiet(context: &Context, cluster: &Cluster) {
+    let namespace = &context.lab.namespace;
+    let mut watch = Watch::start(cluster, &back::needs(namespace));
+    while !back::is_quiet(&watch.observed(), namespace) {
+        watch.changed().await;
+    }
+    tokio::time::sleep(context.scaled(LAG)).await;
+}

@@ -1,0 +1,150 @@
+//! Undoing differences: strangers are removed, what was changed or lost is put back.
+
+use futures::future::{join, join_all};
+use serde_json::{Value, json};
+
+use super::{remove::Removal, rollout};
+use crate::{
+    engine::Emitter,
+    snapshot::{
+        Difference, Key, Live, LiveError, LiveObject, Reach, kinds,
+        patch::merge,
+        secret::{from_manifests, is_secret},
+    },
+};
+
+/// What differences are undone with.
+pub(super) struct PutBack<'a> {
+    pub(super) reach: &'a Reach,
+    pub(super) live: &'a Live,
+    /// The objects of the lab's own manifests: what Secrets are put back from.
+    pub(super) manifests: &'a [Value],
+    pub(super) namespace: &'a str,
+    pub(super) emitter: &'a Emitter,
+}
+
+impl PutBack<'_> {
+    /// Undoes `differences`, which are in the order of [`crate::snapshot::difference::between`].
+    /// One that cannot be undone does not keep the others from it.
+    pub(super) async fn all(&self, differences: &[Difference]) -> Vec<LiveError> {
+        let (strangers, others): (Vec<_>, Vec<_>) = differences
+            .iter()
+            .partition(|d| matches!(d, Difference::Stranger { .. }));
+        let (guards, strangers): (Vec<_>, Vec<_>) =
+            strangers.into_iter().partition(|d| kinds::guards(&d.key()));
+        let mut failed = self.each(&guards).await;
+        let (of_strangers, of_others) = join(self.each(&strangers), self.in_order(&others)).await;
+        failed.extend(of_strangers);
+        failed.extend(of_others);
+        failed
+    }
+
+    async fn in_order(&self, differences: &[&Difference]) -> Vec<LiveError> {
+        let mut failed = Vec::new();
+        for same in differences.chunk_by(|a, b| kinds::rank(&a.key()) == kinds::rank(&b.key())) {
+            failed.extend(self.each(same).await);
+        }
+        failed
+    }
+
+    async fn each(&self, differences: &[&Difference]) -> Vec<LiveError> {
+        let undone = join_all(differences.iter().map(|difference| self.one(difference)));
+        undone.await.into_iter().filter_map(Result::err).collect()
+    }
+
+    async fn one(&self, difference: &Difference) -> Result<(), LiveError> {
+        match difference {
+            Difference::Stranger { live, .. } => self.removal().remove(live).await,
+            Difference::Missing { wanted, going } => {
+                if let Some(going) = going {
+                    self.removal().gone(going).await?;
+                }
+                if is_stateful_set(wanted) {
+                    return rollout::put_back(&self.removal(), wanted, None).await;
+                }
+                self.create(wanted).await
+            }
+            Difference::Changed { wanted, live, .. } if is_stateful_set(wanted) => {
+                match rollout::put_back(&self.removal(), wanted, Some(live)).await {
+                    Err(error) if error.code == Some(422) => self.recreate(wanted, live).await,
+                    result => result,
+                }
+            }
+            Difference::Changed { wanted, live, .. } => self.change(wanted, live).await,
+            Difference::Node {
+                name, wanted, live, ..
+            } => self.reach.patch_node(name, live, wanted.patch(live)).await,
+        }
+    }
+
+    fn removal(&self) -> Removal<'_> {
+        Removal {
+            reach: self.reach,
+            live: self.live,
+            emitter: self.emitter,
+        }
+    }
+
+    async fn create(&self, wanted: &Value) -> Result<(), LiveError> {
+        let object = if is_secret(wanted) {
+            let mut secret = self.secret(wanted)?.clone();
+            secret["metadata"]["namespace"] = wanted["metadata"]["namespace"].clone();
+            secret
+        } else {
+            wanted.clone()
+        };
+        match self.reach.create(&object).await {
+            // Its owner, or the cluster, was faster; what it made may be something else.
+            Err(error) if error.code == Some(409) => {
+                match self.reach.get(&Key::of(wanted)).await? {
+                    Some(live) if live.clean == *wanted => Ok(()),
+                    Some(live) => self.reach.patch(&live, merge(&live.clean, wanted)).await,
+                    None => Err(error),
+                }
+            }
+            result => result,
+        }
+    }
+
+    async fn change(&self, wanted: &Value, live: &LiveObject) -> Result<(), LiveError> {
+        let mut patch = merge(&live.clean, wanted);
+        if is_secret(wanted) {
+            let manifest = self.secret(wanted)?;
+            let extra = live.object["data"].as_object().into_iter().flatten();
+            let is_extra = |key: &&String| wanted["data"].get(*key).is_none();
+            let extra = extra.map(|(key, _)| key).filter(is_extra);
+            let removed = extra.map(|key| (key.clone(), Value::Null));
+            patch["data"] = removed.collect::<serde_json::Map<_, _>>().into();
+            for (key, value) in manifest["data"].as_object().into_iter().flatten() {
+                patch["data"][key] = value.clone();
+            }
+            patch["stringData"] = manifest.get("stringData").cloned().unwrap_or(json!({}));
+        }
+        match self.reach.patch(live, patch).await {
+            // A field that cannot be changed: only another object can have it.
+            Err(error) if error.code == Some(422) => self.recreate(wanted, live).await,
+            // It went since it was listed.
+            Err(error) if matches!(error.code, Some(404 | 409)) => self.create(wanted).await,
+            result => result,
+        }
+    }
+
+    async fn recreate(&self, wanted: &Value, live: &LiveObject) -> Result<(), LiveError> {
+        self.reach.delete(live, false).await?;
+        self.removal().gone(live).await?;
+        self.create(wanted).await
+    }
+
+    /// What the values of a Secret are taken from: a snapshot has none.
+    fn secret(&self, wanted: &Value) -> Result<&Value, LiveError> {
+        from_manifests(wanted, self.manifests, self.namespace).ok_or_else(|| LiveError {
+            what: format!("put {} back", Key::of(wanted)),
+            code: Some(422),
+            source: "no manifest of the lab has its values, and labctl keeps none".into(),
+        })
+    }
+}
+
+fn is_stateful_set(object: &Value) -> bool {
+    object["kind"] == "StatefulSet" && object["apiVersion"] == "apps/v1"
+}

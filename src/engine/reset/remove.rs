@@ -1,0 +1,189 @@
+//! Removing what was not there, and whatever holds its deletion up.
+
+use std::time::Duration;
+
+use futures::future::{join_all, try_join_all};
+use serde_json::{Value, json};
+
+use crate::{
+    engine::Emitter,
+    event::EventKind,
+    snapshot::{Live, LiveError, LiveObject, Reach},
+};
+
+/// How long a deletion may take before somebody looks what holds it up.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// How long it may take once nothing that labctl can take away holds it up.
+const LAST: Duration = Duration::from_secs(45);
+/// Finalizers that Kubernetes itself takes away in its time.
+const OF_THE_CLUSTER: [&str; 5] = [
+    "foregroundDeletion",
+    "kubernetes.io/pv-protection",
+    "kubernetes.io/pvc-protection",
+    "orphan",
+    "service.kubernetes.io/load-balancer-cleanup",
+];
+
+/// A deletion, of objects of which `live` is a list.
+pub(super) struct Removal<'a> {
+    pub(super) reach: &'a Reach,
+    pub(super) live: &'a Live,
+    pub(super) emitter: &'a Emitter,
+}
+
+impl Removal<'_> {
+    /// Removes `stranger`, and what it made, at once, and returns when it is gone.
+    pub(super) async fn remove(&self, stranger: &LiveObject) -> Result<(), LiveError> {
+        if is_namespace(stranger) {
+            // Its contents are given no time to end, which a namespace that is deleted gives them.
+            let within = self
+                .live
+                .objects
+                .iter()
+                .filter(|o| o.key.namespace == stranger.name());
+            let (kept, made): (Vec<_>, Vec<_>) = within.partition(|object| object.is_kept);
+            self.delete(&kept, is_pod).await?;
+            self.delete(&made, is_pod).await?;
+        }
+        // What owns goes before what it owns, or would make it again.
+        self.delete(&[stranger], may_end_at_once).await?;
+        self.delete(&self.live.owned_by(stranger), may_end_at_once)
+            .await?;
+        self.gone(stranger).await
+    }
+
+    async fn delete(
+        &self,
+        objects: &[&LiveObject],
+        at_once: impl Fn(&LiveObject) -> bool,
+    ) -> Result<(), LiveError> {
+        let deletions = objects
+            .iter()
+            .map(|object| self.reach.delete(object, at_once(object)));
+        try_join_all(deletions).await.map(drop)
+    }
+
+    /// Returns when `object`, which is being deleted, is gone. What holds it up is named, and taken
+    /// away where nobody else will do it.
+    pub(super) async fn gone(&self, object: &LiveObject) -> Result<(), LiveError> {
+        if self.reach.is_gone(object, PATIENCE).await? {
+            return Ok(());
+        }
+        if is_namespace(object) {
+            let live = self.reach.list().await?;
+            let within = live
+                .objects
+                .iter()
+                .filter(|o| o.key.namespace == object.name());
+            try_join_all(within.map(|object| self.release(object))).await?;
+        }
+        self.end_users(object).await?;
+        if let Some(now) = self.reach.get(&object.key).await? {
+            self.release(&now).await?;
+        }
+        if self.reach.is_gone(object, LAST).await? {
+            return Ok(());
+        }
+        let now = self.reach.get(&object.key).await?;
+        Err(LiveError {
+            what: format!("delete {}", object.key),
+            code: Some(409),
+            source: held_up(now.as_ref()).into(),
+        })
+    }
+
+    /// Takes away the finalizers of an object that is being deleted, but for those that the cluster
+    /// takes away itself.
+    async fn release(&self, object: &LiveObject) -> Result<(), LiveError> {
+        let all = finalizers(object);
+        let (kept, foreign): (Vec<&str>, Vec<&str>) =
+            all.iter().partition(|name| OF_THE_CLUSTER.contains(name));
+        if !object.is_going() || foreign.is_empty() {
+            return Ok(());
+        }
+        self.emitter.emit(EventKind::Notice {
+            text: format!(
+                "the deletion of {} was held up by the finalizer {}, which is taken away",
+                object.key,
+                foreign.join(", ")
+            ),
+        });
+        let patch = json!({"metadata": {"finalizers": kept}});
+        match self.reach.patch(object, patch).await {
+            // It went by itself.
+            Err(error) if matches!(error.code, Some(404 | 409)) => Ok(()),
+            result => result,
+        }
+    }
+
+    /// A claim is not deleted while a pod uses it.
+    async fn end_users(&self, object: &LiveObject) -> Result<(), LiveError> {
+        if object.key.kind != "PersistentVolumeClaim" {
+            return Ok(());
+        }
+        let uses = |pod: &&LiveObject| {
+            let volumes = pod.object["spec"]["volumes"].as_array();
+            let claim = |v: &Value| v["persistentVolumeClaim"]["claimName"] == object.name();
+            is_pod(pod)
+                && pod.key.namespace == object.key.namespace
+                && volumes.is_some_and(|volumes| volumes.iter().any(claim))
+        };
+        let pods = self.live.objects.iter().filter(uses);
+        let ended = join_all(pods.map(|pod| {
+            self.emitter.emit(EventKind::Notice {
+                text: format!(
+                    "{} is ended: it uses {}, which is being deleted",
+                    pod.key, object.key
+                ),
+            });
+            self.reach.delete(pod, false)
+        }));
+        ended.await.into_iter().collect()
+    }
+}
+
+fn is_pod(object: &LiveObject) -> bool {
+    object.key.kind == "Pod" && object.key.group.is_empty()
+}
+
+/// A pod that is given no time goes from the API before its containers do. One that writes to a
+/// volume could then meet its own successor there.
+fn may_end_at_once(object: &LiveObject) -> bool {
+    let volumes = object.object["spec"]["volumes"].as_array();
+    let has_claim = |volume: &Value| volume.get("persistentVolumeClaim").is_some();
+    is_pod(object) && !volumes.is_some_and(|volumes| volumes.iter().any(has_claim))
+}
+
+fn is_namespace(object: &LiveObject) -> bool {
+    object.key.kind == "Namespace" && object.key.group.is_empty()
+}
+
+fn finalizers(object: &LiveObject) -> Vec<&str> {
+    let finalizers = object.object["metadata"]["finalizers"].as_array();
+    finalizers
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect()
+}
+
+/// What the cluster itself says of an object that does not go.
+fn held_up(object: Option<&LiveObject>) -> String {
+    let Some(object) = object else {
+        return "it is there again".to_owned();
+    };
+    let conditions = object.object["status"]["conditions"].as_array();
+    let told = conditions
+        .into_iter()
+        .flatten()
+        .filter(|c| c["status"] == "True");
+    let mut said: Vec<String> = told
+        .filter_map(|c| c["message"].as_str().map(ToOwned::to_owned))
+        .collect();
+    said.extend(
+        finalizers(object)
+            .iter()
+            .map(|name| format!("finalizer {name}")),
+    );
+    format!("it is still being deleted: {}", said.join("; "))
+}

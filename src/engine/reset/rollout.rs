@@ -1,0 +1,111 @@
+//! Putting a `StatefulSet` back, with its pods started at once.
+//!
+//! One that starts its pods in order makes each wait for the one before, which is what a lab may want
+//! to show and nobody wants to wait for a second time. How it starts them cannot be changed in an
+//! object, and is no part of what its pods are made from: so an object that starts all at once stands
+//! in for it until they are Ready, and then leaves them to the one that was asked for.
+
+use std::time::Duration;
+
+use futures::future::try_join_all;
+use serde_json::{Value, json};
+
+use super::remove::Removal;
+use crate::snapshot::{Key, LiveError, LiveObject, patch::merge};
+
+/// How long a controller may take to see that its object was changed.
+const SEEN: Duration = Duration::from_secs(10);
+/// How long the pods may take to be Ready before what was asked for takes its place anyway.
+const READY: Duration = Duration::from_mins(2);
+/// Fewer pods than this are as fast in order.
+const WORTH_IT: usize = 2;
+
+/// Puts the `StatefulSet` back whose clean form is `wanted`; `live` is the one that is there.
+pub(super) async fn put_back(
+    removal: &Removal<'_>,
+    wanted: &Value,
+    live: Option<&LiveObject>,
+) -> Result<(), LiveError> {
+    let reach = removal.reach;
+    let key = Key::of(wanted);
+    let in_order = wanted["spec"]["podManagementPolicy"] != "Parallel";
+    if !in_order || starts(removal, wanted, live) < WORTH_IT {
+        if let Some(live) = live {
+            reach.patch(live, merge(&live.clean, wanted)).await?;
+        } else {
+            reach.create(wanted).await?;
+        }
+        return renew_pods(removal, &key).await;
+    }
+    let mut stand_in = wanted.clone();
+    stand_in["spec"]["podManagementPolicy"] = json!("Parallel");
+    replace(removal, live, &stand_in).await?;
+    renew_pods(removal, &key).await?;
+    let replicas = wanted["spec"]["replicas"].as_i64().unwrap_or(1);
+    reach
+        .holds(&key, READY, move |object| {
+            let count = |name: &str| object["status"][name].as_i64().unwrap_or(0);
+            is_observed(object)
+                && count("readyReplicas") == replicas
+                && count("updatedReplicas") == replicas
+        })
+        .await?;
+    let stand_in = reach.get(&key).await?;
+    replace(removal, stand_in.as_ref(), wanted).await
+}
+
+/// How many pods have to be started.
+fn starts(removal: &Removal<'_>, wanted: &Value, live: Option<&LiveObject>) -> usize {
+    let replicas = wanted["spec"]["replicas"].as_u64().unwrap_or(1);
+    let replicas = usize::try_from(replicas).unwrap_or(usize::MAX);
+    let Some(live) =
+        live.filter(|live| live.clean["spec"]["template"] == wanted["spec"]["template"])
+    else {
+        return replicas;
+    };
+    let owned = removal.live.owned_by(live);
+    let stay = owned
+        .iter()
+        .filter(|o| o.key.kind == "Pod" && !o.is_going());
+    replicas.saturating_sub(stay.count())
+}
+
+/// Puts `object` in the place of `live`, whose pods it takes over.
+async fn replace(
+    removal: &Removal<'_>,
+    live: Option<&LiveObject>,
+    object: &Value,
+) -> Result<(), LiveError> {
+    if let Some(live) = live {
+        removal.reach.orphan(live).await?;
+        removal.gone(live).await?;
+    }
+    removal.reach.create(object).await
+}
+
+/// Ends the pods that were made from another template than the one the `StatefulSet` has now. It
+/// would replace them itself, but one after the other, and never one that does not become ready.
+async fn renew_pods(removal: &Removal<'_>, key: &Key) -> Result<(), LiveError> {
+    let reach = removal.reach;
+    reach.holds(key, SEEN, is_observed).await?;
+    let Some(workload) = reach.get(key).await? else {
+        return Ok(());
+    };
+    let current = &workload.object["status"]["updateRevision"];
+    let is_other = |pod: &&&LiveObject| {
+        pod.key.kind == "Pod"
+            && !pod.is_going()
+            && pod.object["metadata"]["labels"]["controller-revision-hash"] != *current
+    };
+    let live = reach.list().await?;
+    let owned = live.owned_by(&workload);
+    let ended = owned
+        .iter()
+        .filter(is_other)
+        .map(|pod| reach.delete(pod, false));
+    try_join_all(ended).await.map(drop)
+}
+
+fn is_observed(object: &Value) -> bool {
+    object["status"]["observedGeneration"].as_i64() >= object["metadata"]["generation"].as_i64()
+}

@@ -1,0 +1,329 @@
+//! Bringing a cluster back whose containers were stopped, by `labctl stop` or by a restart of the
+//! engine, or whose API server does not answer although they run.
+
+use tokio::time::Instant;
+
+use super::{
+    Context, Emitter, EngineError,
+    nodes::{self, Presence},
+    owner,
+    settle::unmet,
+    tools,
+};
+use crate::{
+    assert::{
+        Cluster,
+        back::{self, Starts},
+        watch::Watch,
+    },
+    event::{EventKind, Failure, Status, Verdict},
+    spec::{Action, Step, StepId, Within},
+    tool::{
+        Stop, Stopper, ToolError,
+        docker::{self, Container},
+        kind,
+    },
+};
+
+/// How long a cluster may take to come back, and after how long its kubelets are restarted, once:
+/// when its containers were stopped, and when they ran and yet nothing answered.
+const FROM_STOPPED: (Within, Within) = (Within::seconds(180), Within::seconds(45));
+const FROM_RUNNING: (Within, Within) = (Within::seconds(60), Within::seconds(15));
+
+/// The environment's cluster, brought back if it does not answer or some of its containers do not
+/// run; and whether that was necessary.
+pub async fn ensure(
+    context: &Context,
+    emitter: &Emitter,
+    stopper: &mut Stopper,
+) -> Result<(Cluster, bool), EngineError> {
+    let state = emitter.state();
+    let answer = owner::open(context, &state).await;
+    if let Err(error) = answer.as_ref()
+        && !owner::is_unreachable(error)
+    {
+        return answer.map(|cluster| (cluster, false));
+    }
+    let what = format!("use the cluster \"{}\"", context.name());
+    let found = nodes::own(context, &state, &what, stopper).await?;
+    let Some(known) = &state.cluster else {
+        return answer.map(|cluster| (cluster, false));
+    };
+    let presence = Presence::of(known, &found);
+    match (presence, answer) {
+        (Presence::Running, Ok(cluster)) => return Ok((cluster, false)),
+        (Presence::Lost { .. }, _) => return Err(owner::down(context, presence)),
+        _ => {}
+    }
+    emitter.emit(EventKind::Notice {
+        text: format!("{presence}; it is brought back first"),
+    });
+    bring_back(context, found, emitter, stopper).await?;
+    Ok((owner::open(context, &state).await?, true))
+}
+
+/// Starts those of the environment's own containers `found` that do not run, and waits until the
+/// API server answers, and all nodes are Ready and have reported since. Returns whether anything
+/// had to be done.
+pub async fn bring_back(
+    context: &Context,
+    found: Vec<Container>,
+    emitter: &Emitter,
+    stopper: &mut Stopper,
+) -> Result<bool, EngineError> {
+    let began = Instant::now();
+    let were_stopped = start(context, &found, emitter, stopper).await?;
+    let was_moved = follow_port(context, &found, emitter, stopper).await?;
+    let nodes: Vec<Container> = found.into_iter().filter(is_node).collect();
+    let (within, patience) = if were_stopped {
+        FROM_STOPPED
+    } else {
+        FROM_RUNNING
+    };
+    let mut wait = Wait {
+        context,
+        step: step(context),
+        starts: starts(context, &nodes, stopper).await?,
+        nodes,
+        within: context.scaled(within),
+        patience: Some(context.scaled(patience)),
+    };
+    let waited = wait.until_back(emitter, stopper).await?;
+    let is_news = were_stopped || was_moved || waited || emitter.state().stopped.is_some();
+    if is_news {
+        emitter
+            .commit(EventKind::ClusterStarted {
+                nodes: wait.nodes.len(),
+                took: began.elapsed(),
+            })
+            .await?;
+    }
+    Ok(is_news)
+}
+
+/// What a load balancer before several control planes is not.
+fn is_node(container: &Container) -> bool {
+    container.role != docker::LOAD_BALANCER
+}
+
+/// The step under which waiting for the cluster is reported: the one that made it.
+pub(super) fn step(context: &Context) -> StepId {
+    let makes = |step: &&Step| matches!(step.action, Action::KindCluster(_));
+    let step = context.lab.steps.iter().find(makes);
+    step.map_or_else(|| "cluster".into(), |step| step.id.clone())
+}
+
+/// Starts what does not run. Returns whether there was any.
+async fn start(
+    context: &Context,
+    found: &[Container],
+    emitter: &Emitter,
+    stopper: &mut Stopper,
+) -> Result<bool, EngineError> {
+    let what = format!("start the containers of the cluster \"{}\"", context.name());
+    let ids = |of: fn(&Container) -> bool| -> Vec<String> {
+        found
+            .iter()
+            .filter(|c| of(c))
+            .map(|c| c.id.clone())
+            .collect()
+    };
+    let paused = ids(Container::is_paused);
+    let ended = ids(|c| !c.runs() && !c.is_paused());
+    if !paused.is_empty() {
+        let unpause = docker::unpause(&paused);
+        tools::tell(context, &unpause, &what, emitter, stopper).await?;
+    }
+    if !ended.is_empty() {
+        let start = docker::start(&ended);
+        let started = tools::tell(context, &start, &what, emitter, stopper).await;
+        started.map_err(|error| port_taken(context, error))?;
+    }
+    Ok(!paused.is_empty() || !ended.is_empty())
+}
+
+/// A port that the cluster had and that is another's by now cannot be changed any more.
+fn port_taken(context: &Context, error: EngineError) -> EngineError {
+    let is_taken = match &error {
+        EngineError::Tool {
+            source: ToolError::Exit { tail, .. },
+            ..
+        } => tail
+            .iter()
+            .any(|l| l.contains("already allocated") || l.contains("already in use")),
+        _ => false,
+    };
+    if !is_taken {
+        return error;
+    }
+    let call = context.call();
+    let hint = format!(
+        "end what uses the port and call `labctl start {call}` again; or \
+         `labctl down {call} && labctl up {call}` makes the cluster anew, with another port"
+    );
+    match error.into_failure() {
+        Ok(failure) => EngineError::Step(Box::new(failure.hint(hint))),
+        Err(error) => error,
+    }
+}
+
+/// Writes the kubeconfig anew if the API server is to be reached at another port than it says.
+async fn follow_port(
+    context: &Context,
+    found: &[Container],
+    emitter: &Emitter,
+    stopper: &mut Stopper,
+) -> Result<bool, EngineError> {
+    let with_role = |role| found.iter().find(|c| c.role == role);
+    let door = with_role(docker::LOAD_BALANCER).or_else(|| with_role(docker::CONTROL_PLANE));
+    let Some(door) = door else { return Ok(false) };
+    let what = "find the port of the API server";
+    let printed = tools::ask(context, &docker::api_address(&door.id), what, stopper).await;
+    // An engine that does not say where it is does not say that it is elsewhere.
+    let Ok(printed) = printed else {
+        return Ok(false);
+    };
+    let cluster = owner::unasked(context).await?;
+    let port = |address: &str| address.rsplit_once(':').map(|(_, port)| port.to_owned());
+    let known = port(cluster.address());
+    let ports: Vec<String> = printed.stdout.lines().filter_map(port).collect();
+    if ports.is_empty() || known.is_some_and(|known| ports.contains(&known)) {
+        return Ok(false);
+    }
+    emitter.emit(EventKind::Notice {
+        text: format!(
+            "the API server is at port {} now, and not where the kubeconfig says; that is written \
+             anew",
+            ports[0]
+        ),
+    });
+    let target = context.target();
+    let kubeconfig = context.environment.kubeconfig();
+    let export = kind::export_kubeconfig(context.name(), &target.network, &kubeconfig);
+    for command in [export, target.kubectl.select_namespace()] {
+        let what = "write the kubeconfig anew";
+        tools::tell(context, &command, what, emitter, stopper).await?;
+    }
+    Ok(true)
+}
+
+/// When the containers of `nodes` were started.
+async fn starts(
+    context: &Context,
+    nodes: &[Container],
+    stopper: &mut Stopper,
+) -> Result<Starts, EngineError> {
+    let ids: Vec<String> = nodes.iter().map(|node| node.id.clone()).collect();
+    let what = "see when the nodes were started";
+    let printed = tools::ask(context, &docker::starts(&ids), what, stopper)
+        .await?
+        .stdout;
+    let pairs = docker::started(&printed).into_iter();
+    let read = pairs.filter_map(|(name, at)| Some((name, at.parse().ok()?)));
+    let starts: Starts = read.collect();
+    if starts.len() == nodes.len() {
+        return Ok(starts);
+    }
+    let mut failure = Failure::new(format!("failed to {what}"));
+    failure.causes.push(format!("the engine says `{printed}`"));
+    Err(EngineError::Step(Box::new(failure)))
+}
+
+/// A wait for the nodes.
+struct Wait<'a> {
+    context: &'a Context,
+    step: StepId,
+    starts: Starts,
+    nodes: Vec<Container>,
+    within: std::time::Duration,
+    /// How much longer the kubelets are left alone; none once they were restarted.
+    patience: Option<std::time::Duration>,
+}
+
+impl Wait<'_> {
+    /// Returns whether there was anything to wait for.
+    async fn until_back(
+        &mut self,
+        emitter: &Emitter,
+        stopper: &mut Stopper,
+    ) -> Result<bool, EngineError> {
+        /// Before everything was seen once, a verdict says more about labctl than about the cluster.
+        const QUIET: std::time::Duration = std::time::Duration::from_secs(2);
+        let namespace = self.context.lab.namespace.clone();
+        let cluster = owner::unasked(self.context).await?;
+        let mut watch = Watch::start(&cluster, &back::needs(&namespace));
+        let began = Instant::now();
+        let deadline = began + self.within;
+        let mut told: Option<Verdict> = None;
+        let mut is_first = true;
+        loop {
+            let observed = watch.observed();
+            let verdict = back::back(&self.starts, &observed, &namespace);
+            if verdict.status == Status::Pass {
+                return Ok(!is_first);
+            }
+            let worth_telling = watch.is_complete() || began.elapsed() > QUIET;
+            is_first &= !worth_telling;
+            if worth_telling && told.as_ref() != Some(&verdict) {
+                emitter.emit(EventKind::Waiting {
+                    step: self.step.clone(),
+                    within: self.within,
+                    verdicts: vec![verdict.clone()],
+                });
+                told = Some(verdict.clone());
+            }
+            let nudge = self.patience.map(|patience| began + patience);
+            tokio::select! {
+                () = watch.changed() => {}
+                () = at(nudge) => {
+                    self.patience = None;
+                    let late = back::late(&self.starts, &observed);
+                    self.restart_kubelets(&late, emitter, stopper).await?;
+                }
+                _ = stopper.beyond(Stop::Run) => return Err(EngineError::Stopped),
+                () = tokio::time::sleep_until(deadline) => return Err(self.late(verdict)),
+            }
+        }
+    }
+
+    /// A kubelet that gave up, or runs without what it needs of its node, begins anew.
+    async fn restart_kubelets(
+        &self,
+        late: &[String],
+        emitter: &Emitter,
+        stopper: &mut Stopper,
+    ) -> Result<(), EngineError> {
+        for node in self.nodes.iter().filter(|node| late.contains(&node.name)) {
+            let what = format!("restart the kubelet of {}", node.name);
+            let restart = docker::restart_kubelet(&node.id);
+            tools::tell(self.context, &restart, &what, emitter, stopper).await?;
+        }
+        Ok(())
+    }
+
+    fn late(&self, verdict: Verdict) -> EngineError {
+        let call = self.context.call();
+        if verdict.status == Status::Unknown {
+            let why = format!("nothing within {} s", self.within.as_secs());
+            return owner::silent(self.context, &why);
+        }
+        let mut failure = unmet(vec![verdict], self.within);
+        let evidence = failure.verdicts.iter().flat_map(|v| &v.clauses);
+        let evidence: Vec<String> = evidence.flat_map(|c| c.evidence.clone()).collect();
+        failure.causes = evidence;
+        failure.summary = format!(
+            "the cluster \"{}\" did not come back within {} s",
+            self.context.name(),
+            self.within.as_secs()
+        );
+        let hint = format!("`labctl down {call} && labctl up {call}` makes it anew");
+        EngineError::Step(Box::new(failure.hint(hint)))
+    }
+}
+
+async fn at(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,280 @@
+//! Secret values taken out of text.
+//!
+//! What counts as secret is handed in. A value is found as it is, and as it looks after it was
+//! escaped for JSON, a URL or a shell, or encoded in base64; of one with several lines each line,
+//! as output comes line by line. What is no secret, or would make every output unreadable, is left
+//! alone:
+//!
+//! - values under four characters, numbers under six digits, and words such as `true`;
+//! - values that are also the name of something in the lab (`postgres` is the name of the pod, the
+//!   image and the user): they stand in plain sight. Their base64 form is taken out all the same;
+//! - values under eight characters inside of longer words: `root` is not taken out of `rootless`.
+
+use std::collections::BTreeSet;
+
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD},
+};
+
+use super::Untrusted;
+
+/// What stands in the place of a secret.
+pub const REDACTED: &str = "‹redacted›";
+/// Shorter values are not looked for.
+const SHORTEST: usize = 4;
+/// Shorter numbers are ports, counts and years.
+const SHORTEST_NUMBER: usize = 6;
+/// Shorter values are looked for as whole words only, and shorter lines of long ones not at all.
+const LONG: usize = 8;
+/// Values that say nothing.
+const TRIVIAL: [&str; 8] = [
+    "true", "false", "null", "none", "default", "enabled", "disabled", "redacted",
+];
+
+/// Takes secrets out of text, and makes it harmless as [`Untrusted`] does.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Redactor {
+    /// What is taken out wherever it stands, the longest first.
+    anywhere: Vec<String>,
+    /// What is taken out where it is a word of its own, the longest first.
+    words: Vec<String>,
+}
+
+impl Redactor {
+    /// Takes out `secrets`, except for those that are `public`: names.
+    #[must_use]
+    pub fn new(secrets: &BTreeSet<String>, public: &BTreeSet<String>) -> Self {
+        let mut forms = BTreeSet::new();
+        for secret in secrets {
+            let whole = [secret.as_str(), secret.trim()];
+            let lines = secret.lines().map(str::trim);
+            let lines = lines.filter(|line| secret.trim() != *line && length(line) >= LONG);
+            for value in whole.into_iter().chain(lines) {
+                if is_trivial(value) {
+                    continue;
+                }
+                encoded(value, &mut forms);
+                if !public.contains(value) {
+                    written(value, &mut forms);
+                }
+            }
+        }
+        let mut forms: Vec<String> = forms.into_iter().collect();
+        forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
+        let (anywhere, words) = forms.into_iter().partition(|form| length(form) >= LONG);
+        Self { anywhere, words }
+    }
+
+    /// `text` without secrets and harmless; its lines stay lines.
+    #[must_use]
+    pub fn text(&self, text: &str) -> String {
+        let mut clean = Untrusted::lines(text);
+        for secret in &self.anywhere {
+            if clean.contains(secret) {
+                clean = clean.replace(secret, REDACTED);
+            }
+        }
+        for secret in &self.words {
+            if clean.contains(secret) {
+                clean = replace_word(&clean, secret);
+            }
+        }
+        if clean.contains('…') {
+            clean = self.without_beginnings(&clean);
+        }
+        clean
+    }
+
+    /// All texts in `value` without secrets and harmless.
+    pub fn json(&self, value: &mut serde_json::Value) {
+        match value {
+            serde_json::Value::String(text) => *text = self.text(text),
+            serde_json::Value::Array(values) => values.iter_mut().for_each(|v| self.json(v)),
+            serde_json::Value::Object(object) => {
+                let fields = std::mem::take(object).into_iter();
+                *object = fields
+                    .map(|(key, mut value)| {
+                        self.json(&mut value);
+                        (Untrusted::new(&key).as_str().to_owned(), value)
+                    })
+                    .collect();
+            }
+            _ => {}
+        }
+    }
+
+    /// Texts are cut at a certain length, and what is left of a secret then tells most of it.
+    fn without_beginnings(&self, text: &str) -> String {
+        let mut parts: Vec<String> = text.split('…').map(ToOwned::to_owned).collect();
+        let cut = parts.len() - 1;
+        for part in &mut parts[..cut] {
+            let left = self.anywhere.iter().filter_map(|s| beginning_of(s, part));
+            if let Some(longest) = left.max() {
+                part.truncate(part.len() - longest);
+                part.push_str(REDACTED);
+            }
+        }
+        parts.join("…")
+    }
+}
+
+/// How many bytes at the end of `text` are the beginning of `secret`.
+fn beginning_of(secret: &str, text: &str) -> Option<usize> {
+    let ends = secret.char_indices().map(|(end, _)| end).skip(SHORTEST);
+    let found = ends.filter(|end| text.ends_with(&secret[..*end]));
+    found.max()
+}
+
+fn length(text: &str) -> usize {
+    text.chars().count()
+}
+
+fn is_trivial(value: &str) -> bool {
+    let is_number = value.chars().all(|c| c.is_ascii_digit());
+    length(value) < SHORTEST
+        || (is_number && value.len() < SHORTEST_NUMBER)
+        || TRIVIAL.contains(&value.to_ascii_lowercase().as_str())
+}
+
+/// The forms in which `value` may be written out.
+fn written(value: &str, forms: &mut BTreeSet<String>) {
+    let json = json_escaped(value);
+    // Go's encoder, which kubectl uses, escapes what HTML would mind.
+    let go = json
+        .replace('&', "\\u0026")
+        .replace('<', "\\u003c")
+        .replace('>', "\\u003e");
+    // What is left as it is differs: by RFC 3986, in JavaScript, in Go's paths.
+    for kept in ["-_.~", "-_.!~*'()", "-_.~$&+=:@"] {
+        for lower in [false, true] {
+            let encoded = percent_encoded(value, kept, lower);
+            forms.insert(encoded.replace("%20", "+"));
+            forms.insert(encoded);
+        }
+    }
+    forms.extend([
+        value.to_owned(),
+        Untrusted::lines(value),
+        json_escaped(&json),
+        json_escaped(&go),
+        json,
+        go,
+        value.replace('\'', r"'\''"),
+        value.escape_debug().to_string(),
+    ]);
+}
+
+/// The forms of `value` in base64, with and without the line end that `echo` adds.
+fn encoded(value: &str, forms: &mut BTreeSet<String>) {
+    for bytes in [value.to_owned(), format!("{value}\n")] {
+        for engine in [STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD] {
+            forms.insert(engine.encode(&bytes));
+        }
+    }
+}
+
+fn json_escaped(text: &str) -> String {
+    let quoted = serde_json::Value::from(text).to_string();
+    quoted[1..quoted.len() - 1].to_owned()
+}
+
+fn percent_encoded(text: &str, kept: &str, lower: bool) -> String {
+    let encode = |byte: u8| {
+        let c = char::from(byte);
+        if c.is_ascii_alphanumeric() || (c.is_ascii() && kept.contains(c)) {
+            c.to_string()
+        } else if lower {
+            format!("%{byte:02x}")
+        } else {
+            format!("%{byte:02X}")
+        }
+    };
+    text.bytes().map(encode).collect()
+}
+
+/// `text` with `word` taken out where nothing of a longer word stands beside it.
+fn replace_word(text: &str, word: &str) -> String {
+    let mut replaced = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(word) {
+        let (before, after) = (&rest[..at], &rest[at + word.len()..]);
+        let joins = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+        let last = before.chars().next_back().or(replaced.chars().next_back());
+        replaced.push_str(before);
+        let is_part = joins(last) || joins(after.chars().next());
+        replaced.push_str(if is_part { word } else { REDACTED });
+        rest = after;
+    }
+    replaced.push_str(rest);
+    replaced
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn redactor(secrets: &[&str], public: &[&str]) -> Redactor {
+        let set = |values: &[&str]| values.iter().map(ToString::to_string).collect();
+        Redactor::new(&set(secrets), &set(public))
+    }
+
+    #[test]
+    fn a_secret_is_found_in_each_of_its_forms() {
+        let secret = "p\"a<s>s' w/ord&1é";
+        let redactor = redactor(&[secret], &[]);
+        for form in [
+            secret.to_owned(),
+            serde_json::json!({ "a": secret }).to_string(),
+            serde_json::json!(serde_json::json!({ "a": secret }).to_string()).to_string(),
+            r#"{"a":"p\"a\u003cs\u003es' w/ord\u00261é"}"#.to_owned(),
+            "https://u:p%22a%3Cs%3Es%27%20w%2Ford%261%C3%A9@h/".to_owned(),
+            "q=p%22a%3Cs%3Es%27+w%2Ford%261%C3%A9".to_owned(),
+            "q=p%22a%3cs%3es%27%20w%2ford%261%c3%a9".to_owned(),
+            STANDARD.encode(secret),
+            STANDARD.encode(format!("{secret}\n")),
+            format!("x{}y", URL_SAFE_NO_PAD.encode(secret)),
+            r#"'p"a<s>s'\'' w/ord&1é'"#.to_owned(),
+        ] {
+            let text = redactor.text(&form);
+            assert!(text.contains(REDACTED), "{form} became {text}");
+            assert!(!text.contains("ord"), "{form} became {text}");
+        }
+    }
+
+    #[test]
+    fn each_line_of_a_key_is_a_secret() {
+        let redactor = redactor(&["-----BEGIN KEY-----\nMIIEowIBAAKC\nabc\n"], &[]);
+        assert_eq!(redactor.text("| MIIEowIBAAKC |"), "| ‹redacted› |");
+        assert_eq!(redactor.text("abc"), "abc");
+    }
+
+    #[test]
+    fn what_is_trivial_short_or_a_name_leaves_the_text_readable() {
+        let redactor = redactor(&["abc", "true", "5432", "root", "postgres"], &["postgres"]);
+        let text = "abc true 5432 rootless postgres-0";
+        assert_eq!(redactor.text(text), text);
+        assert_eq!(redactor.text("root:root!"), "‹redacted›:‹redacted›!");
+        assert_eq!(redactor.text("cG9zdGdyZXM="), REDACTED);
+    }
+
+    #[test]
+    fn the_beginning_of_a_secret_before_a_cut_is_gone_too() {
+        let redactor = redactor(&["only-for-the-lab"], &[]);
+        assert_eq!(redactor.text("is \"only-for-t…\""), "is \"‹redacted›…\"");
+        assert_eq!(redactor.text("is only…"), "is ‹redacted›…");
+        assert_eq!(redactor.text("so on…"), "so on…");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_secret_of_some_length_survives(
+            secret in "[a-zA-Z0-9!-/]{8,20}", before in ".{0,10}", after in ".{0,10}",
+        ) {
+            let redactor = redactor(&[&secret], &[]);
+            let trivial = is_trivial(&secret);
+            let text = redactor.text(&format!("{before}{secret}{after}"));
+            proptest::prop_assert!(trivial || !text.contains(&secret), "{}", text);
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! Every text of an event through one door: harmless, and without secrets.
+//!
+//! Names, ids and facts are made harmless only: they are compared with one another, and no secret.
+
+use super::{
+    Clause, Differing, Event, EventKind, Failure, Outcome, Redactor, Rewound, StepInfo, Untrusted,
+    Verdict,
+};
+use crate::spec::Facts;
+
+impl Redactor {
+    /// `event` as it may be journalled and shown.
+    #[must_use]
+    pub fn event(&self, event: &Event) -> Event {
+        let mut event = event.clone();
+        self.kind(&mut event.event);
+        event
+    }
+
+    fn kind(&self, kind: &mut EventKind) {
+        match kind {
+            EventKind::RunStarted {
+                verb: _,
+                environment,
+                lab,
+                title,
+                steps,
+            } => {
+                clean(environment);
+                clean(lab);
+                self.scrub(title);
+                for step in steps {
+                    self.step(step);
+                }
+            }
+            EventKind::StepStarted {
+                step,
+                fingerprint,
+                reason,
+                // What a lab's own file says of it: names of facts.
+                undo: _,
+            } => {
+                clean(step);
+                clean(fingerprint);
+                self.scrub(reason);
+            }
+            EventKind::ClusterIntended { name } => clean(name),
+            EventKind::ClusterCreated { cluster } => {
+                clean(&mut cluster.name);
+                clean(&mut cluster.uid);
+                cluster.containers.iter_mut().for_each(clean);
+            }
+            EventKind::CommandStarted { line } => self.scrub(line),
+            EventKind::ChildStarted { child } => clean(&mut child.program),
+            EventKind::Output { line, .. } => *line = Untrusted::new(&self.text(line.as_str())),
+            EventKind::Image { image, node, .. } => {
+                clean(image);
+                node.iter_mut().for_each(clean);
+            }
+            EventKind::Waiting { step, verdicts, .. } => {
+                clean(step);
+                self.verdicts(verdicts);
+            }
+            EventKind::Verified {
+                step,
+                fingerprint,
+                facts,
+                verdicts,
+            } => {
+                clean(step);
+                clean(fingerprint);
+                clean_facts(facts);
+                self.verdicts(verdicts);
+            }
+            EventKind::StepFinished { step, outcome, .. } => {
+                clean(step);
+                match outcome {
+                    Outcome::Skipped { reason } => self.scrub(reason),
+                    Outcome::Failed(failure) => self.failure(failure),
+                    Outcome::Changed | Outcome::Cancelled => {}
+                }
+            }
+            EventKind::Applied { step } => clean(step),
+            EventKind::Undone { step, rewound } => {
+                clean(step);
+                rewound.iter_mut().for_each(rewound_cleaned);
+            }
+            EventKind::Rewound { to, rewound } => {
+                clean(to);
+                rewound_cleaned(rewound);
+            }
+            EventKind::Differs { differing } => self.differing(differing),
+            EventKind::Notice { text } => self.scrub(text),
+            EventKind::Cancelling { reason } => self.scrub(reason),
+            EventKind::ClusterDeleting
+            | EventKind::ClusterDeleted
+            | EventKind::ClusterStopped
+            | EventKind::ClusterStarted { .. }
+            | EventKind::ChildExited { .. }
+            | EventKind::RunFinished { .. } => {}
+        }
+    }
+
+    /// A difference as it may be shown.
+    pub fn differing(&self, differing: &mut Differing) {
+        self.scrub(&mut differing.object);
+        for detail in &mut differing.details {
+            *detail = Untrusted::new(&self.text(detail.as_str()));
+        }
+    }
+
+    /// A failure as it may be shown.
+    pub fn failure(&self, failure: &mut Failure) {
+        let Failure {
+            summary,
+            causes,
+            hint,
+            tail,
+            verdicts,
+        } = failure;
+        self.scrub(summary);
+        self.all(causes);
+        if let Some(hint) = hint {
+            self.scrub(hint);
+        }
+        self.all(tail);
+        self.verdicts(verdicts);
+    }
+
+    /// Verdicts as they may be shown.
+    pub fn verdicts(&self, verdicts: &mut [Verdict]) {
+        for verdict in verdicts {
+            self.verdict(verdict);
+        }
+    }
+
+    /// A verdict as it may be shown.
+    pub fn verdict(&self, verdict: &mut Verdict) {
+        self.scrub(&mut verdict.assertion);
+        for clause in &mut verdict.clauses {
+            let Clause {
+                what,
+                status: _,
+                expected,
+                actual,
+                evidence,
+                because,
+            } = clause;
+            for text in [what, expected, actual] {
+                self.scrub(text);
+            }
+            self.all(evidence);
+            self.all(because);
+        }
+    }
+
+    /// `text` as it may be shown, in its place.
+    pub fn scrub(&self, text: &mut String) {
+        *text = self.text(text);
+    }
+
+    /// All `texts` as they may be shown.
+    pub fn all(&self, texts: &mut [String]) {
+        for text in texts {
+            self.scrub(text);
+        }
+    }
+
+    fn step(&self, step: &mut StepInfo) {
+        clean(&mut step.id);
+        self.scrub(&mut step.title);
+        step.teach.iter_mut().for_each(|text| self.scrub(text));
+    }
+}
+
+/// A name: it is one line.
+fn clean(text: &mut String) {
+    let clean = Untrusted::new(text);
+    clean.as_str().clone_into(text);
+}
+
+fn rewound_cleaned(rewound: &mut Rewound) {
+    rewound.cursor.iter_mut().for_each(clean);
+    rewound.steps.iter_mut().for_each(clean);
+}
+
+fn clean_facts(facts: &mut Facts) {
+    let named = std::mem::take(facts).into_iter();
+    *facts = named
+        .map(|(name, mut fact)| {
+            if let Some(pod) = &mut fact.pod {
+                let texts = [&mut pod.name, &mut pod.uid, &mut pod.node];
+                texts.into_iter().for_each(clean);
+            }
+            if let Some(claim) = &mut fact.claim {
+                let of_claim = [&mut claim.name, &mut claim.uid];
+                let of_volume = [&mut claim.volume, &mut claim.volume_uid];
+                of_claim.into_iter().chain(of_volume).for_each(clean);
+            }
+            (Untrusted::new(&name).as_str().to_owned(), fact)
+        })
+        .collect();
+}

@@ -1,0 +1,117 @@
+//! Which fields of two objects differ, in words.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+/// The longest value that is shown whole, in characters.
+const SHOWN: usize = 40;
+
+/// The fields in which `live` differs from `wanted`, one line each: `spec.replicas is 1, was 3`.
+#[must_use]
+pub fn differing(wanted: &Value, live: &Value) -> Vec<String> {
+    let mut lines = Vec::new();
+    walk("", Some(wanted), Some(live), &mut lines);
+    lines
+}
+
+fn walk(path: &str, wanted: Option<&Value>, live: Option<&Value>, lines: &mut Vec<String>) {
+    match (wanted, live) {
+        (Some(wanted), Some(live)) if wanted == live => {}
+        (Some(Value::Object(wanted)), Some(Value::Object(live))) => {
+            let keys: BTreeSet<&String> = wanted.keys().chain(live.keys()).collect();
+            for key in keys {
+                walk(&below(path, key), wanted.get(key), live.get(key), lines);
+            }
+        }
+        (Some(Value::Array(wanted)), Some(Value::Array(live))) => {
+            match (by_name(wanted), by_name(live)) {
+                (Some(wanted), Some(live)) => {
+                    let names: BTreeSet<&str> =
+                        wanted.iter().chain(&live).map(|(n, _)| *n).collect();
+                    for name in names {
+                        let of = |list: &[(&str, &Value)]| -> Option<Value> {
+                            let mut items = list.iter();
+                            items
+                                .find(|(n, _)| *n == name)
+                                .map(|(_, item)| (*item).clone())
+                        };
+                        let path = format!("{path}[{name}]");
+                        walk(&path, of(&wanted).as_ref(), of(&live).as_ref(), lines);
+                    }
+                }
+                _ => lines.push(changed(
+                    path,
+                    &shown(&Value::from(live.clone())),
+                    &shown(&Value::from(wanted.clone())),
+                )),
+            }
+        }
+        (Some(wanted), Some(live)) => lines.push(changed(path, &shown(live), &shown(wanted))),
+        (Some(_), None) => lines.push(format!("{path} was removed")),
+        (None, Some(_)) => lines.push(format!("{path} was added")),
+        (None, None) => {}
+    }
+}
+
+fn changed(path: &str, live: &str, wanted: &str) -> String {
+    // What `kubectl apply` was given last is a whole object, and says the same as the fields do.
+    if path.ends_with("last-applied-configuration") {
+        return "something else was applied".to_owned();
+    }
+    format!("{path} is {live}, was {wanted}")
+}
+
+fn below(path: &str, key: &str) -> String {
+    if path.is_empty() {
+        key.to_owned()
+    } else {
+        format!("{path}.{key}")
+    }
+}
+
+/// The items of a list by their names, if each has one: containers, variables, ports, volumes.
+fn by_name(list: &[Value]) -> Option<Vec<(&str, &Value)>> {
+    let named = list
+        .iter()
+        .map(|item| Some((item.get("name")?.as_str()?, item)));
+    named.collect()
+}
+
+fn shown(value: &Value) -> String {
+    let text = match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    if text.chars().count() <= SHOWN {
+        return text;
+    }
+    let cut: String = text.chars().take(SHOWN).collect();
+    format!("{cut}…")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn each_field_is_named_and_lists_of_named_things_are_compared_by_name() {
+        let wanted = json!({"spec": {"replicas": 3, "containers": [
+            {"name": "db", "env": [{"name": "A", "value": "1"}]},
+        ], "args": [1, 2]}});
+        let live = json!({"spec": {"replicas": 1, "containers": [
+            {"name": "mine"},
+            {"name": "db", "env": [{"name": "A", "value": "1"}, {"name": "B", "value": "2"}]},
+        ], "args": [1]}});
+        assert_eq!(
+            differing(&wanted, &live),
+            [
+                "spec.args is [1], was [1,2]",
+                "spec.containers[db].env[B] was added",
+                "spec.containers[mine] was added",
+                "spec.replicas is 1, was 3",
+            ]
+        );
+    }
+}

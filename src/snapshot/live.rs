@@ -1,0 +1,380 @@
+//! A cluster's objects as they are, and the changes that put them back. The module's only I/O.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use futures::future::join_all;
+use kube::{
+    Api, Client,
+    api::{
+        ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams,
+        Preconditions, PropagationPolicy,
+    },
+    discovery::{Discovery, Scope, verbs},
+    runtime::{conditions, wait::await_condition},
+};
+use serde_json::{Value, json};
+
+use super::{Key, Marks, Snapshot, clean, kinds};
+use crate::assert::Cluster;
+
+/// How long one answer of the API server may take.
+const ANSWER: Duration = Duration::from_secs(10);
+
+/// Why a cluster could not be listed or changed.
+#[derive(Debug, thiserror::Error)]
+#[error("failed to {what}")]
+pub struct LiveError {
+    /// What was tried: `delete deployment/mine`.
+    pub what: String,
+    /// The HTTP status that the API server answered with, if it answered.
+    pub code: Option<u16>,
+    /// Why.
+    #[source]
+    pub source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+/// The objects of a cluster, as far as a snapshot could be of them, and those that they own.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Live {
+    /// The objects.
+    pub objects: Vec<LiveObject>,
+    /// The nodes, by name.
+    pub nodes: BTreeMap<String, Value>,
+}
+
+/// One object as it is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LiveObject {
+    /// What names it.
+    pub key: Key,
+    /// All of it.
+    pub object: Value,
+    /// Its clean form.
+    pub clean: Value,
+    /// Whether a snapshot would hold it, rather than what made it.
+    pub is_kept: bool,
+}
+
+impl Live {
+    /// The snapshot of these objects; of data nothing is known yet.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        let kept = self.objects.iter().filter(|o| o.is_kept && !o.is_going());
+        let nodes = self.nodes.iter();
+        Snapshot {
+            objects: kept.map(|o| o.clean.clone()).collect(),
+            nodes: nodes
+                .map(|(name, node)| (name.clone(), Marks::of(node)))
+                .collect(),
+            data: BTreeMap::new(),
+        }
+    }
+
+    /// What `owner` owns, and what that owns, and so on: owners before what they own.
+    #[must_use]
+    pub fn owned_by(&self, owner: &LiveObject) -> Vec<&LiveObject> {
+        let mut found: Vec<&LiveObject> = Vec::new();
+        let mut next = vec![owner.uid()];
+        while let Some(uid) = next.pop() {
+            let parts: Vec<&LiveObject> =
+                self.objects.iter().filter(|o| o.is_owned_by(uid)).collect();
+            next.extend(parts.iter().map(|o| o.uid()));
+            found.extend(parts);
+        }
+        found
+    }
+}
+
+impl LiveObject {
+    /// `object`, which is of a kind that snapshots hold; `None` for what is in the cluster's own
+    /// namespaces.
+    #[must_use]
+    pub fn of(object: Value, is_kind_kept: bool) -> Option<Self> {
+        let key = Key::of(&object);
+        let namespace = if key.kind == "Namespace" {
+            &key.name
+        } else {
+            &key.namespace
+        };
+        kinds::is_of_labs(namespace).then(|| Self {
+            is_kept: is_kind_kept && !clean::is_made_by_the_cluster(&object),
+            clean: clean::clean(&object),
+            key,
+            object,
+        })
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.key.name
+    }
+
+    /// Its uid.
+    #[must_use]
+    pub fn uid(&self) -> &str {
+        self.object["metadata"]["uid"].as_str().unwrap_or_default()
+    }
+
+    /// Whether it is being deleted.
+    #[must_use]
+    pub fn is_going(&self) -> bool {
+        self.object["metadata"].get("deletionTimestamp").is_some()
+    }
+
+    fn is_owned_by(&self, uid: &str) -> bool {
+        let owners = self.object["metadata"]["ownerReferences"].as_array();
+        owners.is_some_and(|owners| owners.iter().any(|owner| owner["uid"] == uid))
+    }
+}
+
+/// A cluster whose kinds are known.
+pub struct Reach {
+    client: Client,
+    kinds: BTreeMap<(String, String), (ApiResource, Scope)>,
+}
+
+impl Reach {
+    /// Asks `cluster` which kinds it serves.
+    pub async fn new(cluster: &Cluster) -> Result<Self, LiveError> {
+        let client = cluster.client();
+        let discovered = answer("ask for the kinds that the cluster serves", async {
+            // A cluster before 1.30 may know the older way only.
+            match Discovery::new(client.clone()).run_aggregated().await {
+                Ok(discovered) => Ok(discovered),
+                Err(_) => Discovery::new(client.clone()).run().await,
+            }
+        })
+        .await?;
+        let resources = discovered
+            .groups()
+            .flat_map(kube::discovery::ApiGroup::recommended_resources);
+        let usable = resources.filter(|(resource, able)| {
+            let is_namespaced = able.scope == Scope::Namespaced;
+            able.supports_operation(verbs::LIST)
+                && able.supports_operation(verbs::DELETE)
+                && kinds::is_kept(&resource.group, &resource.kind, is_namespaced)
+        });
+        let kinds = usable.map(|(resource, able)| {
+            (
+                (resource.group.clone(), resource.kind.clone()),
+                (resource, able.scope),
+            )
+        });
+        Ok(Self {
+            kinds: kinds.collect(),
+            client,
+        })
+    }
+
+    /// Everything that is there.
+    pub async fn list(&self) -> Result<Live, LiveError> {
+        let node = ApiResource::erase::<k8s_openapi::api::core::v1::Node>(&());
+        let kinds = self.kinds.values().map(|(resource, _)| resource);
+        let lists = join_all(kinds.map(|resource| self.list_of(resource)));
+        let (lists, nodes) = futures::future::join(lists, self.list_of(&node)).await;
+        let mut live = Live::default();
+        for list in lists {
+            live.objects
+                .extend(list?.into_iter().filter_map(|o| LiveObject::of(o, true)));
+        }
+        live.nodes = nodes?
+            .into_iter()
+            .map(|node| (Key::of(&node).name, node))
+            .collect();
+        Ok(live)
+    }
+
+    async fn list_of(&self, resource: &ApiResource) -> Result<Vec<Value>, LiveError> {
+        let api: Api<DynamicObject> = Api::all_with(self.client.clone(), resource);
+        let what = format!("list {}", resource.plural);
+        let params = ListParams::default();
+        let listed = match answer(&what, api.list(&params)).await {
+            Ok(listed) => listed,
+            // The kind was there a moment ago: its definition is being deleted.
+            Err(error) if error.code == Some(404) => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        let with_type = |object: DynamicObject| {
+            let mut value = serde_json::to_value(object).unwrap_or_default();
+            // The items of a list do not say what they are.
+            value["apiVersion"] = json!(resource.api_version);
+            value["kind"] = json!(resource.kind);
+            if let Some(metadata) = value["metadata"].as_object_mut() {
+                metadata.remove("managedFields");
+            }
+            value
+        };
+        Ok(listed.items.into_iter().map(with_type).collect())
+    }
+
+    fn api(&self, key: &Key) -> Result<Api<DynamicObject>, LiveError> {
+        let client = self.client.clone();
+        let of_kind = self.kinds.get(&(key.group.clone(), key.kind.clone()));
+        let Some((resource, scope)) = of_kind else {
+            return Err(LiveError {
+                what: format!("reach {key}"),
+                code: Some(404),
+                source: "the cluster does not serve this kind any more".into(),
+            });
+        };
+        Ok(match scope {
+            Scope::Namespaced => Api::namespaced_with(client, &key.namespace, resource),
+            Scope::Cluster => Api::all_with(client, resource),
+        })
+    }
+
+    /// The object as it is now; `None` if it is not there.
+    pub async fn get(&self, key: &Key) -> Result<Option<LiveObject>, LiveError> {
+        let api = self.api(key)?;
+        let got = answer(&format!("read {key}"), api.get_opt(&key.name)).await?;
+        let value = got.and_then(|object| serde_json::to_value(object).ok());
+        Ok(value.and_then(|value| LiveObject::of(value, true)))
+    }
+
+    /// Makes `object`. One that somebody else made meanwhile is an error with the code 409.
+    pub async fn create(&self, object: &Value) -> Result<(), LiveError> {
+        let key = Key::of(object);
+        let what = format!("create {key}");
+        let object = serde_json::from_value(object.clone()).map_err(|e| failed(&what, None, e))?;
+        let api = self.api(&key)?;
+        let params = PostParams::default();
+        answer(&what, api.create(&params, &object)).await.map(drop)
+    }
+
+    /// Sends a JSON merge patch for `live`, which fails if another object has its name by now.
+    pub async fn patch(&self, live: &LiveObject, mut patch: Value) -> Result<(), LiveError> {
+        patch["metadata"]["uid"] = json!(live.uid());
+        let api = self.api(&live.key)?;
+        self.send(&api, &live.key, &patch).await
+    }
+
+    /// Sends a JSON merge patch for a node.
+    pub async fn patch_node(
+        &self,
+        name: &str,
+        node: &Value,
+        mut patch: Value,
+    ) -> Result<(), LiveError> {
+        patch["metadata"]["uid"] = node["metadata"]["uid"].clone();
+        let resource = ApiResource::erase::<k8s_openapi::api::core::v1::Node>(&());
+        let api = Api::all_with(self.client.clone(), &resource);
+        let mut key = Key::of(node);
+        name.clone_into(&mut key.name);
+        self.send(&api, &key, &patch).await
+    }
+
+    async fn send(
+        &self,
+        api: &Api<DynamicObject>,
+        key: &Key,
+        patch: &Value,
+    ) -> Result<(), LiveError> {
+        let params = PatchParams::default();
+        let patch = Patch::Merge(patch);
+        let patched = api.patch(&key.name, &params, &patch);
+        answer(&format!("change {key}"), patched).await.map(drop)
+    }
+
+    /// Asks for the deletion of `live`, and of nothing else that has its name by now. `at_once`
+    /// leaves a pod no time to end. One that is gone already is no error.
+    pub async fn delete(&self, live: &LiveObject, at_once: bool) -> Result<(), LiveError> {
+        self.remove(live, at_once, PropagationPolicy::Background)
+            .await
+    }
+
+    /// The same, and what it owns stays.
+    pub async fn orphan(&self, live: &LiveObject) -> Result<(), LiveError> {
+        self.remove(live, false, PropagationPolicy::Orphan).await
+    }
+
+    async fn remove(
+        &self,
+        live: &LiveObject,
+        at_once: bool,
+        propagation: PropagationPolicy,
+    ) -> Result<(), LiveError> {
+        let params = DeleteParams {
+            grace_period_seconds: at_once.then_some(0),
+            propagation_policy: Some(propagation),
+            preconditions: Some(Preconditions {
+                uid: Some(live.uid().to_owned()),
+                resource_version: None,
+            }),
+            ..DeleteParams::default()
+        };
+        let api = self.api(&live.key)?;
+        let what = format!("delete {}", live.key);
+        match answer(&what, api.delete(live.name(), &params)).await {
+            Err(error) if !matches!(error.code, Some(404 | 409)) => Err(error),
+            // Gone, or replaced by another.
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether `condition` comes to hold of the object within `patience`.
+    pub async fn holds(
+        &self,
+        key: &Key,
+        patience: Duration,
+        condition: impl Fn(&Value) -> bool,
+    ) -> Result<bool, LiveError> {
+        let api = self.api(key)?;
+        let holds = |object: Option<&DynamicObject>| {
+            let value = object.and_then(|object| serde_json::to_value(object).ok());
+            value.is_some_and(|value| condition(&value))
+        };
+        let held = await_condition(api, &key.name, holds);
+        Ok(tokio::time::timeout(patience, held)
+            .await
+            .is_ok_and(|held| held.is_ok()))
+    }
+
+    /// Whether `live` is gone within `patience`.
+    pub async fn is_gone(&self, live: &LiveObject, patience: Duration) -> Result<bool, LiveError> {
+        let api = self.api(&live.key)?;
+        let gone = await_condition(api, live.name(), conditions::is_deleted(live.uid()));
+        Ok(tokio::time::timeout(patience, gone)
+            .await
+            .is_ok_and(|gone| gone.is_ok()))
+    }
+}
+
+async fn answer<T>(
+    what: &str,
+    asked: impl Future<Output = kube::Result<T>>,
+) -> Result<T, LiveError> {
+    match tokio::time::timeout(ANSWER, asked).await {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(error)) => {
+            let code = match &error {
+                kube::Error::Api(status) => Some(status.code),
+                _ => None,
+            };
+            Err(failed(what, code, error))
+        }
+        Err(_) => {
+            let why = format!(
+                "the API server did not answer within {} s",
+                ANSWER.as_secs()
+            );
+            Err(LiveError {
+                what: what.to_owned(),
+                code: None,
+                source: why.into(),
+            })
+        }
+    }
+}
+
+fn failed(
+    what: &str,
+    code: Option<u16>,
+    source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+) -> LiveError {
+    LiveError {
+        what: what.to_owned(),
+        code,
+        source: source.into(),
+    }
+}

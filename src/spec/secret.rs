@@ -1,0 +1,190 @@
+//! What of a lab, and of a kubeconfig, is secret.
+
+use std::collections::BTreeSet;
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use serde_json::Value;
+
+use super::{LabTree, tree::LAB_FILE, yaml};
+
+/// Values that are not shown, and names that are public whatever else they are.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Secrets {
+    /// Plain values. Values of params that are marked secret belong here, too.
+    pub values: BTreeSet<String>,
+    /// The names in the lab: of objects, containers, images, labels, steps.
+    pub public: BTreeSet<String>,
+}
+
+/// The fields, in manifests and in `lab.yaml`, that name something.
+const NAMES: [&str; 9] = [
+    "name",
+    "namespace",
+    "kind",
+    "serviceName",
+    "secretName",
+    "id",
+    "lab",
+    "service",
+    "level",
+];
+/// The fields whose values all name something.
+const LABELS: [&str; 3] = ["labels", "matchLabels", "selector"];
+
+impl Secrets {
+    /// The values of all Secrets in the manifests of `tree`.
+    #[must_use]
+    pub fn of_lab(tree: &LabTree) -> Self {
+        let mut secrets = Self::default();
+        let is_read = |name: &str| [".yaml", ".yml", ".json"].iter().any(|e| name.ends_with(e));
+        for name in tree.files.keys().filter(|name| is_read(name)) {
+            for document in yaml::documents(tree.text(name).unwrap_or_default()) {
+                if name != LAB_FILE {
+                    secrets.take(&document);
+                }
+                secrets.name(&document);
+            }
+        }
+        secrets
+    }
+
+    /// Adds the credentials in the kubeconfig with this text.
+    pub fn add_kubeconfig(&mut self, text: &str) {
+        for document in yaml::documents(text) {
+            let users = document.get("users").and_then(Value::as_array);
+            for user in users.into_iter().flatten().filter_map(|u| u.get("user")) {
+                for field in ["token", "password"] {
+                    self.values.extend(scalar(user.get(field)));
+                }
+                let key = scalar(user.get("client-key-data"));
+                self.values.extend(key.iter().filter_map(|k| decoded(k)));
+                self.values.extend(key);
+                let provider = user.pointer("/auth-provider/config");
+                let provider = provider.and_then(Value::as_object).into_iter().flatten();
+                let guards = |name: &str| {
+                    ["token", "secret", "password", "key"]
+                        .iter()
+                        .any(|w| name.contains(w))
+                };
+                let of_provider = provider.filter(|(name, _)| guards(name));
+                self.values
+                    .extend(of_provider.filter_map(|(_, value)| scalar(Some(value))));
+                let env = user.pointer("/exec/env").and_then(Value::as_array);
+                let of_program = env.into_iter().flatten().map(|pair| pair.get("value"));
+                self.values.extend(of_program.filter_map(scalar));
+            }
+        }
+    }
+
+    /// Adds the values of each Secret in `value`, which may be a list of objects.
+    fn take(&mut self, value: &Value) {
+        if value.get("kind").and_then(Value::as_str) == Some("Secret") {
+            let fields = |name| {
+                value
+                    .get(name)
+                    .and_then(Value::as_object)
+                    .into_iter()
+                    .flatten()
+            };
+            self.values
+                .extend(fields("stringData").filter_map(|(_, v)| scalar(Some(v))));
+            for encoded in fields("data").filter_map(|(_, v)| scalar(Some(v))) {
+                self.values.extend(decoded(&encoded));
+                self.values.insert(encoded);
+            }
+        }
+        let items = value.get("items").and_then(Value::as_array);
+        items.into_iter().flatten().for_each(|item| self.take(item));
+    }
+
+    /// Adds what names something in `value`.
+    fn name(&mut self, value: &Value) {
+        match value {
+            Value::Object(object) => {
+                let is_secret = object.get("kind").and_then(Value::as_str) == Some("Secret");
+                for (key, value) in object {
+                    let fields = value.as_object();
+                    if is_secret && (key == "data" || key == "stringData") {
+                        // A value may be its own key's name, and is no secret then.
+                        let keys = fields.into_iter().flatten().map(|(key, _)| key);
+                        self.public.extend(keys.cloned());
+                        continue;
+                    }
+                    let text = value.as_str().map(ToOwned::to_owned);
+                    match (key.as_str(), text) {
+                        (key, Some(text)) if NAMES.contains(&key) => drop(self.public.insert(text)),
+                        ("image", Some(text)) => {
+                            self.public
+                                .extend(text.split(['/', ':', '@']).map(ToOwned::to_owned));
+                        }
+                        (key, None) if LABELS.contains(&key) => {
+                            let values = fields.into_iter().flatten();
+                            let values = values.filter_map(|(_, v)| scalar(Some(v)));
+                            self.public.extend(values);
+                        }
+                        _ => {}
+                    }
+                    self.name(value);
+                }
+            }
+            Value::Array(values) => values.iter().for_each(|value| self.name(value)),
+            _ => {}
+        }
+    }
+}
+
+fn scalar(value: Option<&Value>) -> Option<String> {
+    match value? {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+/// The text that `encoded` is in base64, if it is text.
+fn decoded(encoded: &str) -> Option<String> {
+    let encoded: String = encoded.split_whitespace().collect();
+    String::from_utf8(STANDARD.decode(encoded).ok()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_of_secrets_are_found_in_lists_too_and_names_are_public() {
+        let text = "apiVersion: v1\nkind: List\nitems:\n\
+                    - {kind: Secret, metadata: {name: app}, stringData: {user: postgres, pin: 12345678}}\n\
+                    - {kind: Secret, data: {key: c2VjcmV0LXZhbHVl}}\n\
+                    - {kind: ConfigMap, data: {x: visible}}\n---\n\
+                    kind: Pod\nspec: {containers: [{image: 'docker.io/library/postgres:17'}]}\n";
+        let files = [("a.yaml".to_owned(), text.as_bytes().to_vec())].into();
+        let tree = LabTree {
+            origin: String::new(),
+            files,
+        };
+        let secrets = Secrets::of_lab(&tree);
+        let values: Vec<&str> = secrets.values.iter().map(String::as_str).collect();
+        assert_eq!(
+            values,
+            ["12345678", "c2VjcmV0LXZhbHVl", "postgres", "secret-value"]
+        );
+        assert!(secrets.public.contains("postgres") && secrets.public.contains("app"));
+        assert!(!secrets.public.contains("visible"));
+    }
+
+    #[test]
+    fn credentials_of_a_kubeconfig_are_secret() {
+        let mut secrets = Secrets::default();
+        secrets.add_kubeconfig(
+            "users: [{name: a, user: {token: tok-1, password: pw-1, client-key-data: a2V5LTE=}},\n\
+             {name: b, user: {exec: {env: [{name: T, value: env-1}]}}},\n\
+             {name: c, user: {auth-provider: {config: {id-token: id-1, name: no}}}}]\n",
+        );
+        let values: Vec<&str> = secrets.values.iter().map(String::as_str).collect();
+        assert_eq!(
+            values,
+            ["a2V5LTE=", "env-1", "id-1", "key-1", "pw-1", "tok-1"]
+        );
+    }
+}
