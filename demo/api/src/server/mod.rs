@@ -111,8 +111,8 @@ async fn health(State(shared): State<Shared>) -> Response {
     answer(StatusCode::OK, &shared.pod, "status", "ok")
 }
 
-/// Who asks, by the word of a service mesh: the proxy beside this pod sets the header, and takes it
-/// away from clients that are not in the mesh.
+/// Who asks, by the word of a service mesh, whose proxy beside this pod sets the header; what a
+/// request says without one is worth nothing.
 async fn whoami(State(shared): State<Shared>, headers: HeaderMap) -> Response {
     let value = |name: &str| Some(headers.get(name)?.to_str().ok()?.to_owned());
     let caller = json!({

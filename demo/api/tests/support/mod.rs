@@ -74,12 +74,10 @@ impl Answer {
 /// `request` is the method, the path, and further headers in lines of their own.
 pub async fn ask(address: SocketAddr, request: &str, body: &str) -> Answer {
     let (line, headers) = request.split_once('\n').unwrap_or((request, ""));
-    let headers: String = headers
-        .lines()
-        .map(|h| format!("{}\r\n", h.trim()))
-        .collect();
+    let headers = headers.replace('\n', "\r\n");
+    let end = if headers.is_empty() { "" } else { "\r\n" };
     let text = format!(
-        "{line} HTTP/1.1\r\nhost: test\r\nconnection: close\r\ncontent-length: {}\r\n{headers}\r\n{body}",
+        "{line} HTTP/1.1\r\nhost: test\r\nconnection: close\r\ncontent-length: {}\r\n{headers}{end}\r\n{body}",
         body.len()
     );
     let mut stream = TcpStream::connect(address).await.unwrap();
