@@ -96,7 +96,8 @@ async function add(event) {
     element("done").textContent = `Added by ${pod}.`;
     await refresh();
   } catch (problem) {
-    report(problem);
+    // Beside the form, where the next refresh does not wipe it away.
+    element("done").textContent = `Not added. ${problem.message} (${problem.detail})`;
   } finally {
     element("add").disabled = false;
     text.focus();
