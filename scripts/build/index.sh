@@ -53,9 +53,29 @@ image() {
     '{name: $name, role: $role, path: $path, digest: $digest, id: $id, bytes: $bytes, source: $source, packages: true}'
 }
 
+# lab_image BUNDLE STAGE: places the image of a stage that says itself what it is, prints its entry.
+lab_image() {
+  local bundle=$1 stage=$2 folder name tag
+  folder=$(stage_path "$stage")
+  name=$(<"$folder/name")
+  tag=${name##*:}
+  image "$bundle" "$name" workload "$stage" image.tar image.id "images/${stage%-image}-${tag#v}.tar" "$(<"$folder/source")"
+}
+
+# files BUNDLE STAGE SOURCE: places each file of a stage, prints its entry.
+files() {
+  local bundle=$1 stage=$2 path name
+  for path in "$(stage_path "$stage")"/*.yaml; do
+    name=${path##*/}
+    place "$stage" "$name" "$bundle/files/$name"
+    jq -cn --arg name "$name" --arg digest "$(digest_of "$stage" "$name")" --arg source "$3" \
+      '{file: true, name: $name, path: "files/\($name)", digest: $digest, source: $source}'
+  done
+}
+
 # publish BUNDLE: places everything that is built, and the index last.
 publish() {
-  local bundle=$1 kubernetes kept name path
+  local bundle=$1 kubernetes kept path stage
   kubernetes=$(module_version "${here:?}/packages/cluster" k8s.io/kubernetes)
   mkdir -p "$bundle"
   {
@@ -66,15 +86,21 @@ publish() {
       "$(<"$(stage_path postgres-image)/source")"
     image "$bundle" "docker.io/kindest/node:$kubernetes" node node-image node.tar node.tar.id "images/node-$kubernetes.tar" \
       "Debian bookworm, k8s.io/kubernetes@$kubernetes, sigs.k8s.io/kind@$(module_version "$here/packages/kind" sigs.k8s.io/kind)"
-  } | jq -s '{version: 1, platform: "linux/amd64", tools: map(select(.role == null)), images: map(select(.role))}' >"$bundle/index.json.new"
+    for stage in demo-api-image demo-web-image traefik-image toxiproxy-image; do
+      ! stage_done "$stage" || lab_image "$bundle" "$stage"
+    done
+    ! stage_done gateway-api || files "$bundle" gateway-api sigs.k8s.io/gateway-api
+  } | jq -s '{version: 1, platform: "linux/amd64", tools: map(select(.role == null and .file == null)),
+      images: map(select(.role)), files: map(select(.file) | del(.file))}' >"$bundle/index.json.new"
   if cmp -s "$bundle/index.json.new" "$bundle/index.json"; then
     rm "$bundle/index.json.new"
   else
     mv "$bundle/index.json.new" "$bundle/index.json"
   fi
   # Files of an earlier version, which the index no longer names.
-  kept=$(jq -r '(.tools + .images)[].path' "$bundle/index.json")
-  find "$bundle/tools" "$bundle/images" -type f -printf '%P %p\n' | while read -r name path; do
-    grep -qxF -e "tools/$name" -e "images/$name" <<<"$kept" || rm -f "$path"
+  kept=$(jq -r '(.tools + .images + .files)[].path' "$bundle/index.json")
+  mkdir -p "$bundle/files"
+  (cd "$bundle" && find tools images files -type f) | while read -r path; do
+    grep -qxF -e "$path" <<<"$kept" || rm -f "$bundle/$path"
   done
 }

@@ -194,7 +194,7 @@ pub(crate) fn cordoned(world: &World) -> String {
 /// deleted: for two minutes no other is granted.
 pub(crate) fn count_as_evicted(world: &World, pod: &str) {
     // A pod that is on its way out already would have its entry removed.
-    wait_for("an allowed disruption", Duration::from_secs(60), || {
+    wait_for("an allowed disruption", Duration::from_mins(1), || {
         budget(world, "disruptionsAllowed") == "1"
     });
     let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ");
