@@ -5,6 +5,7 @@
 pub mod assert;
 pub mod cli;
 pub mod digest;
+pub mod download;
 pub mod engine;
 pub mod event;
 pub mod plan;

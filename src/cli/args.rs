@@ -91,6 +91,20 @@ pub(crate) enum Command {
     Logs(Logs),
 }
 
+/// Options of what can have values for a lab's parameters.
+#[derive(Debug, Clone, Default, ClapArgs)]
+pub(crate) struct Set {
+    /// Choose a value for a parameter of the lab; `labctl show` tells which there are
+    #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
+    pub(crate) set: Vec<(String, String)>,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    let pair = text.split_once('=');
+    let (name, value) = pair.ok_or("NAME=VALUE is needed")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
 /// `labctl up`
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Up {
@@ -102,6 +116,8 @@ pub(crate) struct Up {
     /// Run the lab without asking, wherever it comes from
     #[arg(long)]
     pub(crate) trust: bool,
+    #[command(flatten)]
+    pub(crate) set: Set,
     #[command(flatten)]
     pub(crate) bundled: Bundled,
     #[command(flatten)]
@@ -118,6 +134,8 @@ pub(crate) struct Next {
     /// Run the lab without asking, wherever it comes from
     #[arg(long)]
     pub(crate) trust: bool,
+    #[command(flatten)]
+    pub(crate) set: Set,
     #[command(flatten)]
     pub(crate) bundled: Bundled,
     #[command(flatten)]
@@ -247,6 +265,8 @@ pub(crate) struct OfEnvironment {
 pub(crate) struct OfLab {
     /// The lab: its id, the beginning of it, a directory, a .tar or .tar.gz, or a URL of one
     pub(crate) lab: String,
+    #[command(flatten)]
+    pub(crate) set: Set,
 }
 
 /// `labctl plan`
@@ -254,6 +274,8 @@ pub(crate) struct OfLab {
 pub(crate) struct Plan {
     /// The lab: its id, the beginning of it, a directory, a .tar or .tar.gz, or a URL of one
     pub(crate) lab: String,
+    #[command(flatten)]
+    pub(crate) set: Set,
     #[command(flatten)]
     pub(crate) bundled: Bundled,
 }

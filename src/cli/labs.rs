@@ -9,11 +9,12 @@ use std::{
 
 use include_dir::{Dir, include_dir};
 
-use super::{download, error::CliError, exit, settings::Settings, trust::Origin};
+use super::{error::CliError, exit, session, settings::Settings, trust::Origin};
 use crate::{
+    download::{self, DownloadError},
     event::Redactor,
     spec::{
-        Lab, LabTree, Secrets, Within,
+        Chosen, Lab, LabTree, Secrets, Within,
         model::{Level, Needs},
         tree::LAB_FILE,
         validate::{self, Known, nearest},
@@ -32,12 +33,26 @@ static TEMPLATES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/templates");
 /// A lab that was read and is sound.
 #[derive(Debug, Clone)]
 pub(crate) struct Loaded {
-    /// What it says.
+    /// What it says, with the values that its parameters have.
     pub(crate) lab: Lab,
+    /// What it says with any.
+    pub(crate) written: Lab,
+    /// The values.
+    pub(crate) chosen: Chosen,
     /// Its files.
     pub(crate) tree: LabTree,
     /// Where it came from.
     pub(crate) origin: Origin,
+}
+
+impl Loaded {
+    /// The same lab with these values; the defaults for what is not among them.
+    pub(crate) fn with(mut self, chosen: impl IntoIterator<Item = (String, String)>) -> Self {
+        self.chosen = self.written.defaults();
+        self.chosen.extend(chosen);
+        self.lab = self.written.with(&self.chosen);
+        self
+    }
 }
 
 /// The built-in kind configurations, by name.
@@ -71,7 +86,7 @@ pub(crate) fn load(name: &str, settings: &Settings) -> Result<Loaded, CliError> 
 
 /// The id of the lab that `name` means, for finding an environment of it.
 pub(crate) fn id(name: &str, settings: &Settings) -> Result<String, CliError> {
-    Ok(load(name, settings)?.lab.lab)
+    Ok(load(name, settings)?.written.lab)
 }
 
 /// Checks the lab in `tree`.
@@ -80,8 +95,7 @@ pub(crate) fn check(tree: LabTree) -> Result<Loaded, CliError> {
         kind_templates: kind_templates().into_keys().collect::<BTreeSet<_>>(),
     };
     let lab = validate::load(&tree, &known).map_err(|faults| invalid(&tree, &faults))?;
-    let origin = Origin::Own;
-    Ok(Loaded { lab, tree, origin })
+    Ok(loaded(lab, tree))
 }
 
 /// The lab `id`, of which no more is known.
@@ -94,22 +108,30 @@ pub(crate) fn unknown(id: &str) -> Loaded {
         time: Within::seconds(0),
         namespace: "default".to_owned(),
         needs: Needs::default(),
+        params: BTreeMap::new(),
         images: Vec::new(),
         data: Vec::new(),
         steps: Vec::new(),
     };
-    let tree = LabTree::default();
-    Loaded {
+    loaded(lab, LabTree::default())
+}
+
+/// `lab`, whose files are `tree`, with the defaults for values.
+fn loaded(lab: Lab, tree: LabTree) -> Loaded {
+    let loaded = Loaded {
+        written: lab.clone(),
         lab,
+        chosen: Chosen::new(),
         tree,
         origin: Origin::Own,
-    }
+    };
+    loaded.with([])
 }
 
 /// Reads the lab at `path`: a directory, or its `lab.yaml`, an archive, or a URL of one.
 pub(crate) fn read(path: &Path, settings: &Settings) -> Result<(LabTree, Origin), CliError> {
-    if let Some(url) = path.to_str().filter(|path| download::is_url(path)) {
-        let tree = archive::read(download::shown(url), &download::fetch(url)?)?;
+    if let Some(url) = path.to_str().filter(|path| path.contains("://")) {
+        let tree = archive::read(download::shown(url), &fetched(url)?)?;
         return Ok((tree, Origin::Elsewhere));
     }
     let path = settings.cwd.join(path);
@@ -119,6 +141,16 @@ pub(crate) fn read(path: &Path, settings: &Settings) -> Result<(LabTree, Origin)
     let tree = read_dir(&path)?;
     let dir = path.ancestors().find(|dir| dir.is_dir()).unwrap_or(&path);
     Ok((tree, Origin::Directory(dir.to_owned())))
+}
+
+/// What is at `url`.
+fn fetched(url: &str) -> Result<Vec<u8>, CliError> {
+    let fetched = session::runtime()?.block_on(download::fetch(url, LARGEST));
+    fetched.map_err(|error| match error {
+        DownloadError::Refused(_) => CliError::usage(error),
+        DownloadError::Failed { .. } => CliError::new(exit::FAILED, error)
+            .hint("fetch it by other means, and name the file instead"),
+    })
 }
 
 /// Whether `path` is a file that is named like an archive.

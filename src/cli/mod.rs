@@ -4,7 +4,6 @@
 //! one that uses `anyhow`.
 
 mod args;
-mod download;
 mod error;
 mod exit;
 mod hold;
@@ -17,6 +16,7 @@ mod signals;
 mod standing;
 mod tools;
 mod trust;
+mod values;
 mod verbs;
 
 use std::process::ExitCode;

@@ -4,10 +4,14 @@ use serde_json::Value;
 
 use super::{error::CliError, exit};
 use crate::{
-    spec::{AtLeast, Lab},
+    download::shown,
+    spec::{Action, AtLeast, Lab, Step},
     state::{Bundle, bundle::Role},
-    tool::{Invocation, Stopper, ToolError, Toolbox, docker, kind, kubectl},
+    tool::{Invocation, Stopper, ToolError, Toolbox, docker, helm, kind, kubectl},
 };
+
+/// The least helm that knows the options it is given.
+const HELM: AtLeast = AtLeast { major: 4, minor: 0 };
 
 /// Checks the tools, the engine and the bundle for `lab`.
 pub(crate) async fn check(
@@ -16,7 +20,7 @@ pub(crate) async fn check(
     bundle: Option<&Bundle>,
     stopper: &Stopper,
 ) -> Result<(), CliError> {
-    let (kind, kubectl, engine) = futures::future::join3(
+    let (kind, kubectl, helm, engine) = futures::future::join4(
         version(
             toolbox,
             kind::version(),
@@ -31,14 +35,15 @@ pub(crate) async fn check(
             kubectl_version,
             stopper,
         ),
+        helm(lab, toolbox, stopper),
         engine(toolbox, stopper),
     )
     .await;
-    let mut faults: Vec<Fault> = [kind, kubectl, engine]
+    let mut faults: Vec<Fault> = [kind, kubectl, helm, engine]
         .into_iter()
         .filter_map(Result::err)
         .collect();
-    faults.extend(bundle.and_then(|bundle| images(lab, bundle)));
+    faults.extend(bundle.and_then(|bundle| lacks(lab, bundle)));
     if faults.is_empty() {
         return Ok(());
     }
@@ -87,6 +92,17 @@ async fn version(
     })
 }
 
+/// Helm, if a step of the lab uses it.
+async fn helm(lab: &Lab, toolbox: &Toolbox, stopper: &Stopper) -> Result<(), Fault> {
+    let uses = |step: &Step| matches!(step.action, Action::Helm(_));
+    if !lab.steps.iter().any(uses) {
+        return Ok(());
+    }
+    let needed = lab.needs.helm.filter(|needed| needed.major >= HELM.major);
+    let needed = Some(needed.unwrap_or(HELM));
+    version(toolbox, helm::version(), needed, helm_version, stopper).await
+}
+
 async fn engine(toolbox: &Toolbox, stopper: &Stopper) -> Result<(), Fault> {
     let answer = toolbox
         .run(&docker::version(), &mut stopper.clone(), |_| {})
@@ -106,14 +122,23 @@ async fn engine(toolbox: &Toolbox, stopper: &Stopper) -> Result<(), Fault> {
     }
 }
 
-fn images(lab: &Lab, bundle: &Bundle) -> Option<Fault> {
-    let lacks = |image: &&String| bundle.image(Role::Workload, image).is_none();
-    let missing: Vec<&str> = lab
-        .images
-        .iter()
-        .filter(lacks)
-        .map(String::as_str)
-        .collect();
+/// What of the lab is not in the bundle, beyond which nothing is reached for.
+fn lacks(lab: &Lab, bundle: &Bundle) -> Option<Fault> {
+    let lacks = |image: &&str| bundle.image(Role::Workload, image).is_none();
+    let images = lab.images.iter().map(|image| image.name.as_str());
+    let mut missing: Vec<String> = images.filter(lacks).map(ToOwned::to_owned).collect();
+    missing.extend(lab.steps.iter().filter_map(|step| match &step.action {
+        Action::Helm(helm) => {
+            let (chart, version) = (helm.chart.reference()?, helm.version.as_deref()?);
+            let is_there = bundle.chart(&chart, version).is_some();
+            (!is_there).then(|| format!("the chart {chart} {version}"))
+        }
+        Action::Apply(apply) => {
+            let url = apply.pinned()?.url;
+            bundle.file(url).is_none().then(|| shown(url).to_owned())
+        }
+        _ => None,
+    }));
     (!missing.is_empty()).then(|| Fault {
         text: format!(
             "the bundle {} lacks {}",
@@ -135,6 +160,7 @@ fn install_page(tool: &str) -> &'static str {
     match tool {
         "kind" => "https://kind.sigs.k8s.io/docs/user/quick-start/#installation",
         "kubectl" => "https://kubernetes.io/docs/tasks/tools/#kubectl",
+        "helm" => "https://helm.sh/docs/intro/install/",
         _ => "https://docs.docker.com/engine/install/",
     }
 }
@@ -142,6 +168,12 @@ fn install_page(tool: &str) -> &'static str {
 /// `kind v0.33.0 go1.26 linux/amd64`
 fn kind_version(text: &str) -> Option<String> {
     Some(text.split_whitespace().nth(1)?.to_owned())
+}
+
+/// `v4.3.1+g0d5d2a5`
+fn helm_version(text: &str) -> Option<String> {
+    let version = text.trim().split('+').next()?;
+    version.starts_with('v').then(|| version.to_owned())
 }
 
 /// `{"clientVersion": {"gitVersion": "v1.34.4"}}`

@@ -12,7 +12,7 @@ use super::{
     labs::{self, Loaded},
     output,
     settings::Settings,
-    tools,
+    tools, values,
 };
 use crate::{
     engine::{self, Context, Emitter, EngineError, Secrets, dispatcher::Outputs},
@@ -126,7 +126,7 @@ pub(crate) fn bundle_of(environment: &Environment) -> Option<Bundle> {
 
 /// The lab that the environment was made from, as it was applied.
 pub(crate) fn applied_lab(environment: &Environment) -> Result<Loaded, CliError> {
-    labs::check(environment.lab()?)
+    values::recorded(labs::check(environment.lab()?)?, environment)
 }
 
 /// What a run in `environment` works on.
@@ -140,6 +140,7 @@ pub(crate) fn context(
     let Loaded { lab, tree, .. } = loaded;
     let mut toolbox = tools::find(settings, bundle.as_ref());
     toolbox.kubectl_cache = Some(environment.kubectl_cache());
+    toolbox.helm_home = Some(environment.helm_home());
     Context {
         toolbox,
         environment,
@@ -160,6 +161,11 @@ pub(crate) fn last_step(loaded: &Loaded, to: Option<&str>) -> Result<usize, CliE
     };
     loaded.lab.position(to).ok_or_else(|| {
         let near = crate::spec::validate::nearest(to, steps.iter().map(|s| &s.id));
+        if let Some(step) = loaded.written.steps.iter().find(|step| step.id == to) {
+            let error = anyhow::anyhow!("step `{to}` is there only with {}", step.when);
+            let now = crate::spec::params::shown(&loaded.chosen);
+            return CliError::usage(error).hint(format!("here it is {now}"));
+        }
         let ids: Vec<&str> = steps.iter().map(|s| s.id.as_str()).collect();
         let error = anyhow::anyhow!("lab {} has no step `{to}`{near}", loaded.lab.lab);
         CliError::usage(error).hint(format!("its steps are {}", ids.join(", ")))

@@ -6,7 +6,7 @@ use super::settings::Settings;
 use crate::{state::Bundle, tool::Toolbox};
 
 /// The programs that labctl wraps.
-const WRAPPED: [&str; 3] = ["docker", "kind", "kubectl"];
+const WRAPPED: [&str; 4] = ["docker", "helm", "kind", "kubectl"];
 
 /// Finds the tools. One that is not found is missing in the box, and is named when it is needed.
 pub(crate) fn find(settings: &Settings, bundle: Option<&Bundle>) -> Toolbox {

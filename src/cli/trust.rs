@@ -10,10 +10,10 @@ use jiff::Timestamp;
 
 use super::{error::CliError, exit, labs::Loaded, output, settings::Settings};
 use crate::{
-    digest,
+    digest, download,
     engine::Context,
     plan,
-    spec::{Action, Facts, LabTree, yaml},
+    spec::{Action, Facts, Image, LabTree, params::When, yaml},
     state::{Environment, trust::Subject},
     tool::{Invocation, docker, invocation::quote},
 };
@@ -106,20 +106,34 @@ fn commands(loaded: &Loaded, context: &Context) -> Vec<String> {
     let facts = Facts::new();
     let short = |command: &Invocation| shortened(command, context);
     let mut lines = Vec::new();
+    let only_with = |when: &When| {
+        if when.is_always() {
+            String::new()
+        } else {
+            format!("   # with {when}")
+        }
+    };
+    // The answer counts for every value of the lab's parameters.
+    let lab = &loaded.written;
     if context.bundle.is_none() {
-        let pulls = loaded.lab.images.iter().map(|image| docker::pull(image));
-        lines.extend(pulls.map(|pull| pull.to_string()));
+        let pull =
+            |image: &Image| format!("{}{}", docker::pull(&image.name), only_with(&image.when));
+        lines.extend(lab.images.iter().map(pull));
     }
-    for step in &loaded.lab.steps {
+    for step in &lab.steps {
+        let with = only_with(&step.when);
         let commands = plan::commands(&step.action, &target, &facts);
         let made = match &step.action {
-            Action::Apply(apply) => format!("   # {}", objects(&loaded.tree, &apply.path)),
+            Action::Apply(apply) => match &apply.url {
+                Some(url) => format!("   # {}", download::shown(url)),
+                None => format!("   # {}", objects(&loaded.tree, apply.in_lab())),
+            },
             _ => String::new(),
         };
         lines.extend(
             commands
                 .iter()
-                .map(|c| format!("{}: {}{made}", step.id, short(c))),
+                .map(|c| format!("{}: {}{made}{with}", step.id, short(c))),
         );
         let undo = step
             .undo

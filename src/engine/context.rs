@@ -55,7 +55,19 @@ impl Context {
     #[must_use]
     pub fn target(&self) -> Target {
         let environment = &self.environment;
+        let bundle = self.bundle.as_ref();
+        let charts = bundle.iter().flat_map(|b| {
+            let entries = b.index.charts.iter();
+            entries.map(|c| ((c.chart.clone(), c.version.clone()), b.dir.join(&c.path)))
+        });
+        let files = bundle.iter().flat_map(|b| {
+            let entries = b.index.files.iter();
+            entries.map(|f| (f.url.clone(), b.dir.join(&f.path)))
+        });
         Target {
+            dir: environment.dir.clone(),
+            charts: charts.collect(),
+            files: files.collect(),
             cluster: environment.name().to_owned(),
             network: environment.network(),
             kind_config: environment.kind_config(),

@@ -92,7 +92,12 @@ async fn import_all(
     // Whatever fails, what runs beside it is waited for: no child may be left unobserved.
     let (fail, stopper) = stopper.fork();
     let images = &context.lab.images;
-    let fetched = join_all(images.iter().map(|i| fetch(context, i, emitter, &stopper))).await;
+    let fetched = join_all(
+        images
+            .iter()
+            .map(|i| fetch(context, &i.name, emitter, &stopper)),
+    )
+    .await;
     let archives: Vec<Archive> = fetched.into_iter().collect::<Result<_, _>>()?;
     let mut imports = FuturesUnordered::new();
     let mut asked = stopper.clone();

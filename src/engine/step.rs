@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{
     Context, Emitter, EngineError,
     error::Why,
-    heal, kind_cluster, owner,
+    heal, helm, kind_cluster, owner, pinned,
     settle::{Settled, Wait, unmet},
     snapshot,
     throughout::Guard,
@@ -14,7 +14,7 @@ use super::{
 use crate::{
     assert::{Cluster, Needs, Observed, capture::capture, watch::Watch},
     event::{EventKind, Failure, Status, Verdict},
-    plan::{self, commands::missing_facts},
+    plan::{self, commands::missing_facts, helm::Unfinished},
     spec::{Action, Facts, Step, Within, model::During},
     tool::{Stopper, ToolError},
 };
@@ -61,13 +61,12 @@ pub async fn perform(
     let cluster_made = matches!(step.action, Action::KindCluster(_));
     // What is only looked at is looked at: there is nothing that doing it could be spared.
     let is_seen = step.action == Action::Observe;
-    // What a fault that was taken back had caused may last a moment longer.
-    let is_echo = emitter
-        .state()
-        .steps
-        .get(&step.id)
-        .is_some_and(|s| s.healed);
-    let can_skip = !redo && !cluster_made && !is_seen && !is_echo;
+    // What a fault that was taken back had caused may last a moment longer; a release that an
+    // interrupted run left by half is made whole, whatever holds.
+    let known = emitter.state().steps.remove(&step.id).unwrap_or_default();
+    let left = helm::left_behind(context, step, known.acting, stopper).await?;
+    let is_cut_short = known.acting && matches!(step.action, Action::Helm(_));
+    let can_skip = !redo && !cluster_made && !is_seen && !known.healed && !is_cut_short;
     if can_skip && !wait.assertions.is_empty() {
         let (verdicts, observed) = wait.first(context, &mut watch).await;
         if Verdict::worst(&verdicts) == Status::Pass {
@@ -86,7 +85,7 @@ pub async fn perform(
         };
         begin(context, step, reason, emitter).await?;
         let (end, mut own) = stopper.fork();
-        let work = act_and_settle(context, step, &cluster, &wait, emitter, &mut own);
+        let work = act_and_settle(context, step, left, &cluster, &wait, emitter, &mut own);
         match guard {
             Some(guard) => guard.during(context, work, end, stopper).await?,
             None => (work.await?, Vec::new()),
@@ -109,12 +108,13 @@ pub async fn perform(
 async fn act_and_settle(
     context: &Context,
     step: &Step,
+    left: Option<Unfinished>,
     cluster: &Cluster,
     wait: &Wait<'_>,
     emitter: &Emitter,
     stopper: &mut Stopper,
 ) -> Result<Settled, EngineError> {
-    act(context, step, emitter, stopper).await?;
+    act(context, step, left, emitter, stopper).await?;
     // What was seen before the action must not speak of what came after it.
     let mut watch = wait.watch(cluster);
     emitter.emit(EventKind::Applied {
@@ -226,6 +226,7 @@ async fn steady<'a>(
 async fn act(
     context: &Context,
     step: &Step,
+    left: Option<Unfinished>,
     emitter: &Emitter,
     stopper: &mut Stopper,
 ) -> Result<(), EngineError> {
@@ -235,6 +236,15 @@ async fn act(
             what: format!("do step {}", step.id),
             why: Why(format!("no fact `{name}` was recorded")),
         });
+    }
+    match &step.action {
+        Action::Helm(release) => return helm::act(context, release, left, emitter, stopper).await,
+        Action::Apply(apply) => {
+            if let Some(file) = apply.pinned() {
+                pinned::provide(context, &file, emitter, stopper).await?;
+            }
+        }
+        _ => {}
     }
     let what = format!("do step {}", step.id);
     for command in plan::commands(&step.action, &context.target(), &facts) {

@@ -37,10 +37,16 @@ pub struct RunState {
 }
 
 /// What is known of one step.
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is told by other events"
+)]
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct StepState {
     /// Its action was begun and not yet seen to hold.
     pub begun: bool,
+    /// Its action was begun, and not seen to come to its end.
+    pub acting: bool,
     /// When it was last verified, and the fingerprint of what was.
     pub verified: Option<(Timestamp, String)>,
     /// How it last ended.
@@ -78,6 +84,7 @@ impl RunState {
             EventKind::StepStarted { step, undo, .. } => {
                 let known = self.step(step);
                 known.begun = true;
+                known.acting = true;
                 known.healed = false;
                 if let Some(undo) = undo.as_ref().filter(|undo| **undo != Undo::None) {
                     self.faults.injected(step, undo);
@@ -91,6 +98,7 @@ impl RunState {
             } => {
                 let known = self.step(step);
                 known.begun = false;
+                known.acting = false;
                 known.rewound = false;
                 known.healed = false;
                 known.recorded.extend(facts.keys().cloned());
@@ -102,6 +110,7 @@ impl RunState {
                 self.facts.extend(facts.clone());
                 self.reset_to.take_if(|to| to == step);
             }
+            EventKind::Applied { step } => self.step(step).acting = false,
             EventKind::Undone { step, rewound } => {
                 self.faults.undone(step);
                 self.step(step).healed = true;
@@ -135,7 +144,6 @@ impl RunState {
             EventKind::CommandStarted { .. }
             | EventKind::Output { .. }
             | EventKind::Image { .. }
-            | EventKind::Applied { .. }
             | EventKind::Waiting { .. }
             | EventKind::Differs { .. }
             | EventKind::Notice { .. }

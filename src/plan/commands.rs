@@ -1,11 +1,11 @@
 //! The command lines of an action.
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use crate::{
     spec::{
         Action, Facts, PodFact, Undo,
-        action::{DeletePod, NodeOf},
+        action::{DeletePod, NodeOf, Pinned},
     },
     tool::{Invocation, kind, kubectl::Kubectl},
 };
@@ -19,6 +19,12 @@ pub struct Target {
     pub network: String,
     /// The rendered kind configuration.
     pub kind_config: PathBuf,
+    /// The environment's directory.
+    pub dir: PathBuf,
+    /// The charts that a bundle has, by what names them and their version.
+    pub charts: BTreeMap<(String, String), PathBuf>,
+    /// The files that a bundle has, by the URL of the one they stand for.
+    pub files: BTreeMap<String, PathBuf>,
     /// The directory of the applied lab.
     pub lab_dir: PathBuf,
     /// How kubectl reaches the cluster.
@@ -43,7 +49,14 @@ pub fn commands(action: &Action, target: &Target, facts: &Facts) -> Vec<Invocati
             ),
             kubectl.select_namespace(),
         ],
-        Action::Apply(apply) => vec![kubectl.apply(&target.lab_dir.join(&apply.path))],
+        Action::Apply(apply) => {
+            let path = match apply.pinned() {
+                Some(file) => pinned(&file, target),
+                None => target.lab_dir.join(apply.in_lab()),
+            };
+            vec![kubectl.apply(&path, apply.server_side)]
+        }
+        Action::Helm(helm) => super::helm::commands(helm, target),
         Action::Exec(exec) => {
             vec![kubectl.exec(&exec.pod, exec.container.as_deref(), &exec.command)]
         }
@@ -56,6 +69,18 @@ pub fn commands(action: &Action, target: &Target, facts: &Facts) -> Vec<Invocati
         Action::Uncordon(node) => vec![kubectl.uncordon(&node_of(facts, node))],
         Action::Observe => Vec::new(),
     }
+}
+
+/// Where a file that the lab names by URL and digest is: in the bundle, or kept by the environment.
+#[must_use]
+pub fn pinned(file: &Pinned<'_>, target: &Target) -> PathBuf {
+    let kept = || {
+        target
+            .dir
+            .join("files")
+            .join(format!("{}.yaml", file.sha256))
+    };
+    target.files.get(file.url).cloned().unwrap_or_else(kept)
 }
 
 /// The command lines that take a fault back.

@@ -2,7 +2,7 @@
 
 use crate::{
     digest,
-    spec::{Action, LabTree, Step},
+    spec::{Action, LabTree, Step, helm::Chart},
 };
 
 /// The fingerprint of `step`: what it does, the bytes of the files it uses, and the cluster it is
@@ -18,8 +18,17 @@ pub fn fingerprint(step: &Step, tree: &LabTree, template: Option<&str>, cluster:
         Action::KindCluster(_) => {}
         Action::Apply(apply) => {
             parts.push(("cluster".into(), cluster.to_owned()));
-            for (name, bytes) in tree.under(&apply.path) {
-                parts.push((name.to_owned(), digest::hex(bytes)));
+            if let Some(path) = &apply.path {
+                parts.extend(files(tree, path));
+            }
+        }
+        Action::Helm(helm) => {
+            parts.push(("cluster".into(), cluster.to_owned()));
+            if let Chart::Directory(path) = &helm.chart {
+                parts.extend(files(tree, path));
+            }
+            if let Some(path) = &helm.values {
+                parts.extend(files(tree, path));
             }
         }
         _ => parts.push(("cluster".into(), cluster.to_owned())),
@@ -27,4 +36,10 @@ pub fn fingerprint(step: &Step, tree: &LabTree, template: Option<&str>, cluster:
     let mut hex = digest::hex(serde_json::json!(parts).to_string().as_bytes());
     hex.truncate(16);
     hex
+}
+
+/// The files of `tree` that `path` names, each with its digest.
+fn files<'a>(tree: &'a LabTree, path: &'a str) -> impl Iterator<Item = (String, String)> + 'a {
+    let files = tree.under(path);
+    files.map(|(name, bytes)| (name.to_owned(), digest::hex(bytes)))
 }

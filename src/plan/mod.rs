@@ -5,11 +5,12 @@ pub mod commands;
 pub mod decide;
 pub mod evictions;
 pub mod fingerprint;
+pub mod helm;
 pub mod reset;
 pub mod rewind;
 pub mod template;
 
-pub use commands::{Target, commands, undo};
+pub use commands::{Target, commands, pinned, undo};
 pub use decide::{Decision, Known, decide};
 pub use evictions::{CutShort, cut_short};
 pub use fingerprint::fingerprint;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::{Key, Live, LiveObject, Marks, Snapshot, fields, kinds};
+use super::{Key, Live, LiveObject, Marks, Snapshot, fields, kinds, release};
 
 /// One thing in which a cluster differs from a snapshot.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,7 +58,8 @@ impl Difference {
 }
 
 /// In what `live` differs from `snapshot`: what is there too much, then the nodes, on which all else
-/// runs, then the rest in the order in which it can be put back.
+/// runs, then the rest in the order in which it can be put back. The revisions of a Helm release that
+/// the snapshot knows are left as they are; a release that it does not know is a stranger.
 #[must_use]
 pub fn between(snapshot: &Snapshot, live: &Live) -> Vec<Difference> {
     let wanted = snapshot.by_key();
@@ -70,6 +71,9 @@ pub fn between(snapshot: &Snapshot, live: &Live) -> Vec<Difference> {
         .collect();
     let is_going_with_its_namespace = |key: &Key| going.contains(key.namespace.as_str());
 
+    let releases = release::all(snapshot.objects.iter());
+    let is_known_release =
+        |object: &Value| release::of(object).is_some_and(|r| releases.contains(&r));
     let is_stranger = |key: &&Key| !wanted.contains_key(*key);
     let strange: BTreeSet<&str> = namespaces(live)
         .filter(|o| is_stranger(&&o.key))
@@ -77,7 +81,7 @@ pub fn between(snapshot: &Snapshot, live: &Live) -> Vec<Difference> {
         .collect();
     let mut strangers: Vec<Difference> = there
         .iter()
-        .filter(|(key, _)| is_stranger(key))
+        .filter(|(key, object)| is_stranger(key) && !is_known_release(&object.clean))
         // What is in a namespace that goes, goes with it.
         .filter(|(key, _)| !strange.contains(key.namespace.as_str()))
         .filter(|(key, _)| !is_going_with_its_namespace(key))
@@ -89,7 +93,10 @@ pub fn between(snapshot: &Snapshot, live: &Live) -> Vec<Difference> {
     strangers.sort_by_key(|difference| !kinds::guards(&difference.key()));
 
     let mut others: Vec<Difference> = Vec::new();
-    for (key, wanted) in &wanted {
+    for (key, wanted) in wanted
+        .iter()
+        .filter(|(_, wanted)| !is_known_release(wanted))
+    {
         let difference = match there.get(key) {
             Some(object) if object.is_going() || is_going_with_its_namespace(key) => {
                 Difference::Missing {
@@ -246,6 +253,34 @@ mod tests {
                 "going namespace/lab",
                 "going configmap/in-it in namespace lab"
             ]
+        );
+    }
+
+    #[test]
+    fn a_known_releases_revisions_are_left_and_another_release_goes() {
+        let revision = |release: &str, number: u32, status: &str| {
+            let mut secret = object(
+                "Secret",
+                "lab",
+                &format!("sh.helm.release.v1.{release}.v{number}"),
+            );
+            secret["type"] = json!("helm.sh/release.v1");
+            secret["metadata"]["labels"] =
+                json!({"name": release, "owner": "helm", "status": status});
+            secret
+        };
+        let was = [
+            revision("app", 1, "deployed"),
+            revision("lost", 1, "deployed"),
+        ];
+        let is = [
+            revision("app", 1, "superseded"),
+            revision("app", 2, "deployed"),
+            revision("mine", 1, "deployed"),
+        ];
+        assert_eq!(
+            told(&between(&snapshot(&was), &live(&is))),
+            ["stranger secret/sh.helm.release.v1.mine.v1 in namespace lab (0)"]
         );
     }
 

@@ -12,6 +12,7 @@ pub mod kinds;
 pub mod live;
 pub mod marks;
 pub mod patch;
+mod release;
 pub mod secret;
 
 use std::collections::BTreeMap;

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::helm::Helm;
+
 /// How a fault is taken back.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -20,6 +22,8 @@ pub enum Action {
     KindCluster(KindCluster),
     /// Applies a manifest file, or every manifest of a directory, as `kubectl apply -f` does.
     Apply(Apply),
+    /// Installs or upgrades a release of a chart.
+    Helm(Helm),
     /// Runs a command in a pod. It must be repeatable: it is run again when what the step expects
     /// no longer holds.
     Exec(Exec),
@@ -40,6 +44,7 @@ impl Action {
         match self {
             Self::KindCluster(_) => "kind-cluster",
             Self::Apply(_) => "apply",
+            Self::Helm(_) => "helm",
             Self::Exec(_) => "exec",
             Self::DeletePod(_) => "delete-pod",
             Self::Drain(_) => "drain",
@@ -52,7 +57,10 @@ impl Action {
     /// expectation broke. A cluster is never recreated and a fault never injected again unasked.
     #[must_use]
     pub fn is_repeatable(&self) -> bool {
-        matches!(self, Self::Apply(_) | Self::Exec(_) | Self::Uncordon(_))
+        matches!(
+            self,
+            Self::Apply(_) | Self::Helm(_) | Self::Exec(_) | Self::Uncordon(_)
+        )
     }
 }
 
@@ -72,7 +80,44 @@ pub struct KindCluster {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Apply {
     /// A file or a directory inside the lab.
-    pub path: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// A file elsewhere, instead of `path`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// The SHA-256 that the file at `url` has to have, in hexadecimal digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    /// Has the API server apply it, which knows no limit of size; what somebody changed by other
+    /// means becomes the manifest's again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub server_side: bool,
+}
+
+/// A file that is named by where it is and by what it has to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pinned<'a> {
+    /// Where it is.
+    pub url: &'a str,
+    /// Its SHA-256, in hexadecimal digits.
+    pub sha256: &'a str,
+}
+
+impl Apply {
+    /// The file elsewhere, if it is one.
+    #[must_use]
+    pub fn pinned(&self) -> Option<Pinned<'_>> {
+        Some(Pinned {
+            url: self.url.as_deref()?,
+            sha256: self.sha256.as_deref().unwrap_or_default(),
+        })
+    }
+
+    /// The file or directory of the lab; empty, if it is a file elsewhere.
+    #[must_use]
+    pub fn in_lab(&self) -> &str {
+        self.path.as_deref().unwrap_or_default()
+    }
 }
 
 /// `exec`

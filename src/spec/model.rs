@@ -9,6 +9,7 @@ use super::{
     Within,
     action::{Action, Undo},
     assertion::Assertion,
+    params::{Image, Param, When},
     version::AtLeast,
 };
 
@@ -37,9 +38,12 @@ pub struct Lab {
     /// What has to be on the machine.
     #[serde(default)]
     pub needs: Needs,
+    /// What can be chosen when an environment is made.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub params: BTreeMap<String, Param>,
     /// Images the workloads use: fetched once, and imported into the nodes while the cluster boots.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub images: Vec<String>,
+    pub images: Vec<Image>,
     /// The data that the lab keeps in pods, for `reset` to put back.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub data: Vec<Data>,
@@ -108,6 +112,9 @@ pub struct Needs {
     /// kubectl, such as `>=1.31`
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kubectl: Option<AtLeast>,
+    /// Helm, such as `>=4.0`; looked for if a step uses it
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub helm: Option<AtLeast>,
     /// Memory that has to be available, such as `4Gi`
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory: Option<String>,
@@ -121,6 +128,9 @@ pub struct Step {
     pub id: StepId,
     /// One line: what happens.
     pub title: String,
+    /// The values of parameters with which the step is there.
+    #[serde(default, skip_serializing_if = "When::is_always")]
+    pub when: When,
     /// Why this step, and what to look at (Markdown).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub teach: Option<String>,

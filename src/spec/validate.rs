@@ -1,4 +1,8 @@
-//! What is wrong with a lab beyond its form: references that lead nowhere. All faults at once.
+//! What is wrong with a lab beyond its form: references that lead nowhere. All faults at once, and
+//! with every combination of the parameters' values.
+
+mod params;
+mod sources;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,6 +36,13 @@ pub fn load(tree: &LabTree, known: &Known) -> Result<Lab, Vec<Fault>> {
 /// All faults of `lab`, whose files are `tree`, in the order of its steps.
 #[must_use]
 pub fn check(lab: &Lab, tree: &LabTree, known: &Known) -> Vec<Fault> {
+    let mut faults = params::faults(lab);
+    faults.extend(params::with_each(lab, |lab| resolved(lab, tree, known)));
+    faults
+}
+
+/// All faults of `lab`, whose steps all are there.
+fn resolved(lab: &Lab, tree: &LabTree, known: &Known) -> Vec<Fault> {
     let mut checker = Checker {
         faults: Vec::new(),
         recorded: BTreeMap::new(),
@@ -114,7 +125,21 @@ impl Checker<'_> {
                     );
                 }
             }
-            Action::Apply(apply) => self.manifests(step, &apply.path, tree),
+            Action::Apply(apply) => {
+                let faults = sources::of_apply(apply);
+                for text in &faults {
+                    self.of_step(step, text);
+                }
+                if let (Some(path), None) = (&apply.path, &apply.url) {
+                    self.manifests(step, path, tree);
+                }
+            }
+            Action::Helm(helm) => {
+                let faults = sources::of_helm(helm, tree);
+                for text in &faults {
+                    self.of_step(step, text);
+                }
+            }
             Action::Exec(exec) if exec.command.is_empty() => {
                 self.of_step(step, "`exec` has an empty `command`");
             }
@@ -127,8 +152,8 @@ impl Checker<'_> {
     }
 
     fn manifests(&mut self, step: &Step, path: &str, tree: &LabTree) {
-        if path.starts_with('/') || path.split('/').any(|part| part == "..") {
-            return self.of_step(step, &format!("`{path}` leads out of the lab"));
+        if let Some(fault) = sources::leads_out(path) {
+            return self.of_step(step, &fault);
         }
         let mut files = tree.under(path).peekable();
         if files.peek().is_none() {
@@ -313,6 +338,90 @@ mod tests {
         lab.yaml: step `d`: no earlier step records a fact `before`
         lab.yaml: step `e`: `../x.yaml` leads out of the lab
         ");
+    }
+
+    #[test]
+    fn parameters_and_what_depends_on_them_are_checked_with_every_combination() {
+        let head = HEAD.replace(
+            "steps:",
+            "params:\n\
+             \x20 ingress: {about: Which, choices: [nginx, traefik, nginx], default: ngin}\n\
+             \x20 Size: {about: How large, choices: [], default: s}\n\
+             \x20 wide: {about: How wide, choices: [a b, c], default: c}\n\
+             images: [{image: a:1, when: {ingres: nginx}}]\n\
+             steps:",
+        );
+        let steps = "- {id: a, title: A, do: observe, when: {ingress: [trafik]}}\n\
+                     - {id: b, title: B, do: observe, when: {wide: []}}\n";
+        insta::assert_snapshot!(faults(&format!("{head}{steps}")).join("\n"), @r"
+        lab.yaml: parameter `Size`: a name is lower-case letters, digits and `-`
+        lab.yaml: parameter `Size`: `choices` is empty
+        lab.yaml: parameter `ingress`: `nginx` stands in `choices` twice
+        lab.yaml: parameter `ingress`: its default `ngin` is none of its `choices`; did you mean `nginx`?
+        lab.yaml: parameter `wide`: `a b` has to be letters, digits, `-`, `.` and `_`
+        lab.yaml: step `a`: `when`: `ingress` is never `trafik`; did you mean `traefik`?
+        lab.yaml: step `b`: `when` has no value for `wide`: it would never be there
+        lab.yaml: image `a:1`: `when` names no parameter with `ingres`; did you mean `ingress`?
+        lab.yaml: `steps` is empty
+        ");
+        let head = HEAD.replace(
+            "steps:",
+            "params:\n  ingress: {about: Which, choices: [nginx, traefik, gateway], default: nginx}\n\
+             \x20 size: {about: How large, choices: [small, large], default: small}\nsteps:",
+        );
+        let steps = "- {id: a, title: A, do: observe, until: c}\n\
+                     - {id: b, title: B, do: {apply: {path: manifests/b.yaml}}, when: {ingress: traefik, size: large}}\n\
+                     - {id: c, title: C, do: observe, when: {ingress: [nginx, traefik]}}\n\
+                     - {id: d, title: D, do: observe, until: z}\n\
+                     - {id: e, title: E, do: observe, when: {ingress: nginx}}\n\
+                     - {id: e, title: E, do: observe, when: {ingress: traefik}}\n";
+        insta::assert_snapshot!(faults(&format!("{head}{steps}")).join("\n"), @r"
+        lab.yaml: step `d`: there is no later step `z`
+        lab.yaml: step `b`: there is no file `manifests/b.yaml`; did you mean `manifests/a.yaml`? (with ingress=traefik, size=large)
+        lab.yaml: step `a`: there is no later step `c` (with ingress=gateway, size=small, and 1 more)
+        ");
+    }
+
+    #[test]
+    fn what_is_taken_from_elsewhere_is_pinned() {
+        let steps = "- {id: a, title: A, do: {apply: {url: 'http://example.org/a.yaml'}}}\n\
+                     - {id: b, title: B, do: {apply: {url: 'https://e.org/a', path: manifests/a.yaml}}}\n\
+                     - {id: c, title: C, do: {apply: {path: manifests/a.yaml, sha256: 'ab'}}}\n\
+                     - {id: d, title: D, do: {apply: {url: 'http://127.0.0.1.e.org/a', sha256: AB}}}\n\
+                     - {id: e, title: E, do: {helm: {release: App, chart: 'oci://r.org/app:1'}}}\n\
+                     - {id: f, title: F, do: {helm: {release: app, version: '>=1', digest: 'sha256:0', \
+                     chart: {repository: 'http://r.org', name: app}}}}\n\
+                     - {id: g, title: G, do: {helm: {release: app, chart: charts/app, version: 1.0.0, \
+                     values: values/app.yaml}}}\n\
+                     - {id: h, title: H, do: {helm: {release: app, chart: ../app, namespace: a/b}}}\n";
+        insta::assert_snapshot!(faults(&format!("{HEAD}{steps}")).join("\n"), @r"
+        lab.yaml: step `a`: `http://example.org/a.yaml` has to begin with https://
+        lab.yaml: step `a`: `url` needs a `sha256`, which says what is there
+        lab.yaml: step `b`: `apply` needs either a `path` or a `url`
+        lab.yaml: step `c`: `sha256` is of a `url`: a file of the lab needs none
+        lab.yaml: step `d`: `http://127.0.0.1.e.org/a` has to begin with https://
+        lab.yaml: step `d`: `sha256: AB` has to be 64 digits from 0 to f
+        lab.yaml: step `e`: `release: App` has to be lower-case letters, digits and `-`, at most 53 of them
+        lab.yaml: step `e`: `chart: oci://r.org/app:1` has to be without tag and digest: write `version` and `digest`
+        lab.yaml: step `e`: a chart from elsewhere needs a `version`
+        lab.yaml: step `f`: `http://r.org` has to begin with https://
+        lab.yaml: step `f`: `version: >=1` has to be one version, such as 1.2.3
+        lab.yaml: step `f`: `digest: sha256:0` has to be sha256: and 64 digits from 0 to f
+        lab.yaml: step `g`: there is no chart `charts/app`: no file `charts/app/Chart.yaml`
+        lab.yaml: step `g`: `version` and `digest` are of a chart from elsewhere: `charts/app` is in the lab
+        lab.yaml: step `g`: there is no file `values/app.yaml`
+        lab.yaml: step `h`: `namespace: a/b` is no name of a namespace
+        lab.yaml: step `h`: `../app` leads out of the lab
+        lab.yaml: step `h`: there is no chart `../app`: no file `../app/Chart.yaml`
+        ");
+        let steps = format!(
+            "- {{id: a, title: A, do: {{apply: {{url: 'https://e.org/a', sha256: {hex}, server-side: true}}}}}}\n\
+             - {{id: b, title: B, do: {{apply: {{url: 'http://localhost:80/a', sha256: {hex}}}}}}}\n\
+             - {{id: c, title: C, do: {{helm: {{release: app, chart: 'oci://r.org:5000/app', version: v1.0.0-rc.1, \
+             digest: 'sha256:{hex}', set: {{a.b: [1, x]}}}}}}}}\n",
+            hex = "0a".repeat(32),
+        );
+        assert_eq!(faults(&format!("{HEAD}{steps}")), [""; 0]);
     }
 
     #[test]

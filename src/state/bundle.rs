@@ -7,7 +7,7 @@ use std::{
 
 use serde::Deserialize;
 
-use crate::digest;
+use crate::digest::hex_of_file;
 
 /// The version of the index's form that is understood.
 const VERSION: u32 = 1;
@@ -35,6 +35,42 @@ pub struct Index {
     /// Image archives.
     #[serde(default)]
     pub images: Vec<ImageEntry>,
+    /// Charts.
+    #[serde(default)]
+    pub charts: Vec<ChartEntry>,
+    /// Other files.
+    #[serde(default)]
+    pub files: Vec<FileEntry>,
+}
+
+/// A chart in a bundle.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ChartEntry {
+    /// What names it: `oci://…` without a tag, or its repository's URL, `/` and its name.
+    pub chart: String,
+    /// Its version.
+    pub version: String,
+    /// The packaged chart, from the bundle's directory.
+    pub path: PathBuf,
+    /// The package's SHA-256, as `sha256:…`.
+    pub digest: String,
+}
+
+/// A file in a bundle that stands for the one at a URL.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct FileEntry {
+    /// Where the file is that it stands for.
+    pub url: String,
+    /// Where it is, from the bundle's directory.
+    pub path: PathBuf,
+    /// Its SHA-256, as `sha256:…`. It may be another than that of the file at the URL: what it was
+    /// made from need not be that file.
+    pub digest: String,
+    /// What it was made from.
+    #[serde(default)]
+    pub source: Option<String>,
 }
 
 /// A program in a bundle.
@@ -106,7 +142,9 @@ impl Bundle {
             ));
         }
         let paths = index.images.iter().map(|i| &i.path);
-        for path in paths.chain(index.tools.iter().map(|t| &t.path)) {
+        let paths = paths.chain(index.tools.iter().map(|t| &t.path));
+        let paths = paths.chain(index.charts.iter().map(|c| &c.path));
+        for path in paths.chain(index.files.iter().map(|f| &f.path)) {
             let inside = path.components().all(|c| matches!(c, Component::Normal(_)));
             if !inside {
                 return refuse(format!("`{}` leads out of it", path.display()));
@@ -129,21 +167,39 @@ impl Bundle {
             .or_else(|| images().find(|i| role == Role::Node && minor(&i.name) == minor(reference)))
     }
 
+    /// The chart that stands for `reference` in this version.
+    #[must_use]
+    pub fn chart(&self, reference: &str, version: &str) -> Option<&ChartEntry> {
+        let mut charts = self.index.charts.iter();
+        charts.find(|entry| entry.chart == reference && entry.version == version)
+    }
+
+    /// The file that stands for the one at `url`.
+    #[must_use]
+    pub fn file(&self, url: &str) -> Option<&FileEntry> {
+        self.index.files.iter().find(|entry| entry.url == url)
+    }
+
     /// Where the archive of `image` is, once its digest was seen to be right.
     pub fn archive(&self, image: &ImageEntry) -> Result<PathBuf, BundleError> {
-        let path = self.dir.join(&image.path);
+        self.verified(&image.path, &image.digest)
+    }
+
+    /// Where the file at `path` is, once its digest was seen to be `digest`.
+    pub fn verified(&self, inside: &Path, digest: &str) -> Result<PathBuf, BundleError> {
+        let path = self.dir.join(inside);
         let failed = |source| BundleError {
             dir: self.dir.clone(),
             source,
         };
-        let actual = format!("sha256:{}", digest::hex_of_file(&path).map_err(failed)?);
-        if actual == image.digest {
+        let actual = format!("sha256:{}", hex_of_file(&path).map_err(failed)?);
+        if actual == digest {
             return Ok(path);
         }
         Err(failed(io::Error::other(format!(
             "`{}` has the digest {actual}, its index says {}",
-            image.path.display(),
-            image.digest
+            inside.display(),
+            digest
         ))))
     }
 }

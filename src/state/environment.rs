@@ -33,6 +33,9 @@ pub struct Record {
     /// The bundle it is made from, if from one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bundle: Option<PathBuf>,
+    /// The values that the lab's parameters were given.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub set: BTreeMap<String, String>,
 }
 
 /// An environment's directory.
@@ -63,6 +66,7 @@ impl Record {
             lab: lab.to_owned(),
             created: now,
             bundle,
+            set: BTreeMap::new(),
         }
     }
 }
@@ -143,6 +147,12 @@ impl Environment {
     #[must_use]
     pub fn kubectl_cache(&self) -> PathBuf {
         self.dir.join("kubectl-cache")
+    }
+
+    /// Where helm keeps what it fetches and is told.
+    #[must_use]
+    pub fn helm_home(&self) -> PathBuf {
+        self.dir.join("helm")
     }
 
     /// kind's name for the context of the cluster.

@@ -40,8 +40,12 @@ impl Kubectl {
 
     /// `kubectl apply -f`
     #[must_use]
-    pub fn apply(&self, path: &Path) -> Invocation {
-        self.command(["apply", "--filename", &path.to_string_lossy()])
+    pub fn apply(&self, path: &Path, server_side: bool) -> Invocation {
+        let mut apply = self.command(["apply", "--filename", &path.to_string_lossy()]);
+        if server_side {
+            apply = apply.arg("--server-side").arg("--force-conflicts");
+        }
+        apply
     }
 
     /// Runs a command in a pod.

@@ -3,6 +3,7 @@
 //! Everything but [`process`] and [`survivor`] is pure: a command can be shown by `plan` exactly as `up` runs it.
 
 pub mod docker;
+pub mod helm;
 pub mod invocation;
 pub mod kind;
 pub mod kubectl;

@@ -34,6 +34,35 @@ const TAIL: usize = 12;
 const CAPTURE: usize = 1 << 20;
 const LINE: u64 = 8 << 10;
 
+/// Where helm keeps what, below the directory of all that it keeps.
+const HELM_DIRS: [(&str, &str); 4] = [
+    ("HELM_CONFIG_HOME", "config"),
+    ("HELM_CACHE_HOME", "cache"),
+    ("HELM_DATA_HOME", "data"),
+    ("HELM_PLUGINS", "plugins"),
+];
+/// The user's settings of helm: they would lead it to other files, or to another cluster.
+const NOT_FOR_HELM: [&str; 18] = [
+    "HELM_BURST_LIMIT",
+    "HELM_CONTENT_CACHE",
+    "HELM_DEBUG",
+    "HELM_DRIVER",
+    "HELM_DRIVER_SQL_CONNECTION_STRING",
+    "HELM_KUBEAPISERVER",
+    "HELM_KUBEASGROUPS",
+    "HELM_KUBEASUSER",
+    "HELM_KUBECAFILE",
+    "HELM_KUBECONTEXT",
+    "HELM_KUBEINSECURE_SKIP_TLS_VERIFY",
+    "HELM_KUBETLS_SERVER_NAME",
+    "HELM_KUBETOKEN",
+    "HELM_MAX_HISTORY",
+    "HELM_NAMESPACE",
+    "HELM_REGISTRY_CONFIG",
+    "HELM_REPOSITORY_CACHE",
+    "HELM_REPOSITORY_CONFIG",
+];
+
 /// Where the tools stand, by their name.
 #[derive(Debug, Clone, Default)]
 pub struct Toolbox {
@@ -41,6 +70,8 @@ pub struct Toolbox {
     pub programs: BTreeMap<String, PathBuf>,
     /// Where kubectl keeps what it learns of a cluster, instead of in the user's home.
     pub kubectl_cache: Option<PathBuf>,
+    /// The directory of all that helm keeps, instead of in the user's home.
+    pub helm_home: Option<PathBuf>,
 }
 
 /// What a running child reports.
@@ -145,7 +176,7 @@ impl Toolbox {
         let mut deadline: Option<Instant> = None;
         let status = loop {
             tokio::select! {
-                Some((stream, text)) = incoming.recv() => kept.take(stream, &text, &mut report),
+                Some(line) = incoming.recv() => kept.take(line, &mut report),
                 status = &mut waiter => break status,
                 asked = stopper.beyond(known) => {
                     known = asked;
@@ -167,8 +198,8 @@ impl Toolbox {
             signal(group, Signal::KILL);
         }
         let until = Instant::now() + DRAIN;
-        while let Ok(Some((stream, text))) = tokio::time::timeout_at(until, incoming.recv()).await {
-            kept.take(stream, &text, &mut report);
+        while let Ok(Some(line)) = tokio::time::timeout_at(until, incoming.recv()).await {
+            kept.take(line, &mut report);
         }
         report(Progress::Exited(
             group.as_raw_nonzero().get().unsigned_abs(),
@@ -218,6 +249,16 @@ impl Toolbox {
         if let Some(cache) = &self.kubectl_cache {
             expression = expression.env("KUBECACHEDIR", cache);
         }
+        if invocation.program == "helm" {
+            for name in NOT_FOR_HELM {
+                expression = expression.env_remove(name);
+            }
+            for (name, dir) in HELM_DIRS {
+                if let Some(home) = &self.helm_home {
+                    expression = expression.env(name, home.join(dir));
+                }
+            }
+        }
         for (name, value) in &invocation.env {
             expression = expression.env(name, value);
         }
@@ -232,7 +273,8 @@ impl Toolbox {
     }
 }
 
-type Line = (Stream, String);
+/// A line, or a piece of a long one; whether it ends there.
+type Line = (Stream, String, bool);
 
 fn spawn(
     expression: &duct::Expression,
@@ -280,9 +322,10 @@ fn read_lines(pipe: os_pipe::PipeReader, stream: Stream, lines: mpsc::Sender<Lin
                 Ok(0) | Err(_) => break,
                 Ok(_) => {}
             }
+            let ends = bytes.ends_with(b"\n");
             let text = String::from_utf8_lossy(&bytes);
             let text = text.trim_end_matches(['\n', '\r']).to_owned();
-            if lines.blocking_send((stream, text)).is_err() {
+            if lines.blocking_send((stream, text, ends)).is_err() {
                 break;
             }
         }
@@ -292,16 +335,19 @@ fn read_lines(pipe: os_pipe::PipeReader, stream: Stream, lines: mpsc::Sender<Lin
 #[derive(Default)]
 struct Kept {
     stdout: String,
+    /// The last line of `stdout` goes on.
+    goes_on: bool,
     tail: VecDeque<String>,
 }
 
 impl Kept {
-    fn take(&mut self, stream: Stream, text: &str, report: &mut impl FnMut(Progress)) {
+    fn take(&mut self, (stream, text, ends): Line, report: &mut impl FnMut(Progress)) {
         if stream == Stream::Stdout && self.stdout.len() + text.len() < CAPTURE {
-            if !self.stdout.is_empty() {
+            if !self.stdout.is_empty() && !self.goes_on {
                 self.stdout.push('\n');
             }
-            self.stdout.push_str(text);
+            self.stdout.push_str(&text);
+            self.goes_on = !ends;
         }
         // Progress bars redraw one line; only its last state says something.
         let last = text.rsplit('\r').next().unwrap_or_default();

@@ -23,6 +23,7 @@ mod faults;
 mod interrupted;
 mod lab;
 mod paused;
+mod releases;
 mod remains;
 mod reset;
 mod run;
@@ -40,7 +41,7 @@ static WORLD: OnceLock<World> = OnceLock::new();
 type Scenario = fn(&World);
 
 /// The scenarios, in their order.
-const SCENARIOS: [(&str, Scenario); 31] = [
+const SCENARIOS: [(&str, Scenario); 32] = [
     ("interrupted::ctrl_c_leaves_nothing", interrupted::ctrl_c),
     ("interrupted::sigkill_is_picked_up", interrupted::sigkill),
     (
@@ -82,6 +83,7 @@ const SCENARIOS: [(&str, Scenario); 31] = [
     ("paused::side_by_side", paused::side_by_side),
     ("paused::another_of_the_same_name", paused::recreated),
     ("broken::deleted_claim", broken::claim),
+    ("releases::cut_short", releases::cut_short),
     ("lab::down_removes_all", lab::down),
     ("lab::the_users_own_is_untouched", lab::untouched),
 ];

@@ -135,6 +135,11 @@ impl World {
         self.root.join("state")
     }
 
+    /// A place for files of a scenario.
+    pub(crate) fn place(&self, name: &str) -> PathBuf {
+        self.root.join(name)
+    }
+
     fn home(&self) -> PathBuf {
         self.root.join("home")
     }
@@ -205,11 +210,16 @@ impl World {
 
     /// Starts `labctl up ARGS` in the environment `name`.
     pub(crate) fn start_up_in(&self, name: &str, args: &[&str]) -> Running {
+        self.start_lab(name, LAB, args)
+    }
+
+    /// Starts `labctl up LAB ARGS` of another lab in the environment `name`.
+    pub(crate) fn start_lab(&self, name: &str, lab: &str, args: &[&str]) -> Running {
         let bundle = self
             .bundle
             .as_ref()
             .map(|dir| dir.to_string_lossy().into_owned());
-        let mut all = vec!["up", LAB];
+        let mut all = vec!["up", lab, "--trust"];
         if let Some(bundle) = &bundle {
             all.extend(["--bundle", bundle]);
         }

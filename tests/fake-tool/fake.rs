@@ -1,4 +1,4 @@
-//! A fake of `kind`, `kubectl` and `docker`: it is called by one of these names, logs the call and
+//! A fake of `kind`, `kubectl`, `docker` and `helm`: it is called by one of these names, logs the call and
 //! does what the script says. Tests wait for the files it writes, and make it wait for theirs.
 #![allow(
     clippy::disallowed_methods,
@@ -25,12 +25,18 @@ use script::{Act, CALLS, Call, DIR, Rule, SCRIPT};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// The variables that are logged.
-const LOGGED: [&str; 5] = [
+const LOGGED: [&str; 11] = [
     "KUBECONFIG",
     "KIND_EXPERIMENTAL_DOCKER_NETWORK",
     "DOCKER_HOST",
     "LABCTL_ENVIRONMENT",
     "PATH",
+    "HELM_CONFIG_HOME",
+    "HELM_CACHE_HOME",
+    "HELM_DATA_HOME",
+    "HELM_PLUGINS",
+    "HELM_KUBEAPISERVER",
+    "HELM_DRIVER",
 ];
 /// How long anything hangs at most: no test takes that long, and no fake outlives them for long.
 const LIMIT: Duration = Duration::from_secs(90);

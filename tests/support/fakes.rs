@@ -46,7 +46,7 @@ impl Fakes {
     pub(crate) fn install(dir: PathBuf, bin: &Path) -> Self {
         fs::create_dir_all(&dir).unwrap();
         fs::create_dir_all(bin).unwrap();
-        for name in ["kind", "kubectl", "docker"] {
+        for name in ["kind", "kubectl", "docker", "helm"] {
             link(&bin.join(name));
         }
         let fakes = Self {
@@ -110,7 +110,8 @@ impl Fakes {
                         ..,
                     ],
                 ) => Some(format!("docker {verb}")),
-                ("kubectl", ["version", ..]) => None,
+                ("kubectl", ["version", ..]) | ("helm", ["version" | "history", ..]) => None,
+                ("helm", [verb, ..]) => Some(format!("helm {verb}")),
                 ("kubectl", _) => Some("kubectl".to_owned()),
                 _ => None,
             }
@@ -153,6 +154,7 @@ fn healthy() -> Vec<Rule> {
             [Act::Out("kind v0.33.0 go1.26.8 linux/amd64".into())],
         ),
         rule("kubectl", "version --client", [Act::Out(version.into())]),
+        rule("helm", "version", [Act::Out("v4.3.1+g0d5d2a5".into())]),
         rule("docker", "version", [Act::Out("28.5.2".into())]),
         rule("docker", "ps", [Act::Cat(CONTAINERS.into())]),
         rule("docker", "port", [Act::Out("127.0.0.1:1".into())]),

@@ -2,7 +2,7 @@
 
 use super::up::{Bringing, bring};
 use crate::{
-    cli::{args::Next, error::CliError, labs, session, settings::Settings},
+    cli::{args::Next, error::CliError, labs, session, settings::Settings, values},
     engine::up::Goal,
 };
 
@@ -17,6 +17,7 @@ pub(crate) fn run(args: &Next, settings: &Settings) -> Result<u8, CliError> {
         let loaded = session::applied_lab(&environment)?;
         (loaded, environment.name().to_owned(), Some(environment))
     };
+    let loaded = values::settle(loaded, &args.set, existing.as_ref())?;
     let run = Bringing {
         verb: "next",
         goal: Goal::Next,

@@ -12,10 +12,12 @@ use crate::{
         labs::{self, Loaded},
         output, session,
         settings::Settings,
+        values,
     },
+    download,
     engine::Context,
     plan::{self, template},
-    spec::{Action, Facts, Step},
+    spec::{Action, Chosen, Facts, Step, action::Pinned, helm::Helm, params, params::When},
     state::{Bundle, Environment, Record, bundle::Role},
     tool::docker,
 };
@@ -27,6 +29,12 @@ struct Planned<'a> {
     id: &'a str,
     title: &'a str,
     action: &'a str,
+    /// With which values of the lab's parameters it is there.
+    #[serde(skip_serializing_if = "When::is_always")]
+    when: &'a When,
+    /// What is taken from elsewhere, and what it has to be.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    sources: Vec<String>,
     /// The commands, as they can be typed.
     commands: Vec<String>,
     /// Commands beside them: images, into the nodes while the cluster boots.
@@ -52,6 +60,7 @@ struct PlannedFile {
 pub(crate) fn run(args: &Plan, settings: &Settings) -> Result<u8, CliError> {
     let loaded = labs::load(&args.lab, settings)?;
     let (name, existing) = session::of_lab(settings, &loaded.lab.lab)?;
+    let loaded = values::shown_with(loaded, &args.set, existing.as_ref())?;
     let bundle = session::bundle(settings, &args.bundled, existing.as_ref())?;
     let context = context(settings, &name, &loaded, bundle);
     let steps: Result<Vec<Planned<'_>>, CliError> = loaded
@@ -65,7 +74,7 @@ pub(crate) fn run(args: &Plan, settings: &Settings) -> Result<u8, CliError> {
     let redactor = secrets.redactor();
     match settings.output {
         Format::Json => output::redacted_json(&steps, redactor)?,
-        Format::Text => output::answer(&redactor.text(&text(&steps)))?,
+        Format::Text => output::answer(&redactor.text(&text(&steps, &loaded.chosen)))?,
     }
     Ok(exit::OK)
 }
@@ -94,6 +103,14 @@ fn planned<'a>(
     let facts = Facts::new();
     let mut files = Vec::new();
     let mut beside = Vec::new();
+    let mut sources = Vec::new();
+    let in_lab = |path: &str| {
+        let files = loaded.tree.under(path).map(|(name, bytes)| PlannedFile {
+            path: target.lab_dir.join(name).display().to_string(),
+            text: String::from_utf8_lossy(bytes).into_owned(),
+        });
+        files.collect::<Vec<_>>()
+    };
     match &step.action {
         Action::KindCluster(kind) => {
             let template = context.kind_templates.get(&kind.template);
@@ -105,11 +122,12 @@ fn planned<'a>(
             beside = images(context);
         }
         Action::Apply(apply) => {
-            for (name, bytes) in loaded.tree.under(&apply.path) {
-                let path = target.lab_dir.join(name).display().to_string();
-                let text = String::from_utf8_lossy(bytes).into_owned();
-                files.push(PlannedFile { path, text });
-            }
+            sources.extend(apply.pinned().map(|file| pinned(&file, context)));
+            files.extend(apply.path.iter().flat_map(|path| in_lab(path)));
+        }
+        Action::Helm(helm) => {
+            sources.extend(chart(helm, context));
+            files.extend(helm.values.iter().flat_map(|path| in_lab(path)));
         }
         _ => {}
     }
@@ -122,7 +140,9 @@ fn planned<'a>(
         id: &step.id,
         title: &step.title,
         action: step.action.name(),
+        when: &step.when,
         commands: commands.iter().map(ToString::to_string).collect(),
+        sources,
         beside,
         files,
         expects: step.assertions().iter().map(ToString::to_string).collect(),
@@ -131,10 +151,37 @@ fn planned<'a>(
     })
 }
 
+/// What a file from elsewhere has to be, and where it is taken from.
+fn pinned(file: &Pinned<'_>, context: &Context) -> String {
+    let url = download::shown(file.url);
+    let bundled = context.bundle.as_ref().and_then(|b| b.file(file.url));
+    match bundled {
+        Some(entry) => {
+            let source = entry.source.as_deref().unwrap_or("the bundle");
+            format!("{url}: {source}, {}", entry.digest)
+        }
+        None => format!("{url}: sha256:{}", file.sha256),
+    }
+}
+
+/// What a chart from elsewhere has to be, and where it is taken from.
+fn chart(helm: &Helm, context: &Context) -> Option<String> {
+    let (chart, version) = (helm.chart.reference()?, helm.version.as_deref()?);
+    let bundled = context
+        .bundle
+        .as_ref()
+        .and_then(|b| b.chart(&chart, version));
+    Some(match (bundled, &helm.digest) {
+        (Some(entry), _) => format!("{chart} {version}: the bundle, {}", entry.digest),
+        (None, Some(digest)) => format!("{chart} {version}: {digest}"),
+        (None, None) => format!("{chart} {version}: whatever is there"),
+    })
+}
+
 /// How each image gets into the nodes, and what it was made from.
 fn images(context: &Context) -> Vec<String> {
     let mut lines = Vec::new();
-    for image in &context.lab.images {
+    for image in context.lab.images.iter().map(|image| image.name.as_str()) {
         let bundled = context
             .bundle
             .as_ref()
@@ -159,8 +206,11 @@ fn images(context: &Context) -> Vec<String> {
     lines
 }
 
-fn text(steps: &[Planned<'_>]) -> String {
+fn text(steps: &[Planned<'_>], chosen: &Chosen) -> String {
     let mut text = String::new();
+    if !chosen.is_empty() {
+        let _ = writeln!(text, "# with {}\n", params::shown(chosen));
+    }
     for (index, step) in steps.iter().enumerate() {
         let _ = writeln!(text, "# {}. {}: {}", index + 1, step.id, step.title);
         for file in &step.files {
@@ -169,6 +219,9 @@ fn text(steps: &[Planned<'_>]) -> String {
                 let _ = writeln!(text, "{}", format!("  {line}").trim_end());
             }
             text.push('\n');
+        }
+        for source in &step.sources {
+            let _ = writeln!(text, "# {source}");
         }
         for command in &step.commands {
             let _ = writeln!(text, "$ {command}");

@@ -15,6 +15,7 @@ use crate::{
         settings::Settings,
         standing::{self, ClusterStanding},
     },
+    spec::{Chosen, params},
     state::{Environment, Journal},
 };
 
@@ -24,6 +25,9 @@ use crate::{
 struct Standing {
     environment: String,
     lab: String,
+    /// The values that it was made with.
+    #[serde(skip_serializing_if = "Chosen::is_empty")]
+    set: Chosen,
     /// The last step that was seen to hold.
     cursor: Option<String>,
     /// How many steps that is, and of how many.
@@ -83,6 +87,7 @@ async fn standing(environment: &Environment, settings: &Settings) -> Result<Stan
     Ok(Standing {
         environment: environment.name().to_owned(),
         lab: environment.record.lab.clone(),
+        set: environment.record.set.clone(),
         trouble: cluster.trouble(environment),
         stopped_since: state.stopped.filter(|_| cluster.containers.is_some()),
         cluster,
@@ -105,18 +110,17 @@ fn text(standings: &[Standing]) -> String {
             Some(cursor) => format!("{}/{} {cursor}", s.reached, s.steps),
             None => format!("0/{}", s.steps),
         };
+        let lab = if s.set.is_empty() {
+            s.lab.clone()
+        } else {
+            format!("{} ({})", s.lab, params::shown(&s.set))
+        };
         let faults = if s.open_faults.is_empty() {
             "none".to_owned()
         } else {
             s.open_faults.join(", ")
         };
-        table.add_row([
-            s.environment.clone(),
-            s.lab.clone(),
-            step,
-            s.cluster.short(),
-            faults,
-        ]);
+        table.add_row([s.environment.clone(), lab, step, s.cluster.short(), faults]);
     }
     let mut text = format!("{}\n", table.trim_fmt());
     for s in standings {

@@ -11,7 +11,7 @@ use crate::{
         labs::{self, Loaded},
         output, preflight, session,
         settings::Settings,
-        signals, tools, trust,
+        signals, tools, trust, values,
         verbs::plan,
     },
     engine::{self, Context, up::Goal},
@@ -22,8 +22,9 @@ use crate::{
 /// Brings a lab up.
 pub(crate) fn run(args: &Up, settings: &Settings) -> Result<u8, CliError> {
     let loaded = labs::load(&args.lab, settings)?;
-    let last = session::last_step(&loaded, args.to.as_deref())?;
     let (name, existing) = session::of_lab(settings, &loaded.lab.lab)?;
+    let loaded = values::settle(loaded, &args.set, existing.as_ref())?;
+    let last = session::last_step(&loaded, args.to.as_deref())?;
     let run = Bringing {
         verb: "up",
         goal: Goal::Step(last),
@@ -131,14 +132,18 @@ fn make(
     let bundle = bundle.map(|bundle| bundle.dir.clone());
     let environment = match settings.store.get(name) {
         Ok(mut environment) => {
-            if environment.record.bundle != bundle {
+            values::keeps(&environment, &loaded.chosen)?;
+            let (record, set) = (&environment.record, &loaded.chosen);
+            if record.bundle != bundle || record.set != *set {
                 environment.record.bundle = bundle;
+                environment.record.set.clone_from(set);
                 environment.save()?;
             }
             environment
         }
         Err(StateError::Absent { .. }) => {
-            let record = Record::new(name, &loaded.lab.lab, bundle, Timestamp::now());
+            let mut record = Record::new(name, &loaded.lab.lab, bundle, Timestamp::now());
+            record.set.clone_from(&loaded.chosen);
             settings.store.create(record)?
         }
         Err(error) => return Err(error.into()),

@@ -12,7 +12,7 @@ use crate::cli::{
 /// Checks a lab's files.
 pub(crate) fn run(args: &Validate, settings: &Settings) -> Result<u8, CliError> {
     let loaded = labs::check(labs::read(&args.path, settings)?.0)?;
-    let steps = loaded.lab.steps.len();
+    let steps = loaded.written.steps.len();
     match settings.output {
         Format::Json => output::json(&json!({"lab": loaded.lab.lab, "steps": steps}))?,
         Format::Text => output::tell(&format!("lab {} is sound: {steps} steps\n", loaded.lab.lab)),

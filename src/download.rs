@@ -1,8 +1,8 @@
-//! A lab from the network: an archive, over HTTPS, of limited size and in limited time.
+//! What is fetched from the network by labctl itself: over HTTPS, of limited size and in limited
+//! time.
 
-use std::{net::IpAddr, time::Duration};
+use std::{error::Error, net::IpAddr, time::Duration};
 
-use anyhow::{Context as _, anyhow, bail, ensure};
 use http::{Request, Response, Uri, header, uri::Scheme};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper_rustls::HttpsConnectorBuilder;
@@ -11,46 +11,83 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 
-use super::{error::CliError, exit, session};
-use crate::state::archive::LARGEST;
-
 /// How long a connection may take, and all together.
 const CONNECT: Duration = Duration::from_secs(10);
 const WHOLE: Duration = Duration::from_mins(2);
 /// How often another place may be named.
 const REDIRECTS: usize = 5;
 
-/// Whether `name` is a URL, rather than a lab's id or a path.
-pub(crate) fn is_url(name: &str) -> bool {
-    name.contains("://")
+/// Why something could not be fetched.
+#[derive(Debug, thiserror::Error)]
+pub enum DownloadError {
+    /// It is not fetched from there.
+    #[error("{0}")]
+    Refused(String),
+    /// It could not be fetched.
+    #[error("failed to fetch {url}")]
+    Failed {
+        /// From where, as it may be shown.
+        url: String,
+        /// Why.
+        source: Box<dyn Error + Send + Sync>,
+    },
+}
+
+/// A reason, and what is behind it.
+#[derive(Debug, thiserror::Error)]
+#[error("{text}")]
+struct Why {
+    text: String,
+    source: Option<Box<dyn Error + Send + Sync>>,
+}
+
+impl Why {
+    fn new(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            source: None,
+        }
+    }
+
+    fn because<E: Into<Box<dyn Error + Send + Sync>>>(
+        text: impl Into<String>,
+    ) -> impl FnOnce(E) -> Self {
+        let text = text.into();
+        |source| Self {
+            text,
+            source: Some(source.into()),
+        }
+    }
 }
 
 /// `url` as it may be shown: what stands behind a `?` may be a secret.
-pub(crate) fn shown(url: &str) -> &str {
+#[must_use]
+pub fn shown(url: &str) -> &str {
     url.split(['?', '#']).next().unwrap_or_default()
 }
 
-/// What is at `url`.
-pub(crate) fn fetch(url: &str) -> Result<Vec<u8>, CliError> {
-    let first = parsed(url).map_err(CliError::usage)?;
-    session::runtime()?.block_on(async {
-        let answer = tokio::time::timeout(WHOLE, download(first)).await;
-        let answer = answer.unwrap_or_else(|_| Err(anyhow!("it took longer than {WHOLE:?}")));
-        answer.map_err(|error| {
-            let error = error.context(format!("failed to fetch {}", shown(url)));
-            CliError::new(exit::FAILED, error)
-                .hint("fetch it by other means, and name the file instead")
+/// What is at `url`, of `limit` bytes at most.
+pub async fn fetch(url: &str, limit: u64) -> Result<Vec<u8>, DownloadError> {
+    let first = parsed(url).map_err(DownloadError::Refused)?;
+    let answer = tokio::time::timeout(WHOLE, download(first, limit)).await;
+    let late = || Why::new(format!("it took longer than {WHOLE:?}")).into();
+    answer
+        .unwrap_or_else(|_| Err(late()))
+        .map_err(|source| DownloadError::Failed {
+            url: shown(url).to_owned(),
+            source,
         })
-    })
 }
 
-async fn download(first: Uri) -> anyhow::Result<Vec<u8>> {
+async fn download(first: Uri, limit: u64) -> Result<Vec<u8>, Box<dyn Error + Send + Sync>> {
     let mut connector = HttpConnector::new();
     connector.set_connect_timeout(Some(CONNECT));
     connector.enforce_http(false);
     let connector = HttpsConnectorBuilder::new()
         .with_native_roots()
-        .context("this machine's certificate authorities cannot be read")?
+        .map_err(Why::because(
+            "this machine's certificate authorities cannot be read",
+        ))?
         .https_or_http()
         .enable_http1()
         .wrap_connector(connector);
@@ -69,22 +106,23 @@ async fn download(first: Uri) -> anyhow::Result<Vec<u8>> {
             continue;
         }
         let status = answer.status();
-        ensure!(status.is_success(), "the server answers {status}");
-        let limit = usize::try_from(LARGEST)?;
-        let body = Limited::new(answer.into_body(), limit).collect().await;
-        let body = body
-            .map_err(|error| anyhow!("{error}"))
-            .with_context(|| format!("it ended early, or is larger than {} MiB", LARGEST >> 20))?;
-        return Ok(body.to_bytes().to_vec());
+        if !status.is_success() {
+            return Err(Why::new(format!("the server answers {status}")).into());
+        }
+        let most = usize::try_from(limit)?;
+        let body = Limited::new(answer.into_body(), most).collect().await;
+        let ended = format!("it ended early, or is larger than {} MiB", limit >> 20);
+        return Ok(body.map_err(Why::because(ended))?.to_bytes().to_vec());
     }
-    bail!("it leads from one place to another more than {REDIRECTS} times")
+    let text = format!("it leads from one place to another more than {REDIRECTS} times");
+    Err(Why::new(text).into())
 }
 
 /// Where `answer`, which came from `at`, leads.
-fn next<B>(at: &Uri, answer: &Response<B>) -> anyhow::Result<Uri> {
+fn next<B>(at: &Uri, answer: &Response<B>) -> Result<Uri, Why> {
     let location = answer.headers().get(header::LOCATION);
     let location = location.and_then(|l| l.to_str().ok());
-    let location = location.context("the server leads nowhere")?;
+    let location = location.ok_or_else(|| Why::new("the server leads nowhere"))?;
     let whole = if let (true, Some(scheme), Some(authority)) = (
         location.starts_with('/') && !location.starts_with("//"),
         at.scheme(),
@@ -94,22 +132,24 @@ fn next<B>(at: &Uri, answer: &Response<B>) -> anyhow::Result<Uri> {
     } else {
         location.to_owned()
     };
-    let next = parsed(&whole)?;
-    let is_downgrade = at.scheme() == Some(&Scheme::HTTPS) && next.scheme() != at.scheme();
-    ensure!(!is_downgrade, "it leads from https to {}", shown(&whole));
+    let next = parsed(&whole).map_err(Why::new)?;
+    if at.scheme() == Some(&Scheme::HTTPS) && next.scheme() != at.scheme() {
+        let text = format!("it leads from https to {}", shown(&whole));
+        return Err(Why::new(text));
+    }
     Ok(next)
 }
 
 /// `url`, if it may be fetched from: HTTPS, or HTTP without leaving this machine.
-fn parsed(url: &str) -> anyhow::Result<Uri> {
+fn parsed(url: &str) -> Result<Uri, String> {
+    let shown = shown(url);
     let uri: Uri = url
         .parse()
-        .with_context(|| format!("`{}` is no URL", shown(url)))?;
-    let authority = uri.authority().map_or("", |a| a.as_str());
-    ensure!(
-        !authority.contains('@'),
-        "a URL with a user or a password in it is not used: it would be written down"
-    );
+        .map_err(|why| format!("`{shown}` is no URL: {why}"))?;
+    if uri.authority().is_some_and(|a| a.as_str().contains('@')) {
+        let why = "a URL with a user or a password in it is not used: it would be written down";
+        return Err(why.to_owned());
+    }
     let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
     let is_loopback = host == "localhost"
         || host
@@ -118,8 +158,8 @@ fn parsed(url: &str) -> anyhow::Result<Uri> {
     match uri.scheme_str() {
         Some("https") => Ok(uri),
         Some("http") if is_loopback => Ok(uri),
-        Some("http") => bail!("`{}` is not fetched without TLS: use https", shown(url)),
-        _ => bail!("`{}` is neither https nor a file", shown(url)),
+        Some("http") => Err(format!("`{shown}` is not fetched without TLS: use https")),
+        _ => Err(format!("`{shown}` is neither https nor a file")),
     }
 }
 

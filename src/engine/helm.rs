@@ -1,0 +1,142 @@
+//! Releases: looked at before they are touched, since an interrupted helm leaves one that it would
+//! not touch again.
+
+use std::path::Path;
+
+use super::{Context, Emitter, EngineError, tools};
+use crate::{
+    digest,
+    event::{EventKind, Failure},
+    plan::{
+        self,
+        helm::{Unfinished, fetched, release, revisions, unfinished},
+    },
+    spec::{Action, Step, helm::Helm},
+    state::files,
+    tool::{Stopper, ToolError},
+};
+
+/// What an interrupted run of `step`, which is `ours` if the journal says that one began it and not
+/// that it came to its end, left of the step's release. One that is unfinished and not ours is
+/// somebody else's: the step fails before it is begun.
+pub async fn left_behind(
+    context: &Context,
+    step: &Step,
+    ours: bool,
+    stopper: &mut Stopper,
+) -> Result<Option<Unfinished>, EngineError> {
+    let Action::Helm(helm) = &step.action else {
+        return Ok(None);
+    };
+    let target = context.target();
+    let release = release(helm, &target);
+    let what = format!("look for the release \"{}\"", helm.release);
+    let history = match tools::ask(context, &release.history(), &what, stopper).await {
+        Ok(history) => history.stdout,
+        Err(EngineError::Tool {
+            source: ToolError::Exit { tail, .. },
+            ..
+        }) if tail.iter().any(|line| line.contains("release: not found")) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let Some(revisions) = revisions(&history) else {
+        let mut failure = Failure::new(format!("failed to {what}"));
+        failure
+            .causes
+            .push("helm answered something else than a history".to_owned());
+        failure.tail = history.lines().take(3).map(ToOwned::to_owned).collect();
+        return Err(EngineError::Step(Box::new(failure)));
+    };
+    let unfinished = unfinished(&revisions);
+    if let Some(unfinished) = unfinished.as_ref().filter(|_| !ours) {
+        let failure = foreign(context, helm, release.namespace, unfinished);
+        return Err(EngineError::Step(Box::new(failure)));
+    }
+    Ok(unfinished)
+}
+
+/// That the release is somebody else's, and what they can do about it.
+fn foreign(context: &Context, helm: &Helm, namespace: &str, left: &Unfinished) -> Failure {
+    let name = &helm.release;
+    let shell = format!("labctl shell {} -- helm", context.call());
+    let remedy = match left.whole {
+        Some(revision) => format!("rollback {name} {revision} --namespace {namespace}"),
+        None => format!("uninstall {name} --namespace {namespace}"),
+    };
+    let mut failure = Failure::new(format!(
+        "the release \"{name}\" in the namespace {namespace} is {}, and this step did not begin that",
+        left.status
+    ));
+    let why = "somebody's helm is at work on it, or was interrupted; it is not touched";
+    failure.causes.push(why.to_owned());
+    failure.hint(format!(
+        "wait for that helm to end; if there is none, `{shell} history {name} --namespace \
+         {namespace}` shows what happened, and `{shell} {remedy}` puts it in order"
+    ))
+}
+
+/// Makes the release, after what was left of it is put in order.
+pub async fn act(
+    context: &Context,
+    helm: &Helm,
+    left: Option<Unfinished>,
+    emitter: &Emitter,
+    stopper: &mut Stopper,
+) -> Result<(), EngineError> {
+    let target = context.target();
+    let name = &helm.release;
+    verify_bundled(context, helm).await?;
+    if let Some(left) = left {
+        let how = match left.whole {
+            Some(revision) => format!("rolled back to revision {revision}"),
+            None => "uninstalled".to_owned(),
+        };
+        let text = format!(
+            "the release \"{name}\" was left {} by an interrupted run; it is {how} first",
+            left.status
+        );
+        emitter.emit(EventKind::Notice { text });
+        let what = format!("put the release \"{name}\" in order");
+        let remedy = left.remedy(release(helm, &target));
+        tools::tell(context, &remedy, &what, emitter, stopper).await?;
+    }
+    let fetched = fetched(helm, &target);
+    if let Some(dir) = fetched.as_ref().and_then(|f| f.file.parent()) {
+        files::create_dir(dir)?;
+    }
+    let what = format!("make the release \"{name}\"");
+    let facts = emitter.state().facts;
+    for command in plan::commands(&Action::Helm(helm.clone()), &target, &facts) {
+        tools::tell(context, &command, &what, emitter, stopper).await?;
+        if let Some(fetched) = fetched.as_ref().filter(|f| f.pull == command) {
+            is_pinned(&fetched.file, &fetched.digest)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether what was fetched is what the lab names.
+fn is_pinned(file: &Path, pinned: &str) -> Result<(), EngineError> {
+    let cause = match digest::hex_of_file(file) {
+        Ok(actual) if pinned == format!("sha256:{actual}") => return Ok(()),
+        Ok(actual) => format!("it has the digest sha256:{actual}, the lab says {pinned}"),
+        Err(error) => format!("it cannot be read: {error}"),
+    };
+    let mut failure = Failure::new(format!("{} is not what the lab names", file.display()));
+    failure.causes.push(cause);
+    Err(EngineError::Step(Box::new(failure)))
+}
+
+/// Checks the digest of the chart that is taken from the bundle, if one is.
+async fn verify_bundled(context: &Context, helm: &Helm) -> Result<(), EngineError> {
+    let (Some(bundle), Some(reference)) = (&context.bundle, helm.chart.reference()) else {
+        return Ok(());
+    };
+    let version = helm.version.as_deref().unwrap_or_default();
+    match bundle.chart(&reference, version) {
+        Some(chart) => super::pinned::verified(bundle, &chart.path, &chart.digest)
+            .await
+            .map(drop),
+        None => Ok(()),
+    }
+}

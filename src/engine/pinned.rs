@@ -1,0 +1,70 @@
+//! Files that a lab names by URL and digest: taken from the bundle, or fetched once.
+
+use std::path::{Path, PathBuf};
+
+use super::{Context, Emitter, EngineError};
+use crate::{
+    digest, download,
+    event::{EventKind, Failure},
+    plan,
+    spec::action::Pinned,
+    state::{Bundle, archive::LARGEST, files},
+    tool::{Stop, Stopper},
+};
+
+/// Makes sure that the file is where the plan says, and is what the lab, or the bundle, says.
+pub async fn provide(
+    context: &Context,
+    pinned: &Pinned<'_>,
+    emitter: &Emitter,
+    stopper: &mut Stopper,
+) -> Result<(), EngineError> {
+    let url = download::shown(pinned.url);
+    if let Some(bundle) = &context.bundle {
+        let Some(entry) = bundle.file(pinned.url) else {
+            let summary = format!("the bundle {} has no {url}", bundle.dir.display());
+            let hint = "add it to the bundle, or leave --bundle away";
+            return Err(failed(Failure::new(summary).hint(hint)));
+        };
+        return verified(bundle, &entry.path, &entry.digest).await.map(drop);
+    }
+    let file = plan::pinned(pinned, &context.target());
+    if digest::hex_of_file(&file).is_ok_and(|actual| actual == pinned.sha256) {
+        return Ok(());
+    }
+    let text = format!("fetching {url}");
+    emitter.emit(EventKind::Notice { text });
+    let fetched = tokio::select! {
+        fetched = download::fetch(pinned.url, LARGEST) => fetched,
+        _ = stopper.beyond(Stop::Run) => return Err(EngineError::Stopped),
+    };
+    let bytes = fetched.map_err(|error| failed(Failure::of(&error)))?;
+    let actual = digest::hex(&bytes);
+    if actual != pinned.sha256 {
+        let mut failure = Failure::new(format!("{url} is not what the lab names"));
+        failure.causes.push(format!(
+            "it has the SHA-256 {actual}, the lab says {}",
+            pinned.sha256
+        ));
+        return Err(failed(failure));
+    }
+    if let Some(dir) = file.parent() {
+        files::create_dir(dir)?;
+    }
+    Ok(files::write(&file, &bytes)?)
+}
+
+/// The file at `path` in the bundle, once its digest was seen to be right.
+pub async fn verified(bundle: &Bundle, path: &Path, digest: &str) -> Result<PathBuf, EngineError> {
+    let (held, path, digest) = (bundle.clone(), path.to_owned(), digest.to_owned());
+    let checked = tokio::task::spawn_blocking(move || held.verified(&path, &digest)).await;
+    match checked {
+        Ok(Ok(path)) => Ok(path),
+        Ok(Err(error)) => Err(failed(Failure::of(&error))),
+        Err(error) => Err(failed(Failure::of(&error))),
+    }
+}
+
+fn failed(failure: Failure) -> EngineError {
+    EngineError::Step(Box::new(failure))
+}

@@ -1,0 +1,195 @@
+//! A release: where its chart comes from, the command that makes it, and what is to be done about
+//! one that an interrupted helm left behind.
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use super::Target;
+use crate::{
+    spec::helm::{Chart, Helm},
+    tool::{
+        Invocation,
+        helm::{self, ChartArgs, Release},
+    },
+};
+
+/// A chart that is fetched first, so that its digest can be compared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fetched {
+    /// The command that fetches it.
+    pub pull: Invocation,
+    /// Where it then is.
+    pub file: PathBuf,
+    /// The digest that it has to have.
+    pub digest: String,
+}
+
+/// The release of `helm`.
+#[must_use]
+pub fn release<'a>(helm: &'a Helm, target: &'a Target) -> Release<'a> {
+    Release {
+        cluster: &target.kubectl,
+        name: &helm.release,
+        namespace: helm.namespace.as_ref().unwrap_or(&target.kubectl.namespace),
+    }
+}
+
+/// The chart archive of the bundle that stands for the chart of `helm`.
+#[must_use]
+pub fn bundled<'a>(helm: &Helm, target: &'a Target) -> Option<&'a PathBuf> {
+    let version = helm.version.clone().unwrap_or_default();
+    target.charts.get(&(helm.chart.reference()?, version))
+}
+
+/// How the chart of `helm` is fetched before it is used, if it is: helm checks the digest of an OCI
+/// chart itself, and that of a repository's chart not at all.
+#[must_use]
+pub fn fetched(helm: &Helm, target: &Target) -> Option<Fetched> {
+    let (Chart::Repository { repository, name }, Some(digest)) = (&helm.chart, &helm.digest) else {
+        return None;
+    };
+    if bundled(helm, target).is_some() {
+        return None;
+    }
+    let version = helm.version.as_deref().unwrap_or_default();
+    let dir = target.dir.join("charts");
+    Some(Fetched {
+        pull: helm::pull(repository, name, version, &dir),
+        file: dir.join(format!("{name}-{version}.tgz")),
+        digest: digest.clone(),
+    })
+}
+
+/// The commands that make the release of `helm`.
+pub(super) fn commands(helm: &Helm, target: &Target) -> Vec<Invocation> {
+    let fetched = fetched(helm, target);
+    let file = |path: &PathBuf| ChartArgs {
+        chart: path.to_string_lossy().into_owned(),
+        repository: None,
+        version: None,
+    };
+    let version = helm.version.clone();
+    let chart = match (bundled(helm, target), &fetched, &helm.chart) {
+        (Some(archive), ..) => file(archive),
+        (None, Some(fetched), _) => file(&fetched.file),
+        (None, None, Chart::Directory(path)) => file(&target.lab_dir.join(path)),
+        (None, None, Chart::Oci(reference)) => {
+            let pin = helm.digest.as_ref().map(|digest| format!("@{digest}"));
+            ChartArgs {
+                chart: format!("{reference}{}", pin.unwrap_or_default()),
+                repository: None,
+                version,
+            }
+        }
+        (None, None, Chart::Repository { repository, name }) => ChartArgs {
+            chart: name.clone(),
+            repository: Some(repository.clone()),
+            version,
+        },
+    };
+    let values = helm.values.as_ref().map(|path| target.lab_dir.join(path));
+    let upgrade = release(helm, target).upgrade(&chart, values.as_deref(), helm.set.clone());
+    fetched
+        .map(|f| f.pull)
+        .into_iter()
+        .chain([upgrade])
+        .collect()
+}
+
+/// A revision of a release, as `helm history` tells it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Revision {
+    /// Its number.
+    pub revision: u32,
+    /// How it stands: `deployed`.
+    pub status: String,
+}
+
+/// A release that helm is at work on, or was when it ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unfinished {
+    /// How it stands: `pending-install`.
+    pub status: String,
+    /// The last revision that was seen to be whole, if there is one to go back to.
+    pub whole: Option<u32>,
+}
+
+/// What `helm history` answered, if that is it.
+#[must_use]
+pub fn revisions(history: &str) -> Option<Vec<Revision>> {
+    serde_json::from_str(history).ok()
+}
+
+/// Whether the release with these revisions, the oldest first, is unfinished.
+#[must_use]
+pub fn unfinished(revisions: &[Revision]) -> Option<Unfinished> {
+    let status = revisions.last()?.status.clone();
+    let goes_back = matches!(&*status, "pending-upgrade" | "pending-rollback");
+    if !goes_back && !matches!(&*status, "pending-install" | "uninstalling") {
+        return None;
+    }
+    let last = |wanted: &str| {
+        let mut from_last = revisions.iter().rev();
+        from_last.find(|r| r.status == wanted).map(|r| r.revision)
+    };
+    let whole = last("deployed").or_else(|| last("superseded"));
+    Some(Unfinished {
+        whole: whole.filter(|_| goes_back),
+        status,
+    })
+}
+
+impl Unfinished {
+    /// The command after which the release can be made anew.
+    #[must_use]
+    pub fn remedy(&self, release: Release<'_>) -> Invocation {
+        match self.whole {
+            Some(revision) => release.rollback(revision),
+            None => release.uninstall(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(statuses: &[&str]) -> Option<Unfinished> {
+        let each = (1..).zip(statuses);
+        let revision = |(revision, status): (u32, &&str)| Revision {
+            revision,
+            status: (*status).to_owned(),
+        };
+        unfinished(&each.map(revision).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn an_upgrade_goes_back_to_what_was_whole_and_an_install_to_nothing() {
+        let whole = |statuses: &[&str]| of(statuses).map(|u| u.whole);
+        assert_eq!(whole(&[]), None);
+        assert_eq!(whole(&["superseded", "deployed"]), None);
+        assert_eq!(whole(&["failed"]), None);
+        assert_eq!(whole(&["pending-install"]), Some(None));
+        assert_eq!(whole(&["deployed", "uninstalling"]), Some(None));
+        assert_eq!(
+            whole(&["superseded", "deployed", "pending-upgrade"]),
+            Some(Some(2))
+        );
+        assert_eq!(
+            whole(&["superseded", "failed", "pending-rollback"]),
+            Some(Some(1))
+        );
+        // A first install that failed is nothing to go back to.
+        assert_eq!(whole(&["failed", "pending-upgrade"]), Some(None));
+    }
+
+    #[test]
+    fn a_history_is_read_as_helm_prints_it() {
+        let history = r#"[{"revision":1,"updated":"2026-11-21T15:00:00Z","status":"deployed",
+            "chart":"app-0.1.0","app_version":"1","description":"Install complete"}]"#;
+        let read = revisions(history).unwrap();
+        assert_eq!((read[0].revision, read[0].status.as_str()), (1, "deployed"));
+        assert_eq!(revisions("Error: release: not found"), None);
+    }
+}

@@ -1,0 +1,146 @@
+//! What is wrong with where an action takes something from: charts, values, manifests elsewhere.
+
+use super::{is_name, nearest};
+use crate::spec::{
+    LabTree,
+    action::Apply,
+    helm::{Chart, Helm},
+};
+
+/// All faults of an `apply`, but for what its manifests say.
+pub(super) fn of_apply(apply: &Apply) -> Vec<String> {
+    let mut faults = Vec::new();
+    match (&apply.path, &apply.url) {
+        (Some(_), None) if apply.sha256.is_some() => {
+            faults.push("`sha256` is of a `url`: a file of the lab needs none".to_owned());
+        }
+        (Some(_), None) => {}
+        (None, Some(url)) => {
+            faults.extend(not_fetched(url));
+            match &apply.sha256 {
+                None => faults.push("`url` needs a `sha256`, which says what is there".to_owned()),
+                Some(hex) if !is_sha256(hex) => {
+                    faults.push(format!("`sha256: {hex}` has to be 64 digits from 0 to f"));
+                }
+                Some(_) => {}
+            }
+        }
+        _ => faults.push("`apply` needs either a `path` or a `url`".to_owned()),
+    }
+    faults
+}
+
+/// All faults of a `helm`, whose lab's files are `tree`.
+pub(super) fn of_helm(helm: &Helm, tree: &LabTree) -> Vec<String> {
+    let mut faults = Vec::new();
+    // Helm's own limit: names of objects are made from it.
+    if !is_name(&helm.release) || helm.release.len() > 53 {
+        let name = &helm.release;
+        faults.push(format!(
+            "`release: {name}` has to be lower-case letters, digits and `-`, at most 53 of them"
+        ));
+    }
+    if let Some(namespace) = helm.namespace.as_ref().filter(|name| !is_name(name)) {
+        faults.push(format!(
+            "`namespace: {namespace}` is no name of a namespace"
+        ));
+    }
+    faults.extend(of_chart(helm, tree));
+    if let Some(path) = &helm.values {
+        faults.extend(leads_out(path));
+        if !tree.files.contains_key(path) {
+            let near = nearest(path, tree.files.keys());
+            faults.push(format!("there is no file `{path}`{near}"));
+        }
+    }
+    let digest = helm.digest.as_deref();
+    if let Some(digest) = digest
+        && !digest.strip_prefix("sha256:").is_some_and(is_sha256)
+    {
+        faults.push(format!(
+            "`digest: {digest}` has to be sha256: and 64 digits from 0 to f"
+        ));
+    }
+    faults
+}
+
+fn of_chart(helm: &Helm, tree: &LabTree) -> Vec<String> {
+    let mut faults = Vec::new();
+    match &helm.chart {
+        Chart::Directory(path) => {
+            faults.extend(leads_out(path));
+            let chart = format!("{}/Chart.yaml", path.trim_end_matches('/'));
+            if !tree.files.contains_key(&chart) {
+                let near = nearest(&chart, tree.files.keys());
+                faults.push(format!(
+                    "there is no chart `{path}`: no file `{chart}`{near}"
+                ));
+            }
+            if helm.version.is_some() || helm.digest.is_some() {
+                let why = "`version` and `digest` are of a chart from elsewhere";
+                faults.push(format!("{why}: `{path}` is in the lab"));
+            }
+            return faults;
+        }
+        Chart::Oci(reference) => {
+            let name = reference.rsplit('/').next().unwrap_or_default();
+            if name.is_empty() || name.contains([':', '@']) {
+                faults.push(format!(
+                    "`chart: {reference}` has to be without tag and digest: write `version` and `digest`"
+                ));
+            }
+        }
+        Chart::Repository { repository, .. } => faults.extend(not_fetched(repository)),
+    }
+    match &helm.version {
+        None => faults.push("a chart from elsewhere needs a `version`".to_owned()),
+        Some(version) if !is_one_version(version) => {
+            faults.push(format!(
+                "`version: {version}` has to be one version, such as 1.2.3"
+            ));
+        }
+        Some(_) => {}
+    }
+    faults
+}
+
+/// One version, and not a range of them.
+fn is_one_version(version: &str) -> bool {
+    let core = version.strip_prefix('v').unwrap_or(version);
+    let core = core.split(['-', '+']).next().unwrap_or_default();
+    let is_number = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_digit());
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-+.".contains(c);
+    core.split('.').count() == 3 && core.split('.').all(is_number) && version.chars().all(is_plain)
+}
+
+fn is_sha256(hex: &str) -> bool {
+    let is_digit = |c: char| matches!(c, '0'..='9' | 'a'..='f');
+    hex.len() == 64 && hex.chars().all(is_digit)
+}
+
+/// That nothing is fetched from `url`: it is neither HTTPS nor on this machine.
+fn not_fetched(url: &str) -> Option<String> {
+    let local = ["127.0.0.1", "localhost", "[::1]"];
+    let is_local = url.strip_prefix("http://").is_some_and(|rest| {
+        let authority = rest.split('/').next().unwrap_or_default();
+        let host = authority
+            .rsplit_once(':')
+            .map_or(
+                authority,
+                |(host, port)| {
+                    if port.contains(']') { authority } else { host }
+                },
+            );
+        local.contains(&host)
+    });
+    let is_https = url
+        .strip_prefix("https://")
+        .is_some_and(|rest| !rest.is_empty());
+    (!is_https && !is_local).then(|| format!("`{url}` has to begin with https://"))
+}
+
+/// That `path` is outside of the lab.
+pub(super) fn leads_out(path: &str) -> Option<String> {
+    let leads_out = path.starts_with('/') || path.split('/').any(|part| part == "..");
+    leads_out.then(|| format!("`{path}` leads out of the lab"))
+}

@@ -1,0 +1,104 @@
+//! Command lines of helm. Each names its kubeconfig, context and namespace; the directories of
+//! helm's own come from [`super::Toolbox`].
+
+use std::path::Path;
+
+use super::{Invocation, kubectl::Kubectl};
+
+/// `helm version`
+#[must_use]
+pub fn version() -> Invocation {
+    Invocation::new("helm", ["version", "--short"])
+}
+
+/// `helm pull` of a chart of a repository, into the directory `to`.
+#[must_use]
+pub fn pull(repository: &str, name: &str, version: &str, to: &Path) -> Invocation {
+    Invocation::new("helm", ["pull", name, "--repo", repository])
+        .arg("--version")
+        .arg(version)
+        .arg("--destination")
+        .arg(to.to_string_lossy())
+}
+
+/// What names a chart on helm's command line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChartArgs {
+    /// A file, a directory, an OCI reference, or a name in a repository.
+    pub chart: String,
+    /// The repository.
+    pub repository: Option<String>,
+    /// The version, unless the chart is a file or a directory.
+    pub version: Option<String>,
+}
+
+/// A release, as helm is told of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Release<'a> {
+    /// The cluster.
+    pub cluster: &'a Kubectl,
+    /// Its name.
+    pub name: &'a str,
+    /// Its namespace.
+    pub namespace: &'a str,
+}
+
+impl Release<'_> {
+    /// `helm upgrade --install`. It waits for hooks alone: the assertions wait for the rest. What
+    /// somebody changed by other means becomes the chart's again.
+    #[must_use]
+    pub fn upgrade(
+        &self,
+        chart: &ChartArgs,
+        values: Option<&Path>,
+        set: impl IntoIterator<Item = (String, serde_json::Value)>,
+    ) -> Invocation {
+        let mut upgrade = Invocation::new("helm", ["upgrade", "--install", self.name]);
+        upgrade = upgrade.arg(chart.chart.as_str());
+        for (option, value) in [("--repo", &chart.repository), ("--version", &chart.version)] {
+            if let Some(value) = value {
+                upgrade = upgrade.arg(option).arg(value.as_str());
+            }
+        }
+        if let Some(values) = values {
+            upgrade = upgrade.arg("--values").arg(values.to_string_lossy());
+        }
+        for (path, value) in set {
+            upgrade = upgrade.arg("--set-json").arg(format!("{path}={value}"));
+        }
+        let upgrade = upgrade.arg("--server-side=true").arg("--force-conflicts");
+        self.at(upgrade.arg("--create-namespace"))
+    }
+
+    /// `helm history`: its newest revisions, the oldest first.
+    #[must_use]
+    pub fn history(&self) -> Invocation {
+        let history = ["history", self.name, "--max", "20", "--output", "json"];
+        self.at(Invocation::new("helm", history))
+    }
+
+    /// `helm uninstall` of what was installed by half: hooks are for whole releases.
+    #[must_use]
+    pub fn uninstall(&self) -> Invocation {
+        let uninstall = ["uninstall", self.name, "--ignore-not-found", "--no-hooks"];
+        self.at(Invocation::new("helm", uninstall).arg("--wait"))
+    }
+
+    /// `helm rollback` of what was upgraded by half.
+    #[must_use]
+    pub fn rollback(&self, revision: u32) -> Invocation {
+        let rollback = Invocation::new("helm", ["rollback", self.name]);
+        let rollback = rollback.arg(revision.to_string()).arg("--no-hooks");
+        self.at(rollback.arg("--server-side=true").arg("--force-conflicts"))
+    }
+
+    fn at(&self, command: Invocation) -> Invocation {
+        command
+            .arg("--namespace")
+            .arg(self.namespace)
+            .arg("--kubeconfig")
+            .arg(self.cluster.kubeconfig.to_string_lossy())
+            .arg("--kube-context")
+            .arg(self.cluster.context.as_str())
+    }
+}
