@@ -2,11 +2,17 @@
 
 use serde_json::Value;
 
-use super::{error::CliError, exit};
+use super::{error::CliError, exit, settings::Settings};
 use crate::{
     download::shown,
+    engine::Context,
+    plan::{
+        self,
+        inotify::{Limits, Nodes},
+        template,
+    },
     spec::{Action, AtLeast, Lab, Step},
-    state::{Bundle, bundle::Role},
+    state::{Bundle, Journal, bundle::Role},
     tool::{Invocation, Stopper, ToolError, Toolbox, docker, helm, kind, kubectl},
 };
 
@@ -64,6 +70,54 @@ pub(crate) async fn engine_answers(toolbox: &Toolbox, stopper: &Stopper) -> Resu
     engine(toolbox, stopper)
         .await
         .map_err(|fault| CliError::new(exit::TOOL, anyhow::Error::msg(fault.text)).hint(fault.hint))
+}
+
+/// What the kernel's limits on inotify are too low for, if the environment of `context`, which has no
+/// cluster yet, gets one beside those that run.
+pub(crate) fn inotify(context: &Context, settings: &Settings) -> Vec<String> {
+    let Some(limits) = inotify_limits() else {
+        return Vec::new();
+    };
+    let mut nodes = Nodes::default();
+    let mut add = |of_cluster: usize| {
+        nodes.clusters += 1;
+        nodes.nodes += u64::try_from(of_cluster).unwrap_or(u64::MAX);
+    };
+    let others = settings.store.list().unwrap_or_default();
+    for other in others.iter().filter(|e| e.name() != context.name()) {
+        let state = Journal::read(&other.journal()).map(|replayed| replayed.state);
+        let running = state.ok().filter(|state| state.stopped.is_none());
+        if let Some(cluster) = running.and_then(|state| state.cluster) {
+            add(cluster.containers.len());
+        }
+    }
+    let makes = context
+        .lab
+        .steps
+        .iter()
+        .find_map(|step| match &step.action {
+            Action::KindCluster(cluster) => context.kind_templates.get(&cluster.template),
+            _ => None,
+        });
+    let config = makes.and_then(|text| template::kind_config(text, context.name(), &[]).ok());
+    let Some(roles) = config.and_then(|config| template::roles(&config).ok()) else {
+        return Vec::new();
+    };
+    add(roles.len());
+    plan::inotify::shortages(limits, nodes)
+}
+
+/// The limits of this machine's kernel; none where that is no Linux. An engine on another kernel, in
+/// a virtual machine, has its own: so a shortage is a warning.
+fn inotify_limits() -> Option<Limits> {
+    let read = |key: &str| {
+        let text = std::fs::read_to_string(format!("/proc/sys/fs/inotify/{key}")).ok()?;
+        text.trim().parse().ok()
+    };
+    Some(Limits {
+        instances: read("max_user_instances")?,
+        watches: read("max_user_watches")?,
+    })
 }
 
 struct Fault {

@@ -6,7 +6,7 @@ use super::{output, session, settings::Settings, tools};
 use crate::{
     assert::Cluster,
     engine::nodes::Presence,
-    event::{ClusterIdentity, RunState},
+    event::{ClusterIdentity, Port, RunState},
     state::{Environment, Journal},
     tool::{Stopper, Toolbox, docker},
 };
@@ -22,6 +22,15 @@ pub(crate) struct ClusterStanding {
     pub(crate) containers: Option<Containers>,
     #[serde(skip)]
     presence: Option<Presence>,
+}
+
+/// The ports of this machine that lead into the environment's cluster, if there is one.
+pub(crate) fn ports(state: &RunState) -> Vec<Port> {
+    if state.cluster.is_some() {
+        state.ports.clone()
+    } else {
+        Vec::new()
+    }
 }
 
 /// How many of a cluster's containers do not run.

@@ -1,8 +1,8 @@
 //! The action `kind-cluster`: the cluster, its images, and its identity.
 
-use super::{Context, Emitter, EngineError, error::Why, images, owner, recover, tools};
+use super::{Context, Emitter, EngineError, error::Why, images, owner, ports, recover, tools};
 use crate::{
-    event::{ClusterIdentity, EventKind, Failure},
+    event::{ClusterIdentity, EventKind, Failure, Port},
     plan::{self, template},
     spec::{Action, Facts, action::KindCluster},
     state::files,
@@ -17,7 +17,8 @@ pub async fn create(
     stopper: &mut Stopper,
 ) -> Result<(), EngineError> {
     refuse_existing(context, emitter, stopper).await?;
-    let workers = write_config(context, cluster)?;
+    let ports = ports::choose(context, &cluster.ports, emitter, stopper).await?;
+    let workers = write_config(context, cluster, &ports)?;
     if let Some(image) = &cluster.image {
         images::ensure_node_image(context, image, emitter, stopper).await?;
     }
@@ -38,7 +39,10 @@ pub async fn create(
             });
         }
     }
-    made
+    match made {
+        Err(error) => Err(ports::explained(error, &ports, emitter).await?),
+        Ok(()) => Ok(()),
+    }
 }
 
 async fn refuse_existing(
@@ -80,7 +84,11 @@ struct Workers {
 }
 
 /// Writes the rendered kind configuration.
-fn write_config(context: &Context, cluster: &KindCluster) -> Result<Workers, EngineError> {
+fn write_config(
+    context: &Context,
+    cluster: &KindCluster,
+    ports: &[Port],
+) -> Result<Workers, EngineError> {
     let failed = |why: String| {
         let summary = format!("failed to prepare the cluster \"{}\"", context.name());
         let mut failure = Failure::new(summary);
@@ -90,7 +98,7 @@ fn write_config(context: &Context, cluster: &KindCluster) -> Result<Workers, Eng
     let name = &cluster.template;
     let known = context.kind_templates.get(name);
     let text = known.ok_or_else(|| failed(format!("there is no kind template `{name}`")))?;
-    let config = template::kind_config(text, context.name()).map_err(failed)?;
+    let config = template::kind_config(text, context.name(), ports).map_err(failed)?;
     let roles = template::roles(&config).map_err(failed)?;
     files::write(&context.environment.kind_config(), config.as_bytes())?;
     // A cluster without workers runs its workloads on the control plane.

@@ -16,6 +16,7 @@ pub mod kind_cluster;
 pub mod nodes;
 pub mod owner;
 pub mod pinned;
+pub mod ports;
 pub mod recover;
 pub mod reset;
 pub mod revive;

@@ -5,6 +5,7 @@
 pub mod differing;
 pub mod fault;
 pub mod outcome;
+pub mod port;
 pub mod redact;
 pub mod run_state;
 pub mod scrub;
@@ -21,6 +22,7 @@ use crate::spec::{Facts, StepId, Undo};
 pub use differing::{Change, Differing};
 pub use fault::{Faults, Keeper, OpenFault, Rewound};
 pub use outcome::{Failure, Outcome, RunOutcome};
+pub use port::Port;
 pub use redact::Redactor;
 pub use run_state::{RunState, StepState};
 pub use untrusted::Untrusted;
@@ -160,6 +162,16 @@ pub enum EventKind {
         /// How it is taken back, if it is a fault: it is open from here on.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         undo: Option<Undo>,
+    },
+    /// Ports of this machine were chosen for a cluster that is about to be made.
+    PortsChosen {
+        /// All of them.
+        ports: Vec<Port>,
+    },
+    /// The container engine could not open a port that was chosen: another one is tried next.
+    PortRefused {
+        /// The port of this machine.
+        host: u16,
     },
     /// The node containers of the cluster are about to be made under this name.
     ClusterIntended {
@@ -323,6 +335,8 @@ impl EventKind {
         matches!(
             self,
             Self::StepStarted { .. }
+                | Self::PortsChosen { .. }
+                | Self::PortRefused { .. }
                 | Self::ClusterIntended { .. }
                 | Self::ClusterCreated { .. }
                 | Self::ClusterStopped

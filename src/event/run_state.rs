@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::{Child, ClusterIdentity, Event, EventKind, Faults, Outcome, Rewound, RunOutcome, Verb};
+use super::{
+    Child, ClusterIdentity, Event, EventKind, Faults, Outcome, Port, Rewound, RunOutcome, Verb,
+};
 use crate::spec::{Facts, StepId, Undo};
 
 /// What the events so far add up to. Behind `status`, resuming, the exit code and replay.
@@ -26,6 +28,11 @@ pub struct RunState {
     pub cluster: Option<ClusterIdentity>,
     /// The name under which a cluster was begun, until it is gone.
     pub intended_cluster: Option<String>,
+    /// The ports of this machine that lead into the cluster, or led into the last one: the next one
+    /// gets the same, if they are free.
+    pub ports: Vec<Port>,
+    /// Ports that the container engine could not open since a cluster was last made.
+    pub refused_ports: BTreeSet<u16>,
     /// Since when the cluster's containers are stopped on purpose.
     pub stopped: Option<Timestamp>,
     /// The cluster's deletion was begun, and not seen to be done.
@@ -126,7 +133,14 @@ impl RunState {
                 self.step(step).outcome = Some(outcome.clone());
             }
             EventKind::ClusterIntended { name } => self.intended_cluster = Some(name.clone()),
-            EventKind::ClusterCreated { cluster } => self.cluster = Some(cluster.clone()),
+            EventKind::PortsChosen { ports } => self.ports.clone_from(ports),
+            EventKind::PortRefused { host } => {
+                self.refused_ports.insert(*host);
+            }
+            EventKind::ClusterCreated { cluster } => {
+                self.cluster = Some(cluster.clone());
+                self.refused_ports.clear();
+            }
             EventKind::ClusterStopped => self.stopped = Some(event.at),
             EventKind::ClusterStarted { .. } => self.stopped = None,
             EventKind::ClusterDeleting => self.deleting = true,

@@ -44,6 +44,11 @@ impl Redactor {
                 clean(fingerprint);
                 self.scrub(reason);
             }
+            EventKind::PortsChosen { ports } => {
+                for port in ports {
+                    clean(&mut port.name);
+                }
+            }
             EventKind::ClusterIntended { name } => clean(name),
             EventKind::ClusterCreated { cluster } => {
                 clean(&mut cluster.name);
@@ -92,7 +97,8 @@ impl Redactor {
             EventKind::Differs { differing } => self.differing(differing),
             EventKind::Notice { text } => self.scrub(text),
             EventKind::Cancelling { reason } => self.scrub(reason),
-            EventKind::ClusterDeleting
+            EventKind::PortRefused { .. }
+            | EventKind::ClusterDeleting
             | EventKind::ClusterDeleted
             | EventKind::ClusterStopped
             | EventKind::ClusterStarted { .. }

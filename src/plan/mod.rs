@@ -6,6 +6,8 @@ pub mod decide;
 pub mod evictions;
 pub mod fingerprint;
 pub mod helm;
+pub mod inotify;
+pub mod ports;
 pub mod reset;
 pub mod rewind;
 pub mod template;

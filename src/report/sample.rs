@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::{
     event::{
         Change, Child, Clause, ClusterIdentity, Differing, Event, EventKind, Failure, ImageState,
-        Outcome, Rewound, RunOutcome, Status, StepInfo, Stream, Untrusted, Verb, Verdict,
+        Outcome, Port, Rewound, RunOutcome, Status, StepInfo, Stream, Untrusted, Verb, Verdict,
     },
     spec::{ClaimFact, Fact, Facts, PodFact},
 };
@@ -258,6 +258,15 @@ pub(super) fn one_of_each() -> Vec<Event> {
     let kinds = vec![
         run_started(),
         step_started("cluster", "it was not done yet"),
+        EventKind::PortsChosen {
+            ports: vec![Port {
+                name: text("http"),
+                wanted: 80,
+                host: 8080,
+                node: 80,
+            }],
+        },
+        EventKind::PortRefused { host: 80 },
         EventKind::ClusterIntended {
             name: text("lab-10-3"),
         },
@@ -349,6 +358,8 @@ fn covered(event: &Event) {
     match event.event {
         EventKind::RunStarted { .. }
         | EventKind::StepStarted { .. }
+        | EventKind::PortsChosen { .. }
+        | EventKind::PortRefused { .. }
         | EventKind::ClusterIntended { .. }
         | EventKind::ClusterCreated { .. }
         | EventKind::ClusterStopped

@@ -148,7 +148,9 @@ impl Transcript {
                 }
                 Vec::new()
             }
-            EventKind::ClusterIntended { .. }
+            EventKind::PortsChosen { .. }
+            | EventKind::PortRefused { .. }
+            | EventKind::ClusterIntended { .. }
             | EventKind::ClusterDeleting
             | EventKind::ChildStarted { .. }
             | EventKind::ChildExited { .. }

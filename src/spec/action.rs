@@ -73,6 +73,22 @@ pub struct KindCluster {
     /// The node image, with its digest; kind's own default if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
+    /// Ports of this machine, on 127.0.0.1 only, that lead to ports of the control plane's node. If
+    /// there are any, that node carries the label `labctl.dev/ingress: "true"`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ports: Vec<PortMapping>,
+}
+
+/// A port of this machine that leads into the cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct PortMapping {
+    /// What assertions name it by. `http` and `https` are shown as URLs.
+    pub name: String,
+    /// The port of 127.0.0.1 that is wished for. Another is chosen where it is in use.
+    pub host: u16,
+    /// The port of the node: a host port of a pod, or a Service's node port.
+    pub node: u16,
 }
 
 /// `apply`

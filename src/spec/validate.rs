@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Action, Assertion, Data, Lab, LabTree, Step, Undo,
-    action::{DeletePod, NodeOf},
+    action::{DeletePod, NodeOf, PortMapping},
     assertion::PvcReattached,
     model::Record,
     tree::LAB_FILE,
@@ -117,6 +117,7 @@ impl Checker<'_> {
                 if index != 0 {
                     self.of_step(step, "`kind-cluster` has to be the first step");
                 }
+                self.ports(step, &cluster.ports);
                 if !known.kind_templates.contains(&cluster.template) {
                     let near = nearest(&cluster.template, known.kind_templates.iter());
                     self.of_step(
@@ -148,6 +149,28 @@ impl Checker<'_> {
                 "`drain` is a fault: say how it is taken back with `undo`",
             ),
             _ => {}
+        }
+    }
+
+    fn ports(&mut self, step: &Step, ports: &[PortMapping]) {
+        for (index, port) in ports.iter().enumerate() {
+            let name = &port.name;
+            let before = &ports[..index];
+            if !is_name(name) {
+                self.of_step(step, "a port's name is lower-case letters, digits and `-`");
+            }
+            if before.iter().any(|other| other.name == *name) {
+                self.of_step(step, &format!("two ports are called `{name}`"));
+            }
+            if port.host == 0 || port.node == 0 {
+                self.of_step(step, &format!("the port `{name}` cannot be 0"));
+            }
+            if before.iter().any(|other| other.node == port.node) {
+                self.of_step(
+                    step,
+                    &format!("two ports lead to port {} of the node", port.node),
+                );
+            }
         }
     }
 

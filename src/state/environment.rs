@@ -72,6 +72,17 @@ impl Record {
 }
 
 impl Environment {
+    /// The other environments of the same state directory, as far as they can be read.
+    #[must_use]
+    pub fn others(&self) -> Vec<Self> {
+        let beside = self.dir.parent().and_then(|envs| fs::read_dir(envs).ok());
+        let dirs = beside.into_iter().flatten().flatten();
+        let open = |entry: fs::DirEntry| Self::open(&entry.path()).ok().flatten();
+        let mut others: Vec<Self> = dirs.filter_map(open).collect();
+        others.retain(|other| other.dir != self.dir);
+        others
+    }
+
     /// The environment in `dir`; `None` if there is none (a directory without a record was left by
     /// a labctl that ended while it made or removed it).
     pub fn open(dir: &Path) -> Result<Option<Self>, StateError> {

@@ -15,6 +15,18 @@ pub fn version() -> Invocation {
     Invocation::new("docker", ["version", "--format", "{{.Server.Version}}"])
 }
 
+/// What the engine says of its own confinement.
+#[must_use]
+pub fn security() -> Invocation {
+    Invocation::new("docker", ["info", "--format", "{{json .SecurityOptions}}"])
+}
+
+/// Whether an engine that says this, as [`security`] asks it, runs without root.
+#[must_use]
+pub fn is_rootless(printed: &str) -> bool {
+    printed.contains("name=rootless")
+}
+
 /// The roles of what is no worker.
 pub const CONTROL_PLANE: &str = "control-plane";
 /// kind puts one before several control planes; it is no node.

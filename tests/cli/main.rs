@@ -36,6 +36,7 @@ mod paused;
 mod pinned;
 mod plan;
 mod planted;
+mod ports;
 mod preflight;
 mod signals;
 mod state_dir;

@@ -15,7 +15,8 @@ use crate::{
         settings::Settings,
         standing,
     },
-    state::{Bundle, Environment},
+    event::Port,
+    state::{Bundle, Environment, Journal},
     tool::invocation::quote,
 };
 
@@ -24,11 +25,13 @@ pub(crate) fn run(args: &OfEnvironment, settings: &Settings) -> Result<u8, CliEr
     let environment = session::find(settings, args.lab.as_deref())?;
     let kubeconfig = existing_kubeconfig(&environment)?;
     let tools = tools_dir(session::bundle_of(&environment).as_ref());
+    let ports = standing::ports(&Journal::read(&environment.journal())?.state);
     match settings.output {
         Format::Json => output::json(&json!({
             "environment": environment.name(),
             "kubeconfig": kubeconfig,
             "tools": tools,
+            "ports": ports,
         }))?,
         Format::Text => {
             standing::tell_trouble(&environment, settings);
@@ -37,10 +40,19 @@ pub(crate) fn run(args: &OfEnvironment, settings: &Settings) -> Result<u8, CliEr
             if let Some(tools) = &tools {
                 let _ = writeln!(text, "export PATH={}:\"$PATH\"", export(tools));
             }
+            for port in &ports {
+                let _ = writeln!(text, "export {}={}", variable(port), port.host);
+            }
             output::exactly(&text)?;
         }
     }
     Ok(exit::OK)
+}
+
+/// The variable that holds the number of `port`: `LABCTL_PORT_HTTP`.
+pub(crate) fn variable(port: &Port) -> String {
+    let name = port.name.to_ascii_uppercase().replace('-', "_");
+    format!("LABCTL_PORT_{name}")
 }
 
 /// The environment's kubeconfig; an error if its cluster was never made.

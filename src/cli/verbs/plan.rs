@@ -16,7 +16,7 @@ use crate::{
     },
     download,
     engine::Context,
-    plan::{self, template},
+    plan::{self, ports, template},
     spec::{Action, Chosen, Facts, Step, action::Pinned, helm::Helm, params, params::When},
     state::{Bundle, Environment, Record, bundle::Role},
     tool::docker,
@@ -114,7 +114,8 @@ fn planned<'a>(
     match &step.action {
         Action::KindCluster(kind) => {
             let template = context.kind_templates.get(&kind.template);
-            let text = template::kind_config(template.map_or("", String::as_str), context.name());
+            let template = template.map_or("", String::as_str);
+            let text = template::kind_config(template, context.name(), &ports::wished(&kind.ports));
             let text =
                 text.map_err(|why| CliError::new(exit::INVALID_LAB, anyhow::Error::msg(why)))?;
             let path = target.kind_config.display().to_string();

@@ -2,11 +2,12 @@
 
 use std::env;
 
-use super::env::{existing_kubeconfig, tools_dir};
+use super::env::{existing_kubeconfig, tools_dir, variable};
 use crate::{
     cli::{
         args::Shell, error::CliError, exit, output, session, settings::Settings, standing, tools,
     },
+    state::Journal,
     tool::Invocation,
 };
 
@@ -38,10 +39,14 @@ pub(crate) fn run(args: &Shell, settings: &Settings) -> Result<u8, CliError> {
         ));
     }
     standing::tell_trouble(&environment, settings);
-    let shell = Invocation::new(program, rest)
+    let mut shell = Invocation::new(program, rest)
         .env("KUBECONFIG", kubeconfig.to_string_lossy())
         .env("PATH", path.to_string_lossy())
         .env("LABCTL_ENVIRONMENT", environment.name());
+    let state = Journal::read(&environment.journal())?.state;
+    for port in standing::ports(&state) {
+        shell = shell.env(&variable(&port), port.host.to_string());
+    }
     let code = toolbox
         .interactive(&shell)
         .map_err(|error| CliError::new(exit::TOOL, error))?;

@@ -15,6 +15,7 @@ use crate::{
         settings::Settings,
         standing::{self, ClusterStanding},
     },
+    event::Port,
     spec::{Chosen, params},
     state::{Environment, Journal},
 };
@@ -41,6 +42,9 @@ struct Standing {
     /// What is wrong with its containers, and what to do.
     #[serde(skip_serializing_if = "Option::is_none")]
     trouble: Option<String>,
+    /// The ports of this machine that lead into it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    ports: Vec<Port>,
     /// The steps whose fault is open.
     open_faults: Vec<String>,
     /// Who is at work in it, or was when it ended.
@@ -91,6 +95,7 @@ async fn standing(environment: &Environment, settings: &Settings) -> Result<Stan
         trouble: cluster.trouble(environment),
         stopped_since: state.stopped.filter(|_| cluster.containers.is_some()),
         cluster,
+        ports: standing::ports(&state),
         open_faults: state.faults.steps(),
         reached: reached.map_or(0, |at| at + 1),
         steps: lab.map_or(0, |lab| lab.steps.len()),
@@ -123,6 +128,14 @@ fn text(standings: &[Standing]) -> String {
         table.add_row([s.environment.clone(), lab, step, s.cluster.short(), faults]);
     }
     let mut text = format!("{}\n", table.trim_fmt());
+    for s in standings.iter().filter(|s| !s.ports.is_empty()) {
+        let ports = s
+            .ports
+            .iter()
+            .map(|port| format!("{} at {port}", port.name));
+        let ports = ports.collect::<Vec<_>>().join(", ");
+        let _ = writeln!(text, "\n{} answers: {ports}", s.environment);
+    }
     for s in standings {
         if let Some(trouble) = &s.trouble {
             let _ = writeln!(text, "\n{}: {trouble}", s.environment);

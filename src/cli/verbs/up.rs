@@ -166,6 +166,11 @@ async fn bring_up(
         );
         output::note(settings, &text);
     }
+    if replayed.state.cluster.is_none() {
+        for shortage in preflight::inotify(context, settings) {
+            output::note(settings, &shortage);
+        }
+    }
     let work = |emitter, stopper| engine::up::up(context, goal, emitter, stopper);
     session::conduct(settings, context, (journal, replayed), stopper, work).await
 }
