@@ -13,8 +13,11 @@ lab=$here/../../labs/10.3
 image=docker.io/library/postgres:17
 export KUBECONFIG=$dir/kubeconfig
 
-# in_bundle ROLE FIELD
-in_bundle() { jq -r --arg role "$1" ".images[] | select(.role == \$role) | .$2" "$bundle/index.json"; }
+# in_bundle ROLE FIELD: of the node's image, or of the one that the lab uses
+in_bundle() {
+  jq -r --arg role "$1" --arg name "$image" \
+    ".images[] | select(.role == \$role and (.role == \"node\" or .name == \$name)) | .$2" "$bundle/index.json"
+}
 
 # --- the cluster, and the image in its workers ---
 if [[ -n $bundle ]]; then

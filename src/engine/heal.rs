@@ -192,7 +192,7 @@ async fn of_evictions(
     undo: &Undo,
     emitter: &Emitter,
 ) -> Result<Vec<Invocation>, EngineError> {
-    let Some(node) = drained(undo, &emitter.state().facts) else {
+    let Some(node) = drained(undo, context.name(), &emitter.state().facts) else {
         return Ok(Vec::new());
     };
     let unreachable = owner::unreachable(context);

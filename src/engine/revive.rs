@@ -38,14 +38,16 @@ pub async fn ensure(
     stopper: &mut Stopper,
 ) -> Result<(Cluster, bool), EngineError> {
     let state = emitter.state();
-    let answer = owner::open(context, &state).await;
+    let what = format!("use the cluster \"{}\"", context.name());
+    let opened = owner::open(context, &state);
+    let (answer, found) =
+        futures::future::join(opened, nodes::own(context, &state, &what, stopper)).await;
     if let Err(error) = answer.as_ref()
         && !owner::is_unreachable(error)
     {
         return answer.map(|cluster| (cluster, false));
     }
-    let what = format!("use the cluster \"{}\"", context.name());
-    let found = nodes::own(context, &state, &what, stopper).await?;
+    let found = found?;
     let Some(known) = &state.cluster else {
         return answer.map(|cluster| (cluster, false));
     };

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 use crate::{
     spec::{
         Action, Facts, PodFact, Undo,
-        action::{DeletePod, NodeOf, Pinned},
+        action::{DeletePod, Node, Pinned},
     },
     tool::{Invocation, kind, kubectl::Kubectl},
 };
@@ -65,8 +65,9 @@ pub fn commands(action: &Action, target: &Target, facts: &Facts) -> Vec<Invocati
                 .unwrap_or_else(|| format!("<uid of the pod recorded as {since}>"));
             vec![kubectl.delete_pod(name, &uid)]
         }
-        Action::Drain(node) => vec![kubectl.drain(&node_of(facts, node))],
-        Action::Uncordon(node) => vec![kubectl.uncordon(&node_of(facts, node))],
+        Action::Scale(scale) => vec![kubectl.scale(&scale.of.to_string(), scale.to)],
+        Action::Drain(node) => vec![kubectl.drain(&named(node, &target.cluster, facts))],
+        Action::Uncordon(node) => vec![kubectl.uncordon(&named(node, &target.cluster, facts))],
         Action::Observe => Vec::new(),
     }
 }
@@ -88,22 +89,35 @@ pub fn pinned(file: &Pinned<'_>, target: &Target) -> PathBuf {
 pub fn undo(undo: &Undo, target: &Target, facts: &Facts) -> Vec<Invocation> {
     match undo {
         Undo::None => Vec::new(),
-        Undo::Uncordon(node) => vec![target.kubectl.uncordon(&node_of(facts, node))],
+        Undo::Uncordon(node) => vec![
+            target
+                .kubectl
+                .uncordon(&named(node, &target.cluster, facts)),
+        ],
     }
 }
 
 /// The node that `undo` gives back.
 #[must_use]
-pub fn drained(undo: &Undo, facts: &Facts) -> Option<String> {
+pub fn drained(undo: &Undo, cluster: &str, facts: &Facts) -> Option<String> {
     match undo {
         Undo::None => None,
-        Undo::Uncordon(node) => recorded(facts, &node.node_of, |pod| &pod.node),
+        Undo::Uncordon(node) => name(node, cluster, facts),
     }
 }
 
-fn node_of(facts: &Facts, node: &NodeOf) -> String {
-    recorded(facts, &node.node_of, |pod| &pod.node)
-        .unwrap_or_else(|| format!("<node of the pod recorded as {}>", node.node_of))
+/// The node's name in the cluster of this name; none as long as it is not recorded.
+fn name(node: &Node, cluster: &str, facts: &Facts) -> Option<String> {
+    match node {
+        Node::NodeOf(fact) => recorded(facts, fact, |pod| &pod.node),
+        Node::Worker(1) => Some(format!("{cluster}-worker")),
+        Node::Worker(number) => Some(format!("{cluster}-worker{number}")),
+    }
+}
+
+fn named(node: &Node, cluster: &str, facts: &Facts) -> String {
+    let fact = node.fact().unwrap_or_default();
+    name(node, cluster, facts).unwrap_or_else(|| format!("<node of the pod recorded as {fact}>"))
 }
 
 fn recorded(facts: &Facts, name: &str, part: impl Fn(&PodFact) -> &String) -> Option<String> {
@@ -115,7 +129,7 @@ fn recorded(facts: &Facts, name: &str, part: impl Fn(&PodFact) -> &String) -> Op
 pub fn missing_facts<'a>(action: &'a Action, facts: &Facts) -> Option<&'a str> {
     let name = match action {
         Action::DeletePod(DeletePod { since, .. }) => since,
-        Action::Drain(node) | Action::Uncordon(node) => &node.node_of,
+        Action::Drain(node) | Action::Uncordon(node) => node.fact()?,
         _ => return None,
     };
     let known = facts.get(name).is_some_and(|fact| fact.pod.is_some());
@@ -125,8 +139,10 @@ pub fn missing_facts<'a>(action: &'a Action, facts: &Facts) -> Option<&'a str> {
 /// The name of the fact that `undo` cannot be done without and that `facts` lacks.
 #[must_use]
 pub fn missing_for_undo<'a>(undo: &'a Undo, facts: &Facts) -> Option<&'a str> {
-    let Undo::Uncordon(NodeOf { node_of }) = undo else {
+    let Undo::Uncordon(node) = undo else {
         return None;
     };
-    drained(undo, facts).is_none().then_some(node_of)
+    let fact = node.fact()?;
+    let known = recorded(facts, fact, |pod| &pod.node).is_some();
+    (!known).then_some(fact)
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::helm::Helm;
+use super::{helm::Helm, workload::Workload};
 
 /// How a fault is taken back.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -11,7 +11,7 @@ pub enum Undo {
     /// The system heals itself.
     None,
     /// A drained node takes pods again.
-    Uncordon(NodeOf),
+    Uncordon(Node),
 }
 
 /// What a step does.
@@ -29,10 +29,12 @@ pub enum Action {
     Exec(Exec),
     /// Deletes a pod, with the recorded uid as a precondition.
     DeletePod(DeletePod),
-    /// Drains the node on which a recorded pod ran.
-    Drain(NodeOf),
+    /// Asks for another number of replicas, as `kubectl scale` does.
+    Scale(Scale),
+    /// Drains a node.
+    Drain(Node),
     /// Lets a drained node take pods again.
-    Uncordon(NodeOf),
+    Uncordon(Node),
     /// Nothing to do, only something to see.
     Observe,
 }
@@ -47,6 +49,7 @@ impl Action {
             Self::Helm(_) => "helm",
             Self::Exec(_) => "exec",
             Self::DeletePod(_) => "delete-pod",
+            Self::Scale(_) => "scale",
             Self::Drain(_) => "drain",
             Self::Uncordon(_) => "uncordon",
             Self::Observe => "observe",
@@ -59,7 +62,7 @@ impl Action {
     pub fn is_repeatable(&self) -> bool {
         matches!(
             self,
-            Self::Apply(_) | Self::Helm(_) | Self::Exec(_) | Self::Uncordon(_)
+            Self::Apply(_) | Self::Helm(_) | Self::Exec(_) | Self::Scale(_) | Self::Uncordon(_)
         )
     }
 }
@@ -160,10 +163,34 @@ pub struct DeletePod {
     pub since: String,
 }
 
-/// The node on which a recorded pod ran.
+/// A node, by what a lab knows of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Node {
+    /// The one on which a recorded pod ran: the fact that holds the pod.
+    NodeOf(String),
+    /// A worker of the lab's kind cluster, by its number from 1 on: kind calls them
+    /// `NAME-worker`, `NAME-worker2`, and so on.
+    Worker(u8),
+}
+
+impl Node {
+    /// The fact without which it is not known.
+    #[must_use]
+    pub fn fact(&self) -> Option<&str> {
+        match self {
+            Self::NodeOf(fact) => Some(fact),
+            Self::Worker(_) => None,
+        }
+    }
+}
+
+/// How many replicas a workload is to have.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct NodeOf {
-    /// The fact that holds the pod.
-    pub node_of: String,
+pub struct Scale {
+    /// The workload.
+    pub of: Workload,
+    /// How many.
+    pub to: u32,
 }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Action, Assertion, Data, Lab, LabTree, Step, Undo,
-    action::{DeletePod, NodeOf, PortMapping},
+    action::{DeletePod, Node, PortMapping},
     assertion::PvcReattached,
     model::Record,
     tree::LAB_FILE,
@@ -199,13 +199,11 @@ impl Checker<'_> {
     fn references(&mut self, step: &Step) {
         match &step.action {
             Action::DeletePod(DeletePod { since, .. }) => self.fact(step, since, Part::Pod),
-            Action::Drain(NodeOf { node_of }) | Action::Uncordon(NodeOf { node_of }) => {
-                self.fact(step, node_of, Part::Pod);
-            }
+            Action::Drain(node) | Action::Uncordon(node) => self.node(step, node),
             _ => {}
         }
-        if let Some(Undo::Uncordon(NodeOf { node_of })) = &step.undo {
-            self.fact(step, node_of, Part::Pod);
+        if let Some(Undo::Uncordon(node)) = &step.undo {
+            self.node(step, node);
         }
         let asserted = step.assertions().iter().chain(step.throughout());
         for assertion in asserted.chain(&step.steady) {
@@ -227,6 +225,14 @@ impl Checker<'_> {
         }
         if !step.record.is_empty() && step.assertions().is_empty() {
             self.of_step(step, "`record` needs an `expect` that says when to record");
+        }
+    }
+
+    fn node(&mut self, step: &Step, node: &Node) {
+        match node {
+            Node::NodeOf(fact) => self.fact(step, fact, Part::Pod),
+            Node::Worker(0) => self.of_step(step, "workers are counted from 1 on"),
+            Node::Worker(_) => {}
         }
     }
 

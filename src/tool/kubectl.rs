@@ -82,6 +82,12 @@ impl Kubectl {
             .stdin(Stdin::Text(options.to_string()))
     }
 
+    /// `kubectl scale`
+    #[must_use]
+    pub fn scale(&self, of: &str, to: u32) -> Invocation {
+        self.command(["scale", of, &format!("--replicas={to}")])
+    }
+
     /// Cordons a node and evicts its pods. It may take longer than the two minutes for which a pod whose
     /// eviction was cut short counts as missing.
     #[must_use]

@@ -4,7 +4,7 @@ use std::fs;
 
 use labctl::{
     event::{EventKind, RunOutcome, Verb},
-    spec::{Facts, Undo, action::NodeOf},
+    spec::{Facts, Undo, action::Node},
 };
 use serde_json::{Value, json};
 
@@ -31,9 +31,7 @@ fn injected(step: &str) -> EventKind {
         step: step.into(),
         fingerprint: "f".into(),
         reason: "it was not done yet".into(),
-        undo: Some(Undo::Uncordon(NodeOf {
-            node_of: step.into(),
-        })),
+        undo: Some(Undo::Uncordon(Node::NodeOf(step.into()))),
     }
 }
 

@@ -5,7 +5,7 @@ use std::{fs, path::PathBuf};
 use jiff::Timestamp;
 use labctl::{
     event::{ClusterIdentity, Event, EventKind, RunOutcome, StepInfo, Verb},
-    spec::{ClaimFact, Fact, Facts, LabTree, PodFact, Undo, action::NodeOf},
+    spec::{ClaimFact, Fact, Facts, LabTree, PodFact, Undo, action::Node},
     state::{Environment, Journal, Record, Store, environment::read_tree, files},
 };
 
@@ -131,7 +131,7 @@ pub(crate) fn drain_started() -> EventKind {
         step: "drain".into(),
         fingerprint: "f".into(),
         reason: "it was not done yet".into(),
-        undo: Some(Undo::Uncordon(NodeOf { node_of })),
+        undo: Some(Undo::Uncordon(Node::NodeOf(node_of))),
     }
 }
 

@@ -7,7 +7,7 @@ mod put_back;
 mod remove;
 mod rollout;
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use tokio::time::Instant;
 
@@ -160,6 +160,32 @@ async fn look(context: &Context, cluster: &Cluster, to: usize) -> Result<Seen, E
     })
 }
 
+/// The same, and what the data's fingerprints are, if nothing else differs: pods that are about to
+/// be replaced need not be asked for theirs.
+async fn look_with_data(
+    context: &Context,
+    cluster: &Cluster,
+    to: usize,
+) -> Result<(Seen, Option<BTreeMap<String, String>>), EngineError> {
+    let mut looking = std::pin::pin!(look(context, cluster, to));
+    let mut asking = std::pin::pin!(data::fingerprints(context, cluster));
+    let mut asked = None;
+    let seen = loop {
+        tokio::select! {
+            seen = &mut looking => break seen?,
+            prints = &mut asking, if asked.is_none() => asked = Some(prints),
+        }
+    };
+    if !seen.differences.is_empty() {
+        return Ok((seen, None));
+    }
+    let prints = match asked {
+        Some(prints) => prints,
+        None => asking.await,
+    };
+    Ok((seen, Some(prints)))
+}
+
 /// What putting back came to.
 enum Ended {
     /// Everything that lasts holds.
@@ -176,13 +202,16 @@ async fn put_back(
 ) -> Result<Ended, EngineError> {
     let (cluster, _) = revive::ensure(context, emitter, &mut stopper).await?;
     heal::all(context, emitter).await?;
+    let (seen, prints) = look_with_data(context, &cluster, options.to).await?;
     let Seen {
         at,
         snapshot,
         reach,
         live,
         differences,
-    } = look(context, &cluster, options.to).await?;
+    } = seen;
+    let is_data_same =
+        prints.is_some_and(|now| data::changed(&snapshot.data, &now, options.data).is_empty());
     for difference in &differences {
         let differing = told(difference, &context.lab.namespace);
         emitter.emit(EventKind::Differs { differing });
@@ -205,20 +234,18 @@ async fn put_back(
         at,
         cluster: &cluster,
     };
-    // Data can be asked for once its pods are back.
-    let is_data = |assertion: &Assertion| matches!(assertion, Assertion::Sql(_));
-    if let Settled::Fails(verdicts) = asks.settle(|a| !is_data(a), emitter, &mut stopper).await? {
-        return asks.mend(verdicts, emitter, &mut stopper).await;
-    }
-    let restored = data::restore(
-        context,
-        &cluster,
-        &snapshot.data,
-        options.data,
-        emitter,
-        &stopper,
-    )
-    .await?;
+    let restored = if is_data_same {
+        Vec::new()
+    } else {
+        // Data can be asked for once its pods are back.
+        let is_data = |assertion: &Assertion| matches!(assertion, Assertion::Sql(_));
+        let settled = asks.settle(|a| !is_data(a), emitter, &mut stopper).await?;
+        if let Settled::Fails(verdicts) = settled {
+            return asks.mend(verdicts, emitter, &mut stopper).await;
+        }
+        let (wanted, force) = (&snapshot.data, options.data);
+        data::restore(context, &cluster, wanted, force, emitter, &stopper).await?
+    };
     match asks.settle(|_| true, emitter, &mut stopper).await? {
         Settled::Holds(_, observed) => {
             asks.verified(&observed, emitter).await?;

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     event::Keeper,
-    spec::{Fact, action::NodeOf},
+    spec::{Fact, action::Node},
 };
 
 fn replay(kinds: impl IntoIterator<Item = EventKind>) -> RunState {
@@ -53,7 +53,7 @@ fn begun(step: &str, undo: Option<Undo>) -> EventKind {
 
 fn injected(step: &str) -> EventKind {
     let node_of = "drained".into();
-    begun(step, Some(Undo::Uncordon(NodeOf { node_of })))
+    begun(step, Some(Undo::Uncordon(Node::NodeOf(node_of))))
 }
 
 fn undone(step: &str, rewound: Option<Rewound>) -> EventKind {
