@@ -61,7 +61,8 @@ pub struct ChartEntry {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct FileEntry {
-    /// Where the file is that it stands for.
+    /// Where the file is that it stands for; empty if it is not named by that.
+    #[serde(default)]
     pub url: String,
     /// Where it is, from the bundle's directory.
     pub path: PathBuf,

@@ -146,7 +146,15 @@ fn an_environment_whose_lab_has_other_choices_by_now_says_so() {
 fn what_cannot_be_set_is_a_wrong_command_line() {
     let sandbox = sandbox();
     let wrong = sandbox.labctl("up small --set ingres=nginx --set ingress=trafik");
-    insta::assert_snapshot!(wrong.run().whole, @"");
+    insta::assert_snapshot!(wrong.run().whole, @r"
+    exit 2
+    --- stderr
+    error: lab small cannot be had with these values
+      caused by: lab small has no parameter `ingres`; did you mean `ingress`?
+                 `ingress` cannot be `trafik`; did you mean `traefik`?
+
+    hint: what can be set: ingress=nginx|traefik|gateway
+    ");
     sandbox
         .labctl("plan 10.3 --set a=b")
         .run()

@@ -73,8 +73,8 @@ fn an_unknown_key_is_shown_where_it_stands() {
     exit 3
     --- stderr
     error: <TMP>/work/small is not a sound lab
-      caused by: lab.yaml:17:3: unknown field `titel`, expected one of id, title, teach, hints, do,
-                 steady, during, expect, record, undo, until
+      caused by: lab.yaml:17:3: unknown field `titel`, expected one of id, title, when, teach, hints,
+                 do, steady, during, expect, record, undo, until
                    17 |   titel: Kill it
                       |   ^
     "#);
@@ -187,7 +187,6 @@ fn several_faults_are_told_at_once() {
                  lab.yaml: step `app`: there is no file `manifests/ap.yaml`; did you mean
                  `manifests/app.yaml`?
                  lab.yaml: step `app`: another step has this id already
-                 lab.yaml: step `app`: no earlier step records a fact `befor`; did you mean `before`?
                  lab.yaml: step `app`: no earlier step records a fact `befor`; did you mean `before`?
     "#);
     answer

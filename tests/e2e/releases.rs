@@ -91,8 +91,9 @@ pub(crate) fn cut_short(world: &World) {
     // Whatever an earlier run left.
     world.ended(world.start_in(&name, &["down"]));
     // The first install.
-    let up = world.start_lab(&name, &release.lab.to_string_lossy(), &[]);
+    let mut up = world.start_lab(&name, &release.lab.to_string_lossy(), &[]);
     wait_for("the cluster", Duration::from_mins(5), || {
+        assert!(!up.is_over(), "`up` ended before the cluster was there");
         let status = world.ended(world.start_in(&name, &["status"])).text();
         status.contains("1/2 cluster")
     });
