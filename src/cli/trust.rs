@@ -153,6 +153,7 @@ fn shortened(command: &Invocation, context: &Context) -> String {
     let given = [
         ("--kubeconfig", kubeconfig.as_str()),
         ("--context", target.kubectl.context.as_str()),
+        ("--kube-context", target.kubectl.context.as_str()),
         ("--config", config.as_str()),
     ];
     let mut short = Invocation::new(&command.program, [""; 0]).stdin(command.stdin.clone());

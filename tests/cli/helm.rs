@@ -64,7 +64,10 @@ impl World {
     /// From now on the release has revisions of this status, and `helm upgrade` does its work.
     fn stands(&self, statuses: &[&str]) {
         let each = (1..).zip(statuses);
-        let history = each.map(|(n, status)| json!({"revision": n, "status": status}));
+        // One line, and longer than what is read of one at a time.
+        let long = "what helm said ".repeat(600);
+        let history =
+            each.map(|(n, status)| json!({"revision": n, "description": long, "status": status}));
         let history = serde_json::Value::from(history.collect::<Vec<_>>());
         self.sandbox.fakes.put(HISTORY, &history.to_string());
         self.helm([deployed(9)]);

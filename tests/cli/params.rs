@@ -187,14 +187,15 @@ fn the_question_before_a_lab_from_elsewhere_shows_the_steps_of_every_value() {
     let sandbox = sandbox();
     let lab = LAB.replace(
         "do: observe, when: {ingress: nginx}",
-        "do: {exec: {in: p, command: [x]}}, when: {ingress: nginx}",
+        "do: {helm: {release: r, chart: 'oci://r.org/c', version: 1.0.0}}, when: {ingress: nginx}",
     );
     sandbox.write("small/lab.yaml", &lab);
     let up = sandbox.untrusting("up ./small --set ingress=traefik");
     let asked = up.on_a_terminal("n\n").exits(7);
     for line in [
         "docker pull --quiet docker.io/library/traefik:3   # with ingress=traefik or gateway",
-        "nginx: kubectl exec --namespace default p -- x   # with ingress=nginx",
+        "nginx: helm upgrade --install r oci://r.org/c --version 1.0.0 --server-side=true \
+         --force-conflicts --create-namespace --namespace default   # with ingress=nginx",
     ] {
         assert!(asked.stderr.contains(line), "{}", asked.whole);
     }

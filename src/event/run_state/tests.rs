@@ -82,6 +82,18 @@ fn mending_an_earlier_step_leaves_the_cursor_where_it_was() {
 }
 
 #[test]
+fn an_action_is_at_work_from_its_intent_until_it_is_seen_to_be_done() {
+    let acting = |kinds: &[EventKind]| replay(kinds.to_vec()).steps["a"].acting;
+    let applied = EventKind::Applied { step: "a".into() };
+    assert!(acting(&[begun("a", None)]));
+    // A run that ended says nothing of how far the action came.
+    assert!(acting(&[begun("a", None), ended(RunOutcome::Failed)]));
+    assert!(!acting(&[begun("a", None), applied.clone()]));
+    assert!(!acting(&[begun("a", None), verified("a", "f", &[])]));
+    assert!(acting(&[begun("a", None), applied, begun("a", None)]));
+}
+
+#[test]
 fn a_fault_is_open_from_its_intent_until_it_is_taken_back() {
     let state = replay([injected("a"), begun("b", Some(Undo::None)), injected("c")]);
     let run = Keeper::Run;
