@@ -62,14 +62,15 @@ lab_image() {
   image "$bundle" "$name" workload "$stage" image.tar image.id "images/${stage%-image}-${tag#v}.tar" "$(<"$folder/source")"
 }
 
-# files BUNDLE STAGE SOURCE: places each file of a stage, prints its entry.
+# files BUNDLE STAGE SOURCE: places each file of a stage, prints its entry. FILE.url beside it says
+# which file of others it stands for.
 files() {
   local bundle=$1 stage=$2 path name
   for path in "$(stage_path "$stage")"/*.yaml; do
     name=${path##*/}
     place "$stage" "$name" "$bundle/files/$name"
     jq -cn --arg name "$name" --arg digest "$(digest_of "$stage" "$name")" --arg source "$3" \
-      '{file: true, name: $name, path: "files/\($name)", digest: $digest, source: $source}'
+      --arg url "$(<"$path.url")" '{file: true, url: $url, path: "files/\($name)", digest: $digest, source: $source}'
   done
 }
 

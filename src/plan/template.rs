@@ -60,7 +60,7 @@ mod tests {
             node,
         };
         let without = kind_config(template, "x", &[]).unwrap();
-        assert!(!without.contains("Mappings") && !without.contains("labels"));
+        assert!(!without.contains("Mappings") && !without.contains("dev/ingress"));
         let ports = [port("http", 8080, 80), port("https", 443, 443)];
         let with = kind_config(template, "x", &ports).unwrap();
         let nodes = with.split_once("nodes:\n").unwrap().1;
@@ -74,9 +74,13 @@ mod tests {
           - {containerPort: 80, hostPort: 8080, listenAddress: "127.0.0.1", protocol: TCP}
           # https; only this machine can connect to it
           - {containerPort: 443, hostPort: 443, listenAddress: "127.0.0.1", protocol: TCP}
+        # Workers have numbers, so that a manifest can say which one it means.
         - role: worker
+          labels: {labctl.dev/worker: "1"}
         - role: worker
+          labels: {labctl.dev/worker: "2"}
         - role: worker
+          labels: {labctl.dev/worker: "3"}
         "#);
         assert_eq!(roles(&with).unwrap().len(), 4);
     }
