@@ -1,7 +1,10 @@
 //! Why a pod is not ready, computed from the objects. What the scheduler and the kubelet say in
 //! words is evidence, or the last resort.
 
+pub(super) mod backend;
 mod containers;
+mod entrance;
+pub(super) mod routing;
 mod scheduling;
 
 use k8s_openapi::{

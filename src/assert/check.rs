@@ -1,14 +1,20 @@
 //! The evaluation of assertions: a pure function of what was seen, recorded facts and time.
 
 mod absent;
+mod endpoints_ready;
 pub(super) mod evicted_refused;
+pub(super) mod http_answer;
+mod image_running;
+mod matching;
 mod nodes_ready;
 mod object;
 mod pvc_bound;
 mod pvc_reattached;
 mod rollout_complete;
+mod spread_over_nodes;
 pub(super) mod sql;
 pub(super) mod stable_identity;
+mod workload_pods;
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
@@ -44,6 +50,10 @@ pub fn evaluate(assertion: &Assertion, context: &Context<'_>) -> Verdict {
         Assertion::Sql(a) => sql::check(a, context),
         Assertion::Object(a) => object::check(a, context),
         Assertion::Absent(a) => absent::check(a, context),
+        Assertion::Http(a) => http_answer::check(a, context),
+        Assertion::EndpointsReady(a) => endpoints_ready::check(a, context),
+        Assertion::SpreadOverNodes(a) => spread_over_nodes::check(a, context),
+        Assertion::ImageRunning(a) => image_running::check(a, context),
         Assertion::EvictedRefused(a) => evicted_refused::check(a, context),
     };
     Verdict::of(assertion.to_string(), clauses)
@@ -95,9 +105,12 @@ fn answer<'a>(
             pending("could not be asked".to_owned()).evidence(text::first_lines(message))
         }
         Some(ProbeResult::Unreachable(why)) => unknown(what, expected, why),
-        Some(ProbeResult::EvictionGranted | ProbeResult::EvictionRefused { .. }) | None => {
-            pending("not asked yet".to_owned())
-        }
+        Some(
+            ProbeResult::EvictionGranted
+            | ProbeResult::EvictionRefused { .. }
+            | ProbeResult::Http { .. },
+        )
+        | None => pending("not asked yet".to_owned()),
     };
     Err(Box::new(clause))
 }

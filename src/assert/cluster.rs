@@ -17,10 +17,14 @@ use tokio::io::AsyncReadExt;
 
 use super::{
     Needs, Observed, Probe, ProbeResult, Scope,
+    ask::ask,
     needs::probes,
-    observed::{Objects, Seen},
+    observed::{Answer, Objects, Seen},
 };
-use crate::spec::Assertion;
+use crate::{
+    event::Port,
+    spec::{Assertion, request::Request},
+};
 
 /// How long an answer of the API server may take: it is on this machine.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -72,6 +76,8 @@ pub struct Cluster {
     /// Does not: a 429 is what an eviction's refusal is, and the answer that was asked for.
     prober: Client,
     address: String,
+    /// The ports of this machine that lead into it.
+    ports: Vec<Port>,
 }
 
 impl Cluster {
@@ -102,7 +108,15 @@ impl Cluster {
             client,
             prober,
             address: address.unwrap_or_default(),
+            ports: Vec::new(),
         })
+    }
+
+    /// The same, with the ports of this machine that lead into it.
+    #[must_use]
+    pub fn with_ports(mut self, ports: &[Port]) -> Self {
+        ports.clone_into(&mut self.ports);
+        self
     }
 
     /// Where its API server is to be reached: `127.0.0.1:40123`.
@@ -166,7 +180,10 @@ impl Cluster {
     async fn list(&self, scope: &Scope) -> Seen {
         let listed = self.api(scope);
         match tokio::time::timeout(ANSWER, listed.list(&ListParams::default())).await {
-            Ok(Ok(list)) => Seen::Objects(list.items.iter().filter_map(entry).collect()),
+            Ok(Ok(list)) => {
+                let entries = list.items.iter().filter_map(|object| entry(scope, object));
+                Seen::Objects(entries.collect())
+            }
             Ok(Err(kube::Error::Api(status))) if status.code == 404 => {
                 // The cluster does not know the kind: there are no objects of it.
                 Seen::Objects(Objects::new())
@@ -205,6 +222,11 @@ impl Cluster {
                 let evict = self.evict(namespace, pod);
                 (ANSWER, tokio::time::timeout(ANSWER, evict).await)
             }
+            Probe::Http {
+                port,
+                request,
+                times,
+            } => return self.in_a_row(port, request, *times).await,
         };
         match answer {
             Ok(Ok(result)) => result,
@@ -213,6 +235,28 @@ impl Cluster {
                 message: format!("no answer within {} s", limit.as_secs()),
             },
         }
+    }
+
+    /// What comes of `request` through the port called `name`; `None` if there is no such port.
+    pub async fn request(&self, name: &str, request: &Request) -> Option<Answer> {
+        let port = self.ports.iter().find(|port| port.name == name)?;
+        Some(ask(port.host, request).await)
+    }
+
+    async fn in_a_row(&self, name: &str, request: &Request, times: u32) -> ProbeResult {
+        let Some(port) = self.ports.iter().find(|port| port.name == name) else {
+            let message = format!("the environment was made without a port `{name}`");
+            return ProbeResult::Refused { message };
+        };
+        let mut answers = Vec::new();
+        for _ in 0..times {
+            answers.push(ask(port.host, request).await);
+            if matches!(answers.last(), Some(Answer::None(..))) {
+                break;
+            }
+        }
+        let port = port.clone();
+        ProbeResult::Http { port, answers }
     }
 
     async fn exec(
@@ -318,14 +362,19 @@ fn default_container(pod: &Pod) -> Option<String> {
     annotated.or_else(|| containers.map(|container| container.name.clone()).next())
 }
 
-/// An object's name and the object, without the record of who set which field, which is large and
+/// An object's name among those of `scope`, and the object, without the record of who set which field, which is large and
 /// which no assertion looks at.
-pub(super) fn entry(object: &DynamicObject) -> Option<(String, serde_json::Value)> {
+pub(super) fn entry(scope: &Scope, object: &DynamicObject) -> Option<(String, serde_json::Value)> {
     let mut value = serde_json::to_value(object).ok()?;
     if let Some(metadata) = value.get_mut("metadata").and_then(|m| m.as_object_mut()) {
         metadata.remove("managedFields");
     }
-    Some((object.name_any(), value))
+    // Objects of several namespaces may have the same name.
+    let name = match (&scope.namespace, object.namespace()) {
+        (None, Some(namespace)) => format!("{namespace}/{}", object.name_any()),
+        _ => object.name_any(),
+    };
+    Some((name, value))
 }
 
 fn refused_or_unreachable(error: &kube::Error) -> ProbeResult {

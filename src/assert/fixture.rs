@@ -10,6 +10,7 @@ use crate::{
     spec::{Assertion, ClaimFact, Fact, PodFact},
 };
 
+pub(super) mod shop;
 mod world;
 
 pub(super) use world::World;
@@ -28,6 +29,11 @@ pub(super) fn typed<K: DeserializeOwned>(object: &Value) -> K {
 
 /// The assertion that `yaml` writes, as a lab would.
 pub(super) fn assertion(yaml: &str) -> Assertion {
+    serde_saphyr::from_str(yaml).unwrap()
+}
+
+/// The request that `yaml` writes.
+pub(super) fn http(yaml: &str) -> crate::spec::request::Http {
     serde_saphyr::from_str(yaml).unwrap()
 }
 

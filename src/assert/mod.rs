@@ -3,6 +3,7 @@
 //! [`evaluate`] is a pure function of observed objects, recorded facts and time; [`cluster`] and
 //! [`watch`] are the only parts that talk to the Kubernetes API.
 
+mod ask;
 pub mod back;
 pub mod capture;
 pub mod cause;
@@ -12,6 +13,7 @@ pub mod cluster;
 mod fixture;
 pub mod kinds;
 mod labels;
+pub mod load;
 pub mod needs;
 pub mod observed;
 mod pod;

@@ -6,17 +6,20 @@
 use std::collections::BTreeSet;
 
 use k8s_openapi::api::{
-    apps::v1::{Deployment, StatefulSet},
+    apps::v1::{DaemonSet, Deployment, StatefulSet},
     core::v1::{Node, PersistentVolume, PersistentVolumeClaim, Pod, Service},
+    discovery::v1::EndpointSlice,
+    networking::v1::{Ingress, IngressClass},
     policy::v1::PodDisruptionBudget,
 };
 
 use super::{
     Observed, Scope,
-    check::{evicted_refused, sql, stable_identity},
+    cause::routing,
+    check::{evicted_refused, http_answer, sql, stable_identity},
     kinds, pod,
 };
-use crate::spec::{Assertion, Workload, WorkloadKind, model::Record};
+use crate::spec::{Assertion, Workload, WorkloadKind, model::Record, request::Request};
 
 /// The objects that a set of assertions looks at.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -43,6 +46,15 @@ pub enum Probe {
         namespace: String,
         /// The pod.
         pod: String,
+    },
+    /// Ask over HTTP, through a port of this machine, so many times in a row.
+    Http {
+        /// The port's name.
+        port: String,
+        /// What is asked.
+        request: Request,
+        /// How often.
+        times: u32,
     },
 }
 
@@ -89,6 +101,10 @@ fn scopes(assertion: &Assertion, namespace: &str) -> Vec<Scope> {
         }
         Assertion::Object(a) => vec![kinds::scope(&a.api_version, &a.kind, namespace)],
         Assertion::Absent(a) => vec![kinds::scope(&a.api_version, &a.kind, namespace)],
+        Assertion::Http(_) => with_the_way(namespace),
+        Assertion::EndpointsReady(_) => with_backend(namespace),
+        Assertion::SpreadOverNodes(a) => with_pods(namespace, Some(workload(&a.of, namespace))),
+        Assertion::ImageRunning(a) => with_pods(namespace, Some(workload(&a.of, namespace))),
         Assertion::EvictedRefused(_) => vec![
             Scope::of::<Pod>(namespaced),
             Scope::of::<PodDisruptionBudget>(namespaced),
@@ -114,6 +130,30 @@ fn with_pods(namespace: &str, more: Option<Scope>) -> Vec<Scope> {
     pods.into_iter().chain(more).collect()
 }
 
+/// A Service, and what says why nothing is behind it.
+fn with_backend(namespace: &str) -> Vec<Scope> {
+    let mut scopes = with_pods(namespace, Some(Scope::of::<Service>(Some(namespace))));
+    scopes.push(Scope::of::<EndpointSlice>(Some(namespace)));
+    scopes.push(Scope::of::<Deployment>(Some(namespace)));
+    scopes
+}
+
+/// All that a request passes, from the port of the node to the pods: what opens the port may be in
+/// any namespace.
+fn with_the_way(namespace: &str) -> Vec<Scope> {
+    let mut scopes = with_backend(namespace);
+    scopes.extend([
+        Scope::of::<Ingress>(Some(namespace)),
+        routing::http_routes(namespace),
+        Scope::of::<IngressClass>(None),
+        Scope::of::<Deployment>(None),
+        Scope::of::<DaemonSet>(None),
+        Scope::of::<Service>(None),
+        Scope::of::<Pod>(None),
+    ]);
+    scopes
+}
+
 /// What has to be asked for `assertions` in `namespace`, given what was seen so far.
 ///
 /// A pod is asked only while it runs. An answer to a question that is no longer among these is to
@@ -130,6 +170,9 @@ pub fn probes(assertions: &[Assertion], namespace: &str, observed: &Observed) ->
             }
             Assertion::Sql(a) if pod(&a.pod).is_some_and(|p| pod::can_run_commands(&p)) => {
                 probes.insert(sql::probe(a, namespace));
+            }
+            Assertion::Http(a) => {
+                probes.insert(http_answer::probe(a));
             }
             Assertion::EvictedRefused(a) if pod(&a.pod).is_some() => {
                 probes.insert(evicted_refused::probe(a, namespace));
@@ -150,6 +193,7 @@ mod tests {
         let shown = |probe: &Probe| match probe {
             Probe::Exec { pod, command, .. } => format!("{pod}: {}", command[0]),
             Probe::Evict { pod, .. } => format!("evict {pod}"),
+            Probe::Http { port, .. } => format!("http through {port}"),
         };
         probes.iter().map(shown).collect()
     }

@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::Probe;
+use crate::event::Port;
 
 /// One kind of object in one namespace, or of the whole cluster: what one watch covers.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -49,6 +50,13 @@ pub enum ProbeResult {
         /// What the API server said.
         message: String,
     },
+    /// Requests over HTTP were made, in a row.
+    Http {
+        /// Where: a port of this machine.
+        port: Port,
+        /// What came of each. They end with the first that was not answered at all.
+        answers: Vec<Answer>,
+    },
     /// The API server answered that it cannot be done: no such pod, no such container.
     Refused {
         /// What it said.
@@ -56,6 +64,34 @@ pub enum ProbeResult {
     },
     /// The API server did not answer.
     Unreachable(String),
+}
+
+/// What came of one request over HTTP.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// It was answered.
+    Given {
+        /// The status.
+        status: u16,
+        /// The headers, by their names in lower case.
+        headers: BTreeMap<String, String>,
+        /// The body, as far as it is read.
+        body: String,
+    },
+    /// It was not: how, and what was said instead.
+    None(NoAnswer, String),
+}
+
+/// How a request was not answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoAnswer {
+    /// Nothing listens on the port of this machine.
+    Refused,
+    /// The connection was closed before the answer was whole. The engine opens the port of this
+    /// machine; that is all one sees if nothing listens on the node's.
+    Closed,
+    /// It took too long.
+    Late,
 }
 
 /// All that was seen of a cluster at one moment.

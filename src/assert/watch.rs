@@ -172,19 +172,19 @@ fn take(
     use watcher::Event;
     match event {
         Event::Init => listed.clear(),
-        Event::InitApply(object) => listed.extend(entry(&object)),
+        Event::InitApply(object) => listed.extend(entry(scope, &object)),
         Event::InitDone => {
             let seen = Seen::Objects(std::mem::take(listed));
             shared.update(|o| drop(o.objects.insert(scope.clone(), seen)));
         }
         Event::Apply(object) => shared.update(|o| {
             if let Some(Seen::Objects(objects)) = o.objects.get_mut(scope) {
-                objects.extend(entry(&object));
+                objects.extend(entry(scope, &object));
             }
         }),
         Event::Delete(object) => shared.update(|o| {
             if let (Some(Seen::Objects(objects)), Some((name, _))) =
-                (o.objects.get_mut(scope), entry(&object))
+                (o.objects.get_mut(scope), entry(scope, &object))
             {
                 objects.remove(&name);
             }

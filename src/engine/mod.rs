@@ -13,6 +13,7 @@ pub mod heal;
 pub mod helm;
 pub mod images;
 pub mod kind_cluster;
+pub mod load;
 pub mod nodes;
 pub mod owner;
 pub mod pinned;

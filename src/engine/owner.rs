@@ -70,7 +70,7 @@ pub async fn open(context: &Context, state: &RunState) -> Result<Cluster, Engine
         return Err(silent(context, "it was never seen to be complete"));
     };
     match connect(context).await {
-        Ok((cluster, uid)) if uid == known.uid => Ok(cluster),
+        Ok((cluster, uid)) if uid == known.uid => Ok(cluster.with_ports(&state.ports)),
         Ok((_, uid)) => {
             let what = format!("use the cluster \"{}\"", context.name());
             Err(another(context, &what, &uid, &known.uid))

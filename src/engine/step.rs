@@ -15,7 +15,7 @@ use crate::{
     assert::{Cluster, Needs, Observed, capture::capture, watch::Watch},
     event::{EventKind, Failure, Status, Verdict},
     plan::{self, commands::missing_facts, helm::Unfinished},
-    spec::{Action, Facts, Step, Within, model::During},
+    spec::{Action, Assertion, Facts, Step, Within, model::During},
     tool::{Stopper, ToolError},
 };
 
@@ -78,7 +78,7 @@ pub async fn perform(
         let settled = wait.settle(context, &mut watch, emitter, stopper).await?;
         (settled, Vec::new())
     } else {
-        let guard = if is_fault || !step.steady.is_empty() {
+        let guard = if is_fault || !step.steady.is_empty() || step.during.is_some() {
             steady(context, step, &cluster, &facts, emitter, stopper).await?
         } else {
             None
@@ -193,7 +193,9 @@ async fn steady<'a>(
     stopper: &mut Stopper,
 ) -> Result<Option<Guard<'a>>, EngineError> {
     let namespace = &context.lab.namespace;
-    let assertions = [&step.steady, step.throughout()].concat();
+    let mut assertions = [&step.steady, step.throughout()].concat();
+    // What is asked at a rate is answered before anything is done, too.
+    assertions.extend(step.load().map(|load| Assertion::Http(load.http.clone())));
     let wait = Wait {
         step: &step.id,
         assertions: &assertions,
@@ -219,6 +221,8 @@ async fn steady<'a>(
             .interrupted_at_most
             .map_or(Duration::ZERO, |most| context.scaled(most)),
         watch,
+        load: during.load.as_ref().map(|load| (load, cluster.clone())),
+        load_tolerated: during.interrupted_at_most.map(|most| context.scaled(most)),
     };
     Ok(step.during.as_ref().map(guard))
 }

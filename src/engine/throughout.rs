@@ -9,12 +9,13 @@ use tokio::{
 };
 
 use super::{
-    Context, EngineError,
+    Context, EngineError, load,
     settle::{Settled, Wait},
 };
 use crate::{
-    assert::{throughout::Throughout, watch::Watch},
+    assert::{Cluster, throughout::Throughout, watch::Watch},
     event::{Failure, Status, Verdict},
+    spec::request::Load,
     tool::{Stop, Stopper},
 };
 
@@ -26,6 +27,10 @@ pub struct Guard<'a> {
     pub tolerated: Duration,
     /// Where it was seen to hold just now.
     pub watch: Watch,
+    /// The requests that are sent meanwhile, and to where.
+    pub load: Option<(&'a Load, Cluster)>,
+    /// From which length on an interruption of those is too long, if the lab says so.
+    pub load_tolerated: Option<Duration>,
 }
 
 impl Guard<'_> {
@@ -44,15 +49,31 @@ impl Guard<'_> {
             done.send_replace(Some(matches!(settled, Ok(Settled::Holds(..)))));
             settled
         };
+        let (load, tolerated) = (self.load.take(), self.load_tolerated);
+        let (until, mut own) = (is_done.clone(), stopper.clone());
+        let loading = async {
+            let (load, cluster) = load?;
+            let tally = load::run(&cluster, load, until, &mut own).await;
+            Some(tally.verdict(load, tolerated))
+        };
         let watching = self.measure(context, is_done, &end, stopper);
-        let (settled, seen) = futures::future::join(working, watching).await;
+        let (settled, seen, loaded) = futures::future::join3(working, watching, loading).await;
         if let Some(complaint) = seen.complaint() {
             let mut failure = Failure::new(complaint);
             failure.verdicts = seen.verdicts();
             failure.verdicts.retain(|v| v.status != Status::Pass);
             return Err(EngineError::Step(Box::new(failure)));
         }
-        Ok((settled?, seen.verdicts()))
+        let settled = settled?;
+        let failed = loaded.as_ref().filter(|v| v.status != Status::Pass);
+        if let (Settled::Holds(..), Some(failed)) = (&settled, failed) {
+            let mut failure = Failure::new(format!("{} is not as it has to be", failed.assertion));
+            failure.verdicts.push(failed.clone());
+            return Err(EngineError::Step(Box::new(failure)));
+        }
+        let mut verdicts = seen.verdicts();
+        verdicts.extend(loaded);
+        Ok((settled, verdicts))
     }
 
     /// Watches until the work is done. An interruption that goes on by then is seen to its end.

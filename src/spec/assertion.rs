@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::Workload;
+use super::{Workload, request::Http};
 
 /// What must be true.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -26,6 +26,14 @@ pub enum Assertion {
     Object(ObjectMatch),
     /// An object does not exist.
     Absent(ObjectRef),
+    /// A request through a mapped port is answered as expected.
+    Http(Http),
+    /// A Service has ready endpoints.
+    EndpointsReady(EndpointsReady),
+    /// The ready pods of a workload are on several nodes.
+    SpreadOverNodes(SpreadOverNodes),
+    /// All ready pods of a workload run an image.
+    ImageRunning(ImageRunning),
     /// A pod's eviction would be refused by a disruption budget (asked as a dry run).
     EvictedRefused(EvictedRefused),
 }
@@ -117,6 +125,39 @@ pub struct ObjectRef {
     pub name: String,
 }
 
+/// `endpoints-ready`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct EndpointsReady {
+    /// The Service.
+    pub service: String,
+    /// How many.
+    pub at_least: usize,
+}
+
+/// `spread-over-nodes`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct SpreadOverNodes {
+    /// The workload.
+    pub of: Workload,
+    /// On how many nodes there is a ready pod of it, at least.
+    pub nodes: usize,
+}
+
+/// `image-running`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct ImageRunning {
+    /// The workload.
+    pub of: Workload,
+    /// The image, as the workload names it.
+    pub image: String,
+    /// The container; the first one if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container: Option<String>,
+}
+
 /// `evicted-refused`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -150,6 +191,10 @@ impl fmt::Display for Assertion {
             Self::Sql(a) => write!(f, "sql in {}", a.pod),
             Self::Object(a) => write!(f, "object {}/{}", a.kind.to_lowercase(), a.name),
             Self::Absent(a) => write!(f, "absent {}/{}", a.kind.to_lowercase(), a.name),
+            Self::Http(a) => write!(f, "http {a}"),
+            Self::EndpointsReady(a) => write!(f, "endpoints-ready {}", a.service),
+            Self::SpreadOverNodes(a) => write!(f, "spread-over-nodes {}", a.of),
+            Self::ImageRunning(a) => write!(f, "image-running {}", a.of),
             Self::EvictedRefused(a) => write!(f, "evicted-refused {}", a.pod),
         }
     }

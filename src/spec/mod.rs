@@ -9,6 +9,7 @@ pub mod fact;
 pub mod helm;
 pub mod model;
 pub mod params;
+pub mod request;
 pub mod secret;
 pub mod tree;
 pub mod validate;

@@ -10,6 +10,7 @@ use super::{
     action::{Action, Undo},
     assertion::Assertion,
     params::{Image, Param, When},
+    request::Load,
     version::AtLeast,
 };
 
@@ -143,7 +144,7 @@ pub struct Step {
     /// What must hold before a fault is injected; if it does not, nothing is injected.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub steady: Vec<Assertion>,
-    /// What holds throughout a fault, from its injection until `expect` holds.
+    /// What holds while the step acts, from before it does until `expect` holds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub during: Option<During>,
     /// What must be true afterwards.
@@ -173,6 +174,12 @@ impl Step {
         self.during.as_ref().map_or(&[], |during| &during.all)
     }
 
+    /// The requests that are sent while the step acts.
+    #[must_use]
+    pub fn load(&self) -> Option<&Load> {
+        self.during.as_ref()?.load.as_ref()
+    }
+
     /// The later step that ends what this one expects, if one does.
     #[must_use]
     pub fn ends_at(&self) -> Option<&StepId> {
@@ -197,8 +204,8 @@ pub struct Expect {
     pub all: Vec<Assertion>,
 }
 
-/// Assertions that hold while a fault acts. They hold before it is injected, too; afterwards they are
-/// not looked at again.
+/// What is true while a step acts, until what it expects holds: of a fault, or of a change that nobody
+/// should notice. It holds before, too; afterwards it is not looked at again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct During {
@@ -207,7 +214,11 @@ pub struct During {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interrupted_at_most: Option<Within>,
     /// The assertions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub all: Vec<Assertion>,
+    /// Requests that are sent meanwhile. `interrupted-at-most`, if given, is about them, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load: Option<Load>,
 }
 
 /// What one `record` entry keeps.

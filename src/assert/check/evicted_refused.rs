@@ -106,7 +106,9 @@ fn is_refused(a: &EvictedRefused, budget: &PodDisruptionBudget, context: &Contex
             pending("could not be asked for".to_owned()).evidence(first_lines(message))
         }
         Some(ProbeResult::Unreachable(why)) => unknown(what, expected, why),
-        Some(ProbeResult::Ran { .. }) | None => pending("not asked yet".to_owned()),
+        Some(ProbeResult::Ran { .. } | ProbeResult::Http { .. }) | None => {
+            pending("not asked yet".to_owned())
+        }
     }
 }
 

@@ -1,10 +1,14 @@
 //! `object`
 
-use serde_json::{Number, Value};
+use serde_json::Value;
 
-use super::{Context, missing};
+use super::{
+    Context,
+    matching::{self, shown},
+    missing,
+};
 use crate::{
-    assert::{kinds, text::clean},
+    assert::kinds,
     event::{Clause, Status},
     spec::assertion::ObjectMatch,
 };
@@ -27,8 +31,7 @@ pub(super) fn check(a: &ObjectMatch, context: &Context<'_>) -> Vec<Clause> {
     if let Some(clause) = stale(a, &object_name, object) {
         return vec![clause];
     }
-    let mut wrong = Vec::new();
-    compare(&a.fields, Some(object), &mut String::new(), &mut wrong);
+    let wrong = matching::mismatches(&a.fields, object);
     if wrong.is_empty() {
         let what = format!("{object_name} matches");
         return vec![Clause::new(
@@ -61,74 +64,6 @@ fn stale(a: &ObjectMatch, object_name: &str, object: &Value) -> Option<Clause> {
         format!("generation {observed}"),
     );
     (observed < generation).then(|| Clause::new(Status::Pending, what, expected, actual))
-}
-
-/// A field that does not match.
-struct Mismatch {
-    path: String,
-    expected: String,
-    actual: String,
-}
-
-/// Compares the fields of `expected` with those of `actual`: maps key by key, all else as a whole.
-fn compare(expected: &Value, actual: Option<&Value>, path: &mut String, wrong: &mut Vec<Mismatch>) {
-    if let (Value::Object(fields), Some(Value::Object(object))) = (expected, actual) {
-        for (key, expected) in fields {
-            let parent = path.len();
-            push_key(path, key);
-            compare(expected, object.get(key), path, wrong);
-            path.truncate(parent);
-        }
-        return;
-    }
-    // An author who writes null means a field that is not set.
-    if !same(expected, actual.unwrap_or(&Value::Null)) {
-        wrong.push(Mismatch {
-            path: path.clone(),
-            expected: shown(Some(expected)),
-            actual: shown(actual),
-        });
-    }
-}
-
-/// Appends `key` to `path`, as kubectl's jsonpath writes it.
-fn push_key(path: &mut String, key: &str) {
-    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    if !key.chars().all(plain) || key.is_empty() {
-        path.extend(["['", &clean(key), "']"]);
-        return;
-    }
-    if !path.is_empty() {
-        path.push('.');
-    }
-    path.push_str(key);
-}
-
-/// Whether two values are the same.
-fn same(expected: &Value, actual: &Value) -> bool {
-    match (expected, actual) {
-        (Value::Number(a), Value::Number(b)) => same_number(a, b),
-        (Value::Array(a), Value::Array(b)) => {
-            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b))
-        }
-        (Value::Object(a), Value::Object(b)) => {
-            let equal = |(key, value)| b.get(key).is_some_and(|other| same(value, other));
-            a.len() == b.len() && a.iter().all(equal)
-        }
-        (a, b) => a == b,
-    }
-}
-
-/// YAML and JSON may write the same number with and without a fraction.
-fn same_number(a: &Number, b: &Number) -> bool {
-    a == b || (a.is_f64() || b.is_f64()) && a.as_f64() == b.as_f64()
-}
-
-fn shown(value: Option<&Value>) -> String {
-    match value {
-        None | Some(Value::Null) => "absent".to_owned(),
-        Some(value) => clean(&value.to_string()),
-    }
 }
 
 #[cfg(test)]

@@ -13,8 +13,8 @@ use crate::{
     spec::{
         Workload, WorkloadKind,
         assertion::{
-            EvictedRefused, NodesReady, ObjectMatch, ObjectRef, PvcBound, PvcReattached,
-            RolloutComplete, Sql, StableIdentity,
+            EndpointsReady, EvictedRefused, NodesReady, ObjectMatch, ObjectRef, PvcBound,
+            PvcReattached, RolloutComplete, Sql, StableIdentity,
         },
     },
 };
@@ -83,6 +83,9 @@ fn assertion() -> impl Strategy<Value = Assertion> {
             fields,
         })),
         object().prop_map(Assertion::Absent),
+        (name(), 1..4_usize).prop_map(|(service, at_least)| {
+            Assertion::EndpointsReady(EndpointsReady { service, at_least })
+        }),
         (name(), name()).prop_map(|(pod, budget)| {
             Assertion::EvictedRefused(EvictedRefused { pod, budget })
         }),
@@ -102,6 +105,7 @@ fn pleasing(mut world: World, assertion: &Assertion) -> World {
                 "getent" => ran("10.244.1.0 STREAM"),
                 _ => ran("1"),
             },
+            Probe::Http { .. } => unreachable!("what is asked by a client has tests of its own"),
         };
         world = world.answer(probe, result);
     }

@@ -147,7 +147,7 @@ fn planned<'a>(
         beside,
         files,
         expects: step.assertions().iter().map(ToString::to_string).collect(),
-        throughout: step.throughout().iter().map(ToString::to_string).collect(),
+        throughout: throughout(step),
         undo: undo.map(|command| command.to_string()).collect(),
     })
 }
@@ -177,6 +177,14 @@ fn chart(helm: &Helm, context: &Context) -> Option<String> {
         (None, Some(digest)) => format!("{chart} {version}: {digest}"),
         (None, None) => format!("{chart} {version}: whatever is there"),
     })
+}
+
+/// What holds while `step` acts.
+fn throughout(step: &Step) -> Vec<String> {
+    let asserted = step.throughout().iter().map(ToString::to_string);
+    asserted
+        .chain(step.load().map(ToString::to_string))
+        .collect()
 }
 
 /// How each image gets into the nodes, and what it was made from.

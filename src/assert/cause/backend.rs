@@ -1,0 +1,119 @@
+//! Why nothing, or too little, answers behind a Service.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::{
+    api::{
+        apps::v1::Deployment,
+        core::v1::{Pod, Service},
+        discovery::v1::EndpointSlice,
+    },
+    apimachinery::pkg::apis::meta::v1::LabelSelector,
+};
+
+use crate::assert::{Observed, cause::why_not_ready, labels, observed::Missing, pod, text::clean};
+
+/// The label by which a slice says of which Service it is.
+const SERVICE: &str = "kubernetes.io/service-name";
+
+/// How many ready endpoints the Service `name` has.
+pub(in crate::assert) fn ready(
+    name: &str,
+    observed: &Observed,
+    namespace: &str,
+) -> Result<usize, String> {
+    let slices = observed.list::<EndpointSlice>(Some(namespace))?;
+    let of_service = slices.iter().filter(|slice| {
+        let labels = slice.metadata.labels.as_ref();
+        labels
+            .and_then(|labels| labels.get(SERVICE))
+            .map(String::as_str)
+            == Some(name)
+    });
+    let endpoints = of_service.flat_map(|slice| &slice.endpoints);
+    // An endpoint that does not say whether it is ready is.
+    let is_ready = |ready: Option<bool>| ready != Some(false);
+    let ready = endpoints
+        .filter(|endpoint| is_ready(endpoint.conditions.as_ref().and_then(|c| c.ready)))
+        .map(|endpoint| endpoint.addresses.len().min(1));
+    Ok(ready.sum())
+}
+
+/// Why there are fewer ready endpoints behind the Service `name` than its pods could be; nothing if
+/// all of its pods are ready.
+pub(in crate::assert) fn why(name: &str, observed: &Observed, namespace: &str) -> Vec<String> {
+    let service = match observed.get::<Service>(Some(namespace), name) {
+        Ok(service) => service,
+        Err(Missing::Absent) => return vec![format!("there is no Service {}", clean(name))],
+        Err(Missing::Unknown(_)) => return Vec::new(),
+    };
+    let spec = service.spec.unwrap_or_default();
+    let Some(selector) = spec.selector.filter(|selector| !selector.is_empty()) else {
+        return Vec::new();
+    };
+    let pods = pods(&selector, observed, Some(namespace));
+    if pods.is_empty() {
+        let shown = shown(&selector);
+        let mut why = vec![format!(
+            "no ready endpoint behind Service {name}: its selector {shown} matches no pod"
+        )];
+        why.extend(without_replicas(&selector, observed, namespace));
+        return why;
+    }
+    pods_not_ready(&pods, observed, namespace)
+}
+
+/// Why those of `pods` that are not ready are not.
+pub(super) fn pods_not_ready(pods: &[Pod], observed: &Observed, namespace: &str) -> Vec<String> {
+    let not_ready = pods.iter().filter(|pod| !pod::is_ready(pod));
+    let why = not_ready.flat_map(|pod| {
+        let named = |text: String| format!("pod {}: {text}", clean(pod::name(pod)));
+        let why = why_not_ready(pod, observed, namespace).into_iter();
+        why.map(named).collect::<Vec<_>>()
+    });
+    why.collect()
+}
+
+/// The pods that `selector` selects, of `namespace`, or of those that were seen of all.
+pub(super) fn pods(
+    selector: &BTreeMap<String, String>,
+    observed: &Observed,
+    namespace: Option<&str>,
+) -> Vec<Pod> {
+    let mut pods: Vec<Pod> = observed.list(namespace).unwrap_or_default();
+    pods.retain(|pod| matches(selector, pod.metadata.labels.as_ref()));
+    pods
+}
+
+/// Those Deployments whose pods `selector` would select, if they had any.
+fn without_replicas(
+    selector: &BTreeMap<String, String>,
+    observed: &Observed,
+    namespace: &str,
+) -> Vec<String> {
+    let deployments = observed.list::<Deployment>(Some(namespace));
+    let none = deployments
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(|deployment| {
+            let spec = deployment.spec?;
+            let labels = spec.template.metadata.as_ref()?.labels.as_ref();
+            let name = deployment.metadata.name.unwrap_or_default();
+            let is_none = spec.replicas == Some(0) && matches(selector, labels);
+            is_none.then(|| format!("deployment {} has 0 replicas", clean(&name)))
+        });
+    none.collect()
+}
+
+fn matches(selector: &BTreeMap<String, String>, labels: Option<&BTreeMap<String, String>>) -> bool {
+    let selector = LabelSelector {
+        match_labels: Some(selector.clone()),
+        match_expressions: None,
+    };
+    labels::selects(&selector, labels)
+}
+
+fn shown(selector: &BTreeMap<String, String>) -> String {
+    let pairs: Vec<String> = selector.iter().map(|(k, v)| format!("{k}={v}")).collect();
+    clean(&pairs.join(","))
+}

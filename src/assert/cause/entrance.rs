@@ -1,0 +1,107 @@
+//! What opens a port of a node, and why nothing does.
+
+use k8s_openapi::{
+    api::{
+        apps::v1::{DaemonSet, Deployment},
+        core::v1::{PodTemplateSpec, Service},
+    },
+    apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta},
+};
+
+use super::backend::{pods, pods_not_ready};
+use crate::assert::{Observed, text::clean};
+
+/// Why the port `node` of the node is not open; nothing if what opens it is well, or cannot be told.
+pub(super) fn why(node: u16, observed: &Observed) -> Vec<String> {
+    let found = (
+        observed.list::<Deployment>(None),
+        observed.list::<DaemonSet>(None),
+        observed.list::<Service>(None),
+    );
+    let (Ok(deployments), Ok(sets), Ok(services)) = found else {
+        return Vec::new();
+    };
+    let mut is_opened = false;
+    let mut why = Vec::new();
+    for deployment in &deployments {
+        let Some(spec) = deployment
+            .spec
+            .as_ref()
+            .filter(|s| opens(&s.template, node))
+        else {
+            continue;
+        };
+        is_opened = true;
+        let of = named("deployment", &deployment.metadata);
+        if spec.replicas == Some(0) {
+            why.push(format!("{of} has 0 replicas"));
+        } else {
+            why.extend(of_pods(&of, &deployment.metadata, &spec.selector, observed));
+        }
+    }
+    for set in &sets {
+        let Some(spec) = set.spec.as_ref().filter(|s| opens(&s.template, node)) else {
+            continue;
+        };
+        is_opened = true;
+        let of = named("daemonset", &set.metadata);
+        why.extend(of_pods(&of, &set.metadata, &spec.selector, observed));
+    }
+    for service in &services {
+        let Some(spec) = service.spec.as_ref() else {
+            continue;
+        };
+        let mut ports = spec.ports.iter().flatten();
+        if ports.any(|port| port.node_port == Some(i32::from(node))) {
+            is_opened = true;
+            let selector = LabelSelector {
+                match_labels: spec.selector.clone(),
+                match_expressions: None,
+            };
+            let of = named("service", &service.metadata);
+            why.extend(of_pods(&of, &service.metadata, &selector, observed));
+        }
+    }
+    if !is_opened {
+        why.push(format!(
+            "no workload has the host port {node}, and no Service the node port {node}: there is no \
+             ingress controller"
+        ));
+    }
+    why
+}
+
+/// Whether a pod of this template opens the port `node` of its node.
+fn opens(template: &PodTemplateSpec, node: u16) -> bool {
+    let containers = template.spec.iter().flat_map(|spec| &spec.containers);
+    let mut ports = containers.flat_map(|container| container.ports.iter().flatten());
+    ports.any(|port| port.host_port == Some(i32::from(node)))
+}
+
+/// What is wrong with the pods of `of`, if none of them is ready.
+fn of_pods(
+    of: &str,
+    metadata: &ObjectMeta,
+    selector: &LabelSelector,
+    observed: &Observed,
+) -> Vec<String> {
+    let labels = selector.match_labels.clone().unwrap_or_default();
+    let namespace = metadata.namespace.as_deref().unwrap_or_default();
+    let mut pods = pods(&labels, observed, None);
+    pods.retain(|pod| pod.metadata.namespace.as_deref().unwrap_or_default() == namespace);
+    if pods.is_empty() {
+        return vec![format!("{of} has no pod")];
+    }
+    let why = pods_not_ready(&pods, observed, namespace);
+    if pods.iter().any(crate::assert::pod::is_ready) {
+        return Vec::new();
+    }
+    why.into_iter().map(|why| format!("{of}: {why}")).collect()
+}
+
+/// `deployment traefik of namespace traefik`
+fn named(kind: &str, metadata: &ObjectMeta) -> String {
+    let name = clean(metadata.name.as_deref().unwrap_or_default());
+    let namespace = clean(metadata.namespace.as_deref().unwrap_or_default());
+    format!("{kind} {name} of namespace {namespace}")
+}

@@ -1,0 +1,82 @@
+//! Comparing a tree of fields with what is: the fields that are asserted, and no others.
+
+use serde_json::{Number, Value};
+
+use crate::assert::text::clean;
+
+/// A field that does not match.
+pub(super) struct Mismatch {
+    /// As kubectl's jsonpath writes it.
+    pub(super) path: String,
+    pub(super) expected: String,
+    pub(super) actual: String,
+}
+
+/// The fields of `expected` that `actual` does not have like that.
+pub(super) fn mismatches(expected: &Value, actual: &Value) -> Vec<Mismatch> {
+    let mut wrong = Vec::new();
+    compare(expected, Some(actual), &mut String::new(), &mut wrong);
+    wrong
+}
+
+/// Compares the fields of `expected` with those of `actual`: maps key by key, all else as a whole.
+fn compare(expected: &Value, actual: Option<&Value>, path: &mut String, wrong: &mut Vec<Mismatch>) {
+    if let (Value::Object(fields), Some(Value::Object(object))) = (expected, actual) {
+        for (key, expected) in fields {
+            let parent = path.len();
+            push_key(path, key);
+            compare(expected, object.get(key), path, wrong);
+            path.truncate(parent);
+        }
+        return;
+    }
+    // An author who writes null means a field that is not set.
+    if !same(expected, actual.unwrap_or(&Value::Null)) {
+        wrong.push(Mismatch {
+            path: path.clone(),
+            expected: shown(Some(expected)),
+            actual: shown(actual),
+        });
+    }
+}
+
+/// Appends `key` to `path`, as kubectl's jsonpath writes it.
+fn push_key(path: &mut String, key: &str) {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if !key.chars().all(plain) || key.is_empty() {
+        path.extend(["['", &clean(key), "']"]);
+        return;
+    }
+    if !path.is_empty() {
+        path.push('.');
+    }
+    path.push_str(key);
+}
+
+/// Whether two values are the same.
+fn same(expected: &Value, actual: &Value) -> bool {
+    match (expected, actual) {
+        (Value::Number(a), Value::Number(b)) => same_number(a, b),
+        (Value::Array(a), Value::Array(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b))
+        }
+        (Value::Object(a), Value::Object(b)) => {
+            let equal = |(key, value)| b.get(key).is_some_and(|other| same(value, other));
+            a.len() == b.len() && a.iter().all(equal)
+        }
+        (a, b) => a == b,
+    }
+}
+
+/// YAML and JSON may write the same number with and without a fraction.
+fn same_number(a: &Number, b: &Number) -> bool {
+    a == b || (a.is_f64() || b.is_f64()) && a.as_f64() == b.as_f64()
+}
+
+/// A value as a clause shows it.
+pub(super) fn shown(value: Option<&Value>) -> String {
+    match value {
+        None | Some(Value::Null) => "absent".to_owned(),
+        Some(value) => clean(&value.to_string()),
+    }
+}
