@@ -113,7 +113,8 @@ fn matches(selector: &BTreeMap<String, String>, labels: Option<&BTreeMap<String,
     labels::selects(&selector, labels)
 }
 
-fn shown(selector: &BTreeMap<String, String>) -> String {
+/// `app=api,tier=web`
+pub(super) fn shown(selector: &BTreeMap<String, String>) -> String {
     let pairs: Vec<String> = selector.iter().map(|(k, v)| format!("{k}={v}")).collect();
     clean(&pairs.join(","))
 }

@@ -8,7 +8,7 @@ use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta},
 };
 
-use super::backend::{pods, pods_not_ready};
+use super::backend::{pods, pods_not_ready, shown};
 use crate::assert::{Observed, text::clean};
 
 /// Why the port `node` of the node is not open; nothing if what opens it is well, or cannot be told.
@@ -90,7 +90,8 @@ fn of_pods(
     let mut pods = pods(&labels, observed, None);
     pods.retain(|pod| pod.metadata.namespace.as_deref().unwrap_or_default() == namespace);
     if pods.is_empty() {
-        return vec![format!("{of} has no pod")];
+        let selector = shown(&labels);
+        return vec![format!("{of}: its selector {selector} matches no pod")];
     }
     let why = pods_not_ready(&pods, observed, namespace);
     if pods.iter().any(crate::assert::pod::is_ready) {

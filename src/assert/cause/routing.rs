@@ -34,13 +34,16 @@ pub(in crate::assert) fn why(
     if !given && !entrance.is_empty() {
         return entrance;
     }
-    let mut rules = match rules(observed, namespace) {
-        Ok(rules) => rules,
-        Err(_) => return Vec::new(),
+    let Ok(mut rules) = rules(observed, namespace) else {
+        return Vec::new();
     };
     let path = request.path.split('?').next().unwrap_or_default();
     let host = request.host.as_deref().unwrap_or_default();
     let host = host.split(':').next().unwrap_or_default();
+    if rules.is_empty() && !given {
+        // A Service's node port needs no rule.
+        return Vec::new();
+    }
     let all: Vec<String> = rules.iter().map(Rule::shown).collect();
     rules.retain(|rule| rule.is_for(host) && rule.takes(path));
     // The longest path decides, and of two, the exact one.
@@ -75,10 +78,10 @@ pub(in crate::assert) fn why(
             ));
         }
         Ok(ready) if ready > 0 && behind.is_empty() && given && why.len() == 1 => {
+            let service = clean(service);
             why.push(format!(
-                "Service {} has {ready} ready endpoints: the answer is most likely its own",
-                clean(service)
-            ))
+                "Service {service} has {ready} ready endpoints: the answer is most likely its own"
+            ));
         }
         _ => {}
     }

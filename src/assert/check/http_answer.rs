@@ -151,26 +151,34 @@ fn faults(a: &Http, answer: &Answer) -> Vec<Clause> {
         faults.push(pending(format!("body of {asked}"), expected, quoted(&said)));
     }
     if let Some(json) = &a.json {
-        match serde_json::from_str(body) {
-            Ok(actual) => faults.extend(matching::mismatches(json, &actual).into_iter().map(|m| {
-                let what = match m.path.as_str() {
-                    "" => format!("JSON of {asked}"),
-                    path => format!("{path} of the JSON of {asked}"),
-                };
-                pending(what, m.expected, m.actual)
-            })),
-            Err(_) => {
-                let said = first_lines(body).into_iter().next().unwrap_or_default();
-                let actual = format!("no JSON: {}", quoted(&said));
-                faults.push(pending(
-                    format!("JSON of {asked}"),
-                    shown(Some(json)),
-                    actual,
-                ));
-            }
-        }
+        faults.extend(of_json(json, body, &asked));
     }
     faults
+}
+
+/// A clause for every field of `json` that the answer `body` to `asked` does not have like that.
+fn of_json(json: &serde_json::Value, body: &str, asked: &str) -> Vec<Clause> {
+    let pending = |what: String, expected: String, actual: String| {
+        Clause::new(Status::Pending, what, expected, actual)
+    };
+    let Ok(actual) = serde_json::from_str(body) else {
+        let said = first_lines(body).into_iter().next().unwrap_or_default();
+        let actual = format!("no JSON: {}", quoted(&said));
+        return vec![pending(
+            format!("JSON of {asked}"),
+            shown(Some(json)),
+            actual,
+        )];
+    };
+    let mismatches = matching::mismatches(json, &actual).into_iter();
+    let clause = |mismatch: matching::Mismatch| {
+        let what = match mismatch.path.as_str() {
+            "" => format!("JSON of {asked}"),
+            path => format!("{path} of the JSON of {asked}"),
+        };
+        pending(what, mismatch.expected, mismatch.actual)
+    };
+    mismatches.map(clause).collect()
 }
 
 #[cfg(test)]

@@ -41,6 +41,21 @@ fn a_controller_that_does_not_run_is_named() {
 }
 
 #[test]
+fn a_node_port_leads_without_a_rule() {
+    let port = json!({"spec": {"ports": [{"port": 80, "nodePort": 80}]}});
+    let world = World::shop()
+        .without("Deployment", "traefik")
+        .without("Ingress", "shop")
+        .with("Service", "web", port);
+    assert_eq!(world.why(API, closed()), [""; 0]);
+    let nobody = json!({"spec": {"selector": {"app": "nobody"}}});
+    assert_eq!(
+        world.with("Service", "web", nobody).why(API, closed()),
+        ["service web of namespace default: its selector app=nobody matches no pod"]
+    );
+}
+
+#[test]
 fn a_selector_that_matches_nothing_is_named() {
     let wrong = World::shop()
         .with(
