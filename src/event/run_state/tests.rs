@@ -201,3 +201,35 @@ fn a_cluster_is_stopped_until_it_is_started_or_gone() {
         assert_eq!(state.stopped, None);
     }
 }
+
+#[test]
+fn ports_outlive_their_cluster_and_refusals_do_not_outlive_the_next() {
+    let port = |host| Port {
+        name: "http".into(),
+        wanted: 80,
+        host,
+        node: 80,
+    };
+    let chosen = |host| EventKind::PortsChosen {
+        ports: vec![port(host)],
+    };
+    let refused = EventKind::PortRefused { host: 80 };
+    let mut events = vec![chosen(80), refused, EventKind::ClusterDeleted];
+    let state = replay(events.clone());
+    assert_eq!(
+        (state.ports, state.refused_ports),
+        (vec![port(80)], [80].into())
+    );
+    let cluster = ClusterIdentity {
+        name: "c".into(),
+        uid: "u".into(),
+        containers: Vec::new(),
+    };
+    let deleted = EventKind::ClusterDeleted;
+    events.extend([chosen(8080), EventKind::ClusterCreated { cluster }, deleted]);
+    let state = replay(events);
+    assert_eq!(
+        (state.ports, state.refused_ports),
+        (vec![port(8080)], [].into())
+    );
+}
