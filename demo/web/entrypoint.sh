@@ -1,21 +1,22 @@
 #!/bin/sh
 # Tells nginx where the API is, and starts it.
-#   API_HOST   the API's name; one without a dot is a Service beside this pod (default: api)
-#   API_PORT   its port (default: 8080)
+#   DEMO_API_HOST   the API's name; one without a dot is a Service beside this pod (default: api)
+#   DEMO_API_PORT   its port (default: 8080)
 set -eu
+# Not API_HOST and API_PORT: Kubernetes sets the latter in each pod beside a Service `api`.
 
 fail() {
     echo "entrypoint: $*" >&2
     exit 1
 }
 
-host=${API_HOST:-api}
-port=${API_PORT:-8080}
+host=${DEMO_API_HOST:-api}
+port=${DEMO_API_PORT:-8080}
 case $host in
-'' | *[!A-Za-z0-9.-]*) fail "API_HOST is no name: $host" ;;
+'' | *[!A-Za-z0-9.-]*) fail "DEMO_API_HOST is no name: $host" ;;
 esac
 case $port in
-'' | *[!0-9]*) fail "API_PORT is no number: $port" ;;
+'' | *[!0-9]*) fail "DEMO_API_PORT is no number: $port" ;;
 esac
 
 # nginx asks the name server by itself, and knows nothing of search domains.

@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use super::{Context, Emitter, EngineError, tools};
 use crate::{
     event::{EventKind, Failure, ImageState},
+    spec::params::ImageOn,
     state::{
         Bundle,
         bundle::{ImageEntry, Role},
@@ -43,12 +44,11 @@ pub async fn ensure_node_image(
     Ok(())
 }
 
-/// Fetches the lab's images, and imports each into every node that has `role`, as soon as both are
-/// there. Returns when `nodes` of them have all images.
+/// Fetches the lab's images, and imports each into the nodes that need it, as soon as both are there.
+/// Returns when all have what they need; `roles` are those of the cluster's nodes.
 pub async fn provide(
     context: &Context,
-    role: &str,
-    nodes: usize,
+    roles: &[String],
     emitter: &Emitter,
     stopper: &Stopper,
 ) -> Result<(), EngineError> {
@@ -63,14 +63,19 @@ pub async fn provide(
         let Progress::Line(_, line) = &progress else {
             return pass_on(progress);
         };
-        match line.as_str().split_once(' ') {
-            Some((name, its)) if its == role => drop(found.send(name.to_owned())),
-            _ => {}
+        if let Some((name, role)) = line.as_str().split_once(' ')
+            && context
+                .lab
+                .images
+                .iter()
+                .any(|i| runs_on(i.on, roles) == role)
+        {
+            drop(found.send((name.to_owned(), role.to_owned())));
         }
     });
     let mut look = std::pin::pin!(look);
     let result = tokio::select! {
-        result = import_all(context, nodes, names, emitter, stopper) => result,
+        result = import_all(context, roles, names, emitter, stopper) => result,
         ended = &mut look => {
             let watched = "watch the nodes' containers start";
             return Err(ended.map_or_else(EngineError::tool(watched), |_| EngineError::Stopped));
@@ -84,8 +89,8 @@ pub async fn provide(
 
 async fn import_all(
     context: &Context,
-    nodes: usize,
-    mut names: mpsc::UnboundedReceiver<String>,
+    roles: &[String],
+    mut found: mpsc::UnboundedReceiver<(String, String)>,
     emitter: &Emitter,
     stopper: &Stopper,
 ) -> Result<(), EngineError> {
@@ -99,15 +104,20 @@ async fn import_all(
     )
     .await;
     let archives: Vec<Archive> = fetched.into_iter().collect::<Result<_, _>>()?;
+    let needs = |role: &&String| images.iter().any(|i| runs_on(i.on, roles) == *role);
+    let nodes = roles.iter().filter(needs).count();
     let mut imports = FuturesUnordered::new();
     let mut asked = stopper.clone();
     let mut first = Ok(());
     let mut started = 0;
     while first.is_ok() && started < nodes || !imports.is_empty() {
         tokio::select! {
-            Some(node) = names.recv(), if first.is_ok() && started < nodes => {
+            Some((node, role)) = found.recv(), if first.is_ok() && started < nodes => {
                 started += 1;
-                imports.push(import(context, node, &archives, emitter, &stopper));
+                let wanted = archives.iter().zip(images);
+                let wanted = wanted.filter(|(_, image)| runs_on(image.on, roles) == role);
+                let wanted: Vec<&Archive> = wanted.map(|(archive, _)| archive).collect();
+                imports.push(import(context, node, wanted, emitter, &stopper));
             }
             Some(result) = imports.next() => {
                 if first.is_ok() && result.is_err() {
@@ -119,6 +129,15 @@ async fn import_all(
         }
     }
     first
+}
+
+/// The role of the nodes that need an image, in a cluster with nodes of these roles.
+fn runs_on(on: ImageOn, roles: &[String]) -> &'static str {
+    const WORKER: &str = "worker";
+    match on {
+        ImageOn::Workers if roles.iter().any(|role| role == WORKER) => WORKER,
+        _ => docker::CONTROL_PLANE,
+    }
 }
 
 /// An image's archive on this machine.
@@ -177,7 +196,7 @@ async fn pull(
 async fn import(
     context: &Context,
     node: String,
-    archives: &[Archive],
+    archives: Vec<&Archive>,
     emitter: &Emitter,
     stopper: &Stopper,
 ) -> Result<(), EngineError> {

@@ -18,7 +18,7 @@ pub async fn create(
 ) -> Result<(), EngineError> {
     refuse_existing(context, emitter, stopper).await?;
     let ports = ports::choose(context, &cluster.ports, emitter, stopper).await?;
-    let workers = write_config(context, cluster, &ports)?;
+    let roles = write_config(context, cluster, &ports)?;
     if let Some(image) = &cluster.image {
         images::ensure_node_image(context, image, emitter, stopper).await?;
     }
@@ -27,7 +27,7 @@ pub async fn create(
             name: context.name().to_owned(),
         })
         .await?;
-    let made = make(context, cluster, &workers, emitter, stopper).await;
+    let made = make(context, cluster, &roles, emitter, stopper).await;
     if made.is_err() {
         // Done even while the run is being stopped, and even if it fails: the journal still says
         // that a cluster was begun, and the next command removes it.
@@ -77,18 +77,12 @@ async fn refuse_existing(
     })
 }
 
-/// The nodes that run the workloads: their role, and how many of them there are.
-struct Workers {
-    role: String,
-    count: usize,
-}
-
-/// Writes the rendered kind configuration.
+/// Writes the rendered kind configuration. Returns the roles of its nodes.
 fn write_config(
     context: &Context,
     cluster: &KindCluster,
     ports: &[Port],
-) -> Result<Workers, EngineError> {
+) -> Result<Vec<String>, EngineError> {
     let failed = |why: String| {
         let summary = format!("failed to prepare the cluster \"{}\"", context.name());
         let mut failure = Failure::new(summary);
@@ -101,23 +95,13 @@ fn write_config(
     let config = template::kind_config(text, context.name(), ports).map_err(failed)?;
     let roles = template::roles(&config).map_err(failed)?;
     files::write(&context.environment.kind_config(), config.as_bytes())?;
-    // A cluster without workers runs its workloads on the control plane.
-    let has_workers = roles.iter().any(|role| role == "worker");
-    let role = if has_workers {
-        "worker"
-    } else {
-        "control-plane"
-    };
-    Ok(Workers {
-        role: role.to_owned(),
-        count: roles.iter().filter(|r| *r == role).count(),
-    })
+    Ok(roles)
 }
 
 async fn make(
     context: &Context,
     cluster: &KindCluster,
-    workers: &Workers,
+    roles: &[String],
     emitter: &Emitter,
     stopper: &mut Stopper,
 ) -> Result<(), EngineError> {
@@ -137,8 +121,7 @@ async fn make(
             })
         };
         let provide = async {
-            let Workers { role, count } = workers;
-            let result = images::provide(context, role, *count, emitter, &for_images).await;
+            let result = images::provide(context, roles, emitter, &for_images).await;
             result.inspect_err(|_| {
                 fail.send_replace(Stop::Term(0));
             })

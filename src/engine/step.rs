@@ -66,7 +66,10 @@ pub async fn perform(
     let known = emitter.state().steps.remove(&step.id).unwrap_or_default();
     let left = helm::left_behind(context, step, known.acting, stopper).await?;
     let is_cut_short = known.acting && matches!(step.action, Action::Helm(_));
-    let can_skip = !redo && !cluster_made && !is_seen && !known.healed && !is_cut_short;
+    // What clients notice of it shows only while it is done.
+    let is_shown = step.load().is_some();
+    let must_act = is_seen || is_shown || known.healed || is_cut_short;
+    let can_skip = !redo && !cluster_made && !must_act;
     if can_skip && !wait.assertions.is_empty() {
         let (verdicts, observed) = wait.first(context, &mut watch).await;
         if Verdict::worst(&verdicts) == Status::Pass {

@@ -36,8 +36,29 @@ pub struct OneOf(pub Vec<String>);
 pub struct Image {
     /// Its full name, with registry and tag.
     pub name: String,
+    /// Which nodes need it.
+    pub on: ImageOn,
     /// With which values it is used.
     pub when: When,
+}
+
+/// The nodes on which pods use an image. In a cluster without workers all of them run on the control
+/// plane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ImageOn {
+    /// The workers.
+    #[default]
+    Workers,
+    /// The control plane, for what has to be on the node whose ports are mapped.
+    ControlPlane,
+}
+
+impl ImageOn {
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 impl When {
@@ -186,7 +207,9 @@ impl Serialize for OneOf {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 struct ImageAtLength {
     image: String,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "ImageOn::is_default")]
+    on: ImageOn,
+    #[serde(default, skip_serializing_if = "When::is_always")]
     when: When,
 }
 
@@ -194,21 +217,27 @@ impl<'de> Deserialize<'de> for Image {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let always = |image| ImageAtLength {
             image,
+            on: ImageOn::default(),
             when: When::default(),
         };
-        let ImageAtLength { image: name, when } =
-            text_or(deserializer, "an image, or `image` and `when`", always)?;
-        Ok(Self { name, when })
+        let wanted = "an image, or `image` with `on` or `when`";
+        let ImageAtLength {
+            image: name,
+            on,
+            when,
+        } = text_or(deserializer, wanted, always)?;
+        Ok(Self { name, on, when })
     }
 }
 
 impl Serialize for Image {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if self.when.is_always() {
+        if self.when.is_always() && self.on.is_default() {
             return self.name.serialize(serializer);
         }
         let at_length = ImageAtLength {
             image: self.name.clone(),
+            on: self.on,
             when: self.when.clone(),
         };
         at_length.serialize(serializer)
