@@ -1,6 +1,7 @@
 #!/bin/sh
 # Tells nginx where the API is, and starts it.
-#   DEMO_API_HOST   the API's name; one without a dot is a Service beside this pod (default: api)
+#   DEMO_API_HOST   the API's name; one without a dot is a Service beside this pod (default: api);
+#                   empty: nothing is passed on
 #   DEMO_API_PORT   its port (default: 8080)
 set -eu
 # Not API_HOST and API_PORT: Kubernetes sets the latter in each pod beside a Service `api`.
@@ -10,10 +11,10 @@ fail() {
     exit 1
 }
 
-host=${DEMO_API_HOST:-api}
+host=${DEMO_API_HOST-api}
 port=${DEMO_API_PORT:-8080}
 case $host in
-'' | *[!A-Za-z0-9.-]*) fail "DEMO_API_HOST is no name: $host" ;;
+*[!A-Za-z0-9.-]*) fail "DEMO_API_HOST is no name: $host" ;;
 esac
 case $port in
 '' | *[!0-9]*) fail "DEMO_API_PORT is no number: $port" ;;
@@ -34,7 +35,7 @@ esac
 case $namespace in
 *.svc.*)
     case $host in
-    *.*.*) ;;
+    '' | *.*.*) ;;
     *.*) host=$host.$services ;;
     *) host=$host.$namespace ;;
     esac
@@ -45,6 +46,6 @@ mkdir -p /tmp/nginx
 cat >/tmp/nginx/api.conf <<CONF
 resolver $server valid=5s;
 resolver_timeout 2s;
-set \$api "$host:$port";
+set \$api "${host:+$host:$port}";
 CONF
 exec nginx -c /srv/nginx.conf -e /dev/stderr -g 'daemon off;'

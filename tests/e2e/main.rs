@@ -27,6 +27,7 @@ mod releases;
 mod remains;
 mod reset;
 mod run;
+mod shop;
 mod student;
 mod world;
 
@@ -41,7 +42,7 @@ static WORLD: OnceLock<World> = OnceLock::new();
 type Scenario = fn(&World);
 
 /// The scenarios, in their order.
-const SCENARIOS: [(&str, Scenario); 32] = [
+const SCENARIOS: [(&str, Scenario); 34] = [
     ("interrupted::ctrl_c_leaves_nothing", interrupted::ctrl_c),
     ("interrupted::sigkill_is_picked_up", interrupted::sigkill),
     (
@@ -84,6 +85,8 @@ const SCENARIOS: [(&str, Scenario); 32] = [
     ("paused::another_of_the_same_name", paused::recreated),
     ("broken::deleted_claim", broken::claim),
     ("releases::cut_short", releases::cut_short),
+    ("shop::by_an_ingress", shop::ingress),
+    ("shop::by_a_gateway", shop::gateway),
     ("lab::down_removes_all", lab::down),
     ("lab::the_users_own_is_untouched", lab::untouched),
 ];

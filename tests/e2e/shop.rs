@@ -1,0 +1,150 @@
+//! Lab 10.1, beside lab 10.3: reached from outside, broken in all its tiers, and put back.
+
+use std::net::TcpListener;
+
+use crate::{
+    remains,
+    run::{Run, Verified},
+    world::World,
+};
+
+const LAB: &str = "10.1";
+
+/// The lab in an environment of its own.
+struct Shop<'a> {
+    world: &'a World,
+    name: String,
+}
+
+impl<'a> Shop<'a> {
+    fn new(world: &'a World) -> Self {
+        let name = world.other();
+        // Whatever an earlier run left.
+        world.ended(world.start_in(&name, &["down"]));
+        Self { world, name }
+    }
+
+    fn labctl(&self, args: &[&str]) -> Run {
+        self.world.ended(self.world.start_in(&self.name, args))
+    }
+
+    fn up(&self, ingress: &str) -> Run {
+        let set = format!("ingress={ingress}");
+        let up = self
+            .world
+            .start_lab(&self.name, LAB, &["--set", &set, "-v"]);
+        let up = self.world.ended(up).exits(0);
+        let took = format!("up {LAB} with {ingress}: {:.1?}", up.took);
+        self.world.figure(took);
+        up
+    }
+
+    fn kubectl(&self, args: &[&str]) {
+        let shell = [&["shell", "--", "kubectl"], args].concat();
+        self.labctl(&shell).exits(0);
+    }
+
+    fn verify(&self, code: i32) -> Verified {
+        let run = self.labctl(&["verify", "--output", "json"]).exits(code);
+        run.answer()
+    }
+
+    /// Breaks it, sees each of `says` in what `verify` says, and puts it back.
+    fn broken(&self, how: &[&str], says: &[&str]) {
+        self.kubectl(how);
+        let rollout = ["rollout", "restart", "deployment/api"];
+        if how.contains(&"secret") {
+            // Who has read it already does not read it again.
+            self.kubectl(&rollout);
+            self.kubectl(&["rollout", "status", "deployment/api", "--timeout=60s"]);
+        }
+        // What was changed takes a moment to be noticed by the controller.
+        crate::world::wait_for("a failed check", std::time::Duration::from_mins(1), || {
+            self.labctl(&["verify"]).code() == Some(1)
+        });
+        let mut seen = String::new();
+        crate::world::wait_for(says[0], std::time::Duration::from_mins(1), || {
+            seen = self.labctl(&["verify"]).text();
+            let words = seen.split_whitespace().collect::<Vec<_>>().join(" ");
+            says.iter().all(|text| words.contains(text))
+        });
+        let reset = self.labctl(&["reset"]).exits(0);
+        let took = format!("  reset after `kubectl {}`: {:.1?}", how[0], reset.took);
+        self.world.figure(took);
+        self.verify(0);
+    }
+}
+
+/// By an Ingress. The port that is wished for is taken; each tier is broken once.
+pub(crate) fn ingress(world: &World) {
+    world.at_the_end();
+    let shop = Shop::new(world);
+    // Where it cannot be had, somebody else has it.
+    let taken = TcpListener::bind("127.0.0.1:80");
+    let up = shop.up("traefik");
+    drop(taken);
+    let up = up.says("port 80").says("http://127.0.0.1:80");
+    lost_requests(&up);
+    shop.verify(0);
+    let both = world.labctl_bare(&["list"]).exits(0);
+    both.says(&world.name).says(&shop.name);
+
+    let scale = [
+        "scale",
+        "deployment/traefik",
+        "--namespace=ingress",
+        "--replicas=0",
+    ];
+    shop.broken(&scale, &["traefik", "0 replicas"]);
+    let selector = r#"{"spec":{"selector":{"app.kubernetes.io/name":"nobody"}}}"#;
+    shop.broken(
+        &["patch", "service", "api", "--patch", selector],
+        &["ready endpoints of Service api", "nobody"],
+    );
+    let image = "api=docker.io/labctl/none:1";
+    shop.broken(
+        &["set", "image", "deployment/api", image],
+        &["docker.io/labctl/none:1"],
+    );
+    let password = r#"{"data":{"password":"b3RoZXI="}}"#;
+    shop.broken(
+        &["patch", "secret", "database", "--patch", password],
+        &["password authentication failed"],
+    );
+    let path = r#"[{"op":"remove","path":"/spec/rules/0/http/paths/0"}]"#;
+    shop.broken(
+        &["patch", "ingress", "shop", "--type=json", "--patch", path],
+        &["/api", "shop"],
+    );
+
+    shop.labctl(&["down"]).exits(0);
+    assert_eq!(remains::containers(&shop.name), [""; 0]);
+    world.verify(0);
+}
+
+/// By the Gateway API, with what else there is to see.
+pub(crate) fn gateway(world: &World) {
+    let shop = Shop::new(world);
+    let up = shop.up("gateway");
+    lost_requests(&up);
+    shop.verify(0);
+    shop.labctl(&["down"]).exits(0);
+}
+
+/// Clients notice nothing of an update and of a drain with a budget, and a lot of one without.
+fn lost_requests(up: &Run) {
+    let text = up.text();
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let after = |step: &str| {
+        let begun = words.windows(2).position(|pair| pair == ["✓", step]);
+        let rest = &words[begun.unwrap_or_else(|| panic!("{step}: {text}"))..];
+        let failed = rest.iter().position(|word| *word == "failed,");
+        let count = |at: usize| rest[at].trim_start_matches('(').parse::<u32>().ok();
+        let figures = failed.and_then(|at| Some((count(at - 3)?, count(at - 1)?)));
+        figures.unwrap_or_else(|| panic!("{step}: {text}"))
+    };
+    let (sent, failed) = after("update");
+    assert!(sent >= 500 && failed == 0, "{failed} of {sent}");
+    assert!(after("drain-unprotected").1 > 0);
+    assert_eq!(after("drain-protected").1, 0);
+}
