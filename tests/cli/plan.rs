@@ -20,6 +20,18 @@ fn every_command_of_lab_10_3_is_shown_and_none_is_run() {
 }
 
 #[test]
+fn lab_10_1_is_planned_for_the_controller_that_is_chosen() {
+    let sandbox = Sandbox::new();
+    let plan = sandbox.labctl("plan 10.1").run().exits(0).tells_nothing();
+    insta::assert_snapshot!("plan-10.1", commands(&sandbox.normal(&plan.stdout)));
+    let gateway = sandbox.labctl("plan 10.1 --set ingress=gateway");
+    let gateway = commands(&sandbox.normal(&gateway.run().exits(0).stdout));
+    assert!(!gateway.contains("nginx-ingress"), "{gateway}");
+    assert!(gateway.contains("gateway-api/releases/download"), "{gateway}");
+    sandbox.is_untouched();
+}
+
+#[test]
 fn the_manifests_and_the_kind_configuration_are_shown_as_they_are_used() {
     let sandbox = Sandbox::new().with_small_lab();
     let template = include_str!("../../templates/kind/three-workers.yaml");
