@@ -27,6 +27,9 @@ const NOBODY_ANSWERS = [
   "The web server is there, but the API behind it does not answer.",
 ];
 
+/** What an interruption has to do before it ends the test. */
+let scaleBack = async () => {};
+
 async function step(title, action) {
   const begun = performance.now();
   try {
@@ -59,8 +62,8 @@ async function use(book) {
 
   const replicas = await cluster.replicas("api");
   assert.ok(replicas > 0, "the API has pods to begin with");
-  const scaleBack = () => cluster.scale("api", replicas);
-  await scaledBackWhateverHappens(scaleBack, async () => {
+  scaleBack = () => cluster.scale("api", replicas);
+  try {
     await step("without API pods, the page says so in plain words", async () => {
       await cluster.scale("api", 0);
       await book.waitForProblem(NOBODY_ANSWERS);
@@ -73,7 +76,9 @@ async function use(book) {
       );
       assert.equal(await book.typed(), "An entry that nobody takes");
     });
-  });
+  } finally {
+    await scaleBack();
+  }
 
   await step("with API pods again, the entry is still there", async () => {
     await cluster.ready("api");
@@ -84,18 +89,9 @@ async function use(book) {
   });
 }
 
-/** Ctrl-C and a kill included. A second signal ends it at once. */
-async function scaledBackWhateverHappens(scaleBack, action) {
-  const interrupted = () => scaleBack().finally(() => process.exit(130));
-  for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, interrupted);
-  try {
-    await action();
-  } finally {
-    await scaleBack();
-    for (const signal of ["SIGINT", "SIGTERM"]) process.off(signal, interrupted);
-  }
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
+  process.once(signal, () => scaleBack().finally(() => process.exit(130)));
 }
-
 const book = await GuestBook.launch(chromium);
 try {
   await use(book);

@@ -9,6 +9,10 @@ export class GuestBook {
   static async launch(executablePath) {
     const browser = await puppeteer.launch({
       executablePath,
+      // The test answers for signals: there is more to put back than the browser.
+      handleSIGINT: false,
+      handleSIGTERM: false,
+      handleSIGHUP: false,
       args: [
         // Nothing but this machine is talked to, whatever a proxy or the browser itself would like.
         "--no-proxy-server",
