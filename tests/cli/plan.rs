@@ -27,7 +27,10 @@ fn lab_10_1_is_planned_for_the_controller_that_is_chosen() {
     let gateway = sandbox.labctl("plan 10.1 --set ingress=gateway");
     let gateway = commands(&sandbox.normal(&gateway.run().exits(0).stdout));
     assert!(!gateway.contains("nginx-ingress"), "{gateway}");
-    assert!(gateway.contains("gateway-api/releases/download"), "{gateway}");
+    assert!(
+        gateway.contains("gateway-api/releases/download"),
+        "{gateway}"
+    );
     sandbox.is_untouched();
 }
 

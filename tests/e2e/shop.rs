@@ -89,6 +89,11 @@ pub(crate) fn ingress(world: &World) {
     let both = world.labctl_bare(&["list"]).exits(0);
     both.says(&world.name).says(&shop.name);
 
+    // What a user sees of it; without a browser nothing is tried, which the script says.
+    let browser = world.script("browser-test", &[&shop.name]).exits(0);
+    let last = browser.text().lines().last().map(ToOwned::to_owned);
+    world.figure(format!("  browser: {}", last.unwrap_or_default()));
+
     let scale = [
         "scale",
         "deployment/traefik",

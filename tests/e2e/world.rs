@@ -191,6 +191,23 @@ impl World {
         Running::new(line, child.expect("labctl can be started"))
     }
 
+    /// Runs a script of the project, which finds this labctl and its environments.
+    pub(crate) fn script(&self, name: &str, args: &[&str]) -> Run {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("scripts")
+            .join(name);
+        let child = Command::new(script)
+            .args(args)
+            .env("LABCTL_BIN", &self.program)
+            .env("LABCTL_STATE_DIR", self.state())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn();
+        let line = format!("scripts/{name} {}", args.join(" "));
+        self.ended(Running::new(line, child.expect("a script can be started")))
+    }
+
     /// Runs `labctl ARGS` to its end.
     #[track_caller]
     pub(crate) fn labctl(&self, args: &[&str]) -> Run {

@@ -65,7 +65,11 @@ pub(in crate::assert) fn why(name: &str, observed: &Observed, namespace: &str) -
 
 /// Why those of `pods` that are not ready are not.
 pub(super) fn pods_not_ready(pods: &[Pod], observed: &Observed, namespace: &str) -> Vec<String> {
-    let not_ready = pods.iter().filter(|pod| !pod::is_ready(pod));
+    // Those on their way out are only a cause if there are no others.
+    let is_going = |pod: &Pod| pod.metadata.deletion_timestamp.is_some();
+    let all_go = pods.iter().all(is_going);
+    let counts = |pod: &&Pod| !pod::is_ready(pod) && (all_go || !is_going(pod));
+    let not_ready = pods.iter().filter(counts);
     let why = not_ready.flat_map(|pod| {
         let named = |text: String| format!("pod {}: {text}", clean(pod::name(pod)));
         let why = why_not_ready(pod, observed, namespace).into_iter();

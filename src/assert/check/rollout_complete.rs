@@ -4,6 +4,8 @@ mod deployment;
 mod pods;
 mod stateful_set;
 
+use std::mem::take;
+
 use k8s_openapi::{
     api::apps::v1::{Deployment, StatefulSet},
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
@@ -117,8 +119,18 @@ fn clauses(
         return clauses;
     }
     clauses.extend(counts(a, rollout));
-    clauses.push(pods());
-    if let Some(first) = clauses.iter_mut().find(|c| c.status == Status::Pending) {
+    let mut pods = pods();
+    let is_pending = |clause: &&mut Clause| clause.status == Status::Pending;
+    if pods.status == Status::Pass {
+        // What keeps new pods from it keeps the rollout, if anything does.
+        let (because, evidence) = (take(&mut pods.because), take(&mut pods.evidence));
+        if let Some(first) = clauses.iter_mut().find(is_pending) {
+            first.because.extend(because);
+            first.evidence.extend(evidence);
+        }
+    }
+    clauses.push(pods);
+    if let Some(first) = clauses.iter_mut().find(is_pending) {
         first.evidence.extend(rollout.complaints.iter().cloned());
     }
     clauses

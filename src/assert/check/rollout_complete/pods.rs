@@ -9,22 +9,14 @@ use crate::{
 };
 
 /// The clause about the pods themselves: a status can be older than they are, and count a pod as
-/// ready that was killed just now. `ready` of them are, and `why` says what is wrong with others.
+/// ready that was killed just now. `ready` of them are, and `why` says what is wrong with others: new ones that do not get Ready, though as
+/// many old ones as are asked for still are.
 pub(super) fn clause(a: &RolloutComplete, asked: i32, ready: usize, why: Trouble) -> Clause {
     let what = format!("pods of {} are Ready", a.of);
     let holds = i32::try_from(ready).is_ok_and(|ready| ready >= asked);
-    let clause = Clause::when(
-        holds,
-        Status::Pending,
-        what,
-        asked.to_string(),
-        ready.to_string(),
-    );
-    if holds {
-        clause
-    } else {
-        clause.because(why.because).evidence(why.evidence)
-    }
+    let (asked, ready) = (asked.to_string(), ready.to_string());
+    let clause = Clause::when(holds, Status::Pending, what, asked, ready);
+    clause.because(why.because).evidence(why.evidence)
 }
 
 /// What is wrong with the pods of a workload.
