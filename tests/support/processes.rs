@@ -8,7 +8,7 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 
 /// How long anything may take that is waited for. Far more than it does, even on a busy machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(75);
 
 /// Waits until `done`; `what` is what the test says if that does not come.
 #[track_caller]
