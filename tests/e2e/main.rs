@@ -83,10 +83,10 @@ const SCENARIOS: [(&str, Scenario); 34] = [
     ("paused::the_engine_is_restarted", paused::engine_restarted),
     ("paused::side_by_side", paused::side_by_side),
     ("paused::another_of_the_same_name", paused::recreated),
-    ("broken::deleted_claim", broken::claim),
-    ("releases::cut_short", releases::cut_short),
     ("shop::by_an_ingress", shop::ingress),
     ("shop::by_a_gateway", shop::gateway),
+    ("broken::deleted_claim", broken::claim),
+    ("releases::cut_short", releases::cut_short),
     ("lab::down_removes_all", lab::down),
     ("lab::the_users_own_is_untouched", lab::untouched),
 ];
