@@ -64,7 +64,7 @@ impl<'a> Shop<'a> {
         });
         let mut seen = String::new();
         crate::world::wait_for(says[0], std::time::Duration::from_mins(1), || {
-            seen = self.labctl(&["verify"]).text();
+            seen = self.labctl(&["verify"]).transcript();
             let words = seen.split_whitespace().collect::<Vec<_>>().join(" ");
             says.iter().all(|text| words.contains(text))
         });
@@ -91,8 +91,12 @@ pub(crate) fn ingress(world: &World) {
 
     // What a user sees of it; without a browser nothing is tried, which the script says.
     let browser = world.script("browser-test", &[&shop.name]).exits(0);
-    let last = browser.text().lines().last().map(ToOwned::to_owned);
-    world.figure(format!("  browser: {}", last.unwrap_or_default()));
+    let was = if browser.transcript().contains("skipped:") {
+        "skipped".to_owned()
+    } else {
+        format!("{:.1?}", browser.took)
+    };
+    world.figure(format!("  the front end in a browser: {was}"));
 
     let scale = [
         "scale",
@@ -138,7 +142,7 @@ pub(crate) fn gateway(world: &World) {
 
 /// Clients notice nothing of an update and of a drain with a budget, and a lot of one without.
 fn lost_requests(up: &Run) {
-    let text = up.text();
+    let text = up.transcript();
     let words: Vec<&str> = text.split_whitespace().collect();
     let after = |step: &str| {
         let begun = words.windows(2).position(|pair| pair == ["✓", step]);
