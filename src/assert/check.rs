@@ -5,7 +5,10 @@ mod endpoints_ready;
 pub(super) mod evicted_refused;
 pub(super) mod http_answer;
 mod image_running;
+pub(super) mod linkerd_check;
 mod matching;
+pub(super) mod mesh_injected;
+pub(super) mod mesh_mtls;
 mod nodes_ready;
 mod object;
 mod pvc_bound;
@@ -55,6 +58,9 @@ pub fn evaluate(assertion: &Assertion, context: &Context<'_>) -> Verdict {
         Assertion::SpreadOverNodes(a) => spread_over_nodes::check(a, context),
         Assertion::ImageRunning(a) => image_running::check(a, context),
         Assertion::EvictedRefused(a) => evicted_refused::check(a, context),
+        Assertion::LinkerdCheck(a) => linkerd_check::check(a, context),
+        Assertion::MeshInjected(a) => mesh_injected::check(a, context),
+        Assertion::MeshMtls(a) => mesh_mtls::check(a, context),
     };
     Verdict::of(assertion.to_string(), clauses)
 }

@@ -1,8 +1,8 @@
 //! Asking a cluster: lists, probes, its identity. I/O, over a private kubeconfig.
 
-use std::{fmt::Debug, path::Path, time::Duration};
+use std::{fmt::Debug, path::Path, sync::Arc, time::Duration};
 
-use futures::future::join_all;
+use futures::future::{BoxFuture, join_all};
 use k8s_openapi::api::core::v1::{Namespace, Pod};
 use kube::{
     Api, Client, Config, Resource, ResourceExt,
@@ -78,6 +78,14 @@ pub struct Cluster {
     address: String,
     /// The ports of this machine that lead into it.
     ports: Vec<Port>,
+    /// The tools that the lab brought.
+    tools: Option<Arc<dyn LabTools>>,
+}
+
+/// Runs the tools that a lab brought: some questions only they can answer.
+pub trait LabTools: Send + Sync {
+    /// What comes of the tool `name` with `arguments`.
+    fn run<'a>(&'a self, name: &'a str, arguments: &'a [String]) -> BoxFuture<'a, ProbeResult>;
 }
 
 impl Cluster {
@@ -109,6 +117,7 @@ impl Cluster {
             prober,
             address: address.unwrap_or_default(),
             ports: Vec::new(),
+            tools: None,
         })
     }
 
@@ -116,6 +125,13 @@ impl Cluster {
     #[must_use]
     pub fn with_ports(mut self, ports: &[Port]) -> Self {
         ports.clone_into(&mut self.ports);
+        self
+    }
+
+    /// The same, with the tools that the lab brought.
+    #[must_use]
+    pub fn with_tools(mut self, tools: Arc<dyn LabTools>) -> Self {
+        self.tools = Some(tools);
         self
     }
 
@@ -227,6 +243,13 @@ impl Cluster {
                 request,
                 times,
             } => return self.in_a_row(port, request, *times).await,
+            Probe::Tool { name, arguments } => {
+                let Some(tools) = &self.tools else {
+                    let message = format!("{name} cannot be run here");
+                    return ProbeResult::Refused { message };
+                };
+                return tools.run(name, arguments).await;
+            }
         };
         match answer {
             Ok(Ok(result)) => result,

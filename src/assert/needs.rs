@@ -16,7 +16,9 @@ use k8s_openapi::api::{
 use super::{
     Observed, Scope,
     cause::routing,
-    check::{evicted_refused, http_answer, sql, stable_identity},
+    check::{
+        evicted_refused, http_answer, linkerd_check, mesh_injected, mesh_mtls, sql, stable_identity,
+    },
     kinds, pod,
 };
 use crate::spec::{Assertion, Workload, WorkloadKind, model::Record, request::Request};
@@ -39,6 +41,13 @@ pub enum Probe {
         pod: String,
         /// The program and its arguments.
         command: Vec<String>,
+    },
+    /// Run a tool that the lab brought.
+    Tool {
+        /// The tool.
+        name: String,
+        /// Its arguments.
+        arguments: Vec<String>,
     },
     /// Ask, as a dry run, for a pod's eviction.
     Evict {
@@ -109,6 +118,18 @@ fn scopes(assertion: &Assertion, namespace: &str) -> Vec<Scope> {
             Scope::of::<Pod>(namespaced),
             Scope::of::<PodDisruptionBudget>(namespaced),
         ],
+        Assertion::LinkerdCheck(_) => Vec::new(),
+        Assertion::MeshInjected(a) => {
+            let mut scopes = with_pods(namespace, Some(workload(&a.of, namespace)));
+            scopes.extend(mesh_injected::explaining());
+            scopes
+        }
+        Assertion::MeshMtls(a) => {
+            let mut scopes = with_pods(namespace, Some(workload(&a.from, namespace)));
+            scopes.push(workload(&a.to, namespace));
+            scopes.extend(mesh_mtls::explaining());
+            scopes
+        }
     }
 }
 
@@ -177,6 +198,12 @@ pub fn probes(assertions: &[Assertion], namespace: &str, observed: &Observed) ->
             Assertion::EvictedRefused(a) if pod(&a.pod).is_some() => {
                 probes.insert(evicted_refused::probe(a, namespace));
             }
+            Assertion::LinkerdCheck(a) => {
+                probes.insert(linkerd_check::probe(a, namespace));
+            }
+            Assertion::MeshMtls(a) => {
+                probes.extend(mesh_mtls::probe(a, namespace, observed));
+            }
             _ => {}
         }
     }
@@ -193,6 +220,7 @@ mod tests {
         let shown = |probe: &Probe| match probe {
             Probe::Exec { pod, command, .. } => format!("{pod}: {}", command[0]),
             Probe::Evict { pod, .. } => format!("evict {pod}"),
+            Probe::Tool { name, arguments } => format!("{name} {}", arguments.join(" ")),
             Probe::Http { port, .. } => format!("http through {port}"),
         };
         probes.iter().map(shown).collect()

@@ -49,7 +49,7 @@ pub(crate) async fn check(
         .into_iter()
         .filter_map(Result::err)
         .collect();
-    faults.extend(bundle.and_then(|bundle| lacks(lab, bundle)));
+    faults.extend(bundle.and_then(|bundle| lacks(lab, bundle, toolbox)));
     if faults.is_empty() {
         return Ok(());
     }
@@ -177,7 +177,7 @@ async fn engine(toolbox: &Toolbox, stopper: &Stopper) -> Result<(), Fault> {
 }
 
 /// What of the lab is not in the bundle, beyond which nothing is reached for.
-fn lacks(lab: &Lab, bundle: &Bundle) -> Option<Fault> {
+fn lacks(lab: &Lab, bundle: &Bundle, toolbox: &Toolbox) -> Option<Fault> {
     let lacks = |image: &&str| bundle.image(Role::Workload, image).is_none();
     let images = lab.images.iter().map(|image| image.name.as_str());
     let mut missing: Vec<String> = images.filter(lacks).map(ToOwned::to_owned).collect();
@@ -190,6 +190,10 @@ fn lacks(lab: &Lab, bundle: &Bundle) -> Option<Fault> {
         Action::Apply(apply) => {
             let url = apply.pinned()?.url;
             bundle.file(url).is_none().then(|| shown(url).to_owned())
+        }
+        Action::Tool(tool) => {
+            let is_there = toolbox.programs.contains_key(&tool.name);
+            (!is_there).then(|| format!("the tool {} {}", tool.name, tool.version))
         }
         _ => None,
     }));

@@ -3,25 +3,51 @@
 use std::path::PathBuf;
 
 use super::settings::Settings;
-use crate::{state::Bundle, tool::Toolbox};
+use crate::{
+    spec::{Action, Lab},
+    state::Bundle,
+    tool::Toolbox,
+};
 
 /// The programs that labctl wraps.
-const WRAPPED: [&str; 4] = ["docker", "helm", "kind", "kubectl"];
+pub(crate) const WRAPPED: [&str; 4] = ["docker", "helm", "kind", "kubectl"];
 
 /// Finds the tools. One that is not found is missing in the box, and is named when it is needed.
 pub(crate) fn find(settings: &Settings, bundle: Option<&Bundle>) -> Toolbox {
     let mut toolbox = Toolbox::default();
-    for name in WRAPPED {
+    add(&mut toolbox, WRAPPED, settings, bundle);
+    toolbox
+}
+
+/// Adds those that `lab` brings along, as far as they are there already.
+pub(crate) fn add_of(
+    lab: &Lab,
+    toolbox: &mut Toolbox,
+    settings: &Settings,
+    bundle: Option<&Bundle>,
+) {
+    let names = lab.steps.iter().filter_map(|step| match &step.action {
+        Action::Tool(tool) => Some(tool.name.as_str()),
+        _ => None,
+    });
+    add(toolbox, names, settings, bundle);
+}
+
+fn add<'a>(
+    toolbox: &mut Toolbox,
+    names: impl IntoIterator<Item = &'a str>,
+    settings: &Settings,
+    bundle: Option<&Bundle>,
+) {
+    for name in names {
         let on_path = || which::which_in(name, Some(&settings.path), &settings.cwd).ok();
         if let Some(path) = bundled(bundle, name).or_else(on_path) {
             toolbox.programs.insert(name.to_owned(), path);
         }
     }
-    toolbox
 }
 
 fn bundled(bundle: Option<&Bundle>, name: &str) -> Option<PathBuf> {
     let bundle = bundle?;
-    let tool = bundle.index.tools.iter().find(|tool| tool.name == name)?;
-    Some(bundle.dir.join(&tool.path))
+    Some(bundle.dir.join(&bundle.tool(name)?.path))
 }

@@ -13,7 +13,7 @@ use crate::{
     digest, download,
     engine::Context,
     plan,
-    spec::{Action, Facts, Image, LabTree, params::When, yaml},
+    spec::{Action, Facts, Image, LabTree, params::When, tool::Tool, yaml},
     state::{Environment, trust::Subject},
     tool::{Invocation, docker, invocation::quote},
 };
@@ -124,12 +124,16 @@ fn commands(loaded: &Loaded, context: &Context) -> Vec<String> {
         let with = only_with(&step.when);
         let commands = plan::commands(&step.action, &target, &facts);
         let made = match &step.action {
-            Action::Apply(apply) => match &apply.url {
-                Some(url) => format!("   # {}", download::shown(url)),
-                None => format!("   # {}", objects(&loaded.tree, apply.in_lab())),
+            Action::Apply(apply) => match (&apply.url, &apply.path) {
+                (Some(url), _) => format!("   # {}", download::shown(url)),
+                (None, Some(path)) => format!("   # {}", objects(&loaded.tree, path)),
+                (None, None) => String::new(),
             },
             _ => String::new(),
         };
+        if let Action::Tool(tool) = &step.action {
+            lines.push(format!("{}: {}{with}", step.id, brought(tool)));
+        }
         lines.extend(
             commands
                 .iter()
@@ -144,19 +148,30 @@ fn commands(loaded: &Loaded, context: &Context) -> Vec<String> {
     lines
 }
 
+/// A program that would be run, and where it would be taken from.
+fn brought(tool: &Tool) -> String {
+    let Tool { name, version, .. } = tool;
+    let from = tool.from.get(&Tool::platform());
+    let from = from.map_or("PATH or the bundle", |from| download::shown(&from.url));
+    format!("the program {name} {version}, from {from}")
+}
+
 /// `command` without the paths and names that labctl itself gives each command.
 fn shortened(command: &Invocation, context: &Context) -> String {
     let target = context.target();
     let kubeconfig = target.kubectl.kubeconfig.to_string_lossy().into_owned();
     let config = target.kind_config.to_string_lossy().into_owned();
     let lab = format!("{}/", target.lab_dir.display());
+    let tools = format!("{}/", target.tools.display());
     let given = [
         ("--kubeconfig", kubeconfig.as_str()),
         ("--context", target.kubectl.context.as_str()),
         ("--kube-context", target.kubectl.context.as_str()),
         ("--config", config.as_str()),
     ];
-    let mut short = Invocation::new(&command.program, [""; 0]).stdin(command.stdin.clone());
+    let program = command.program.strip_prefix(&tools);
+    let program = program.unwrap_or(&command.program);
+    let mut short = Invocation::new(program, [""; 0]).stdin(command.stdin.clone());
     let mut args = command.args.iter().peekable();
     while let Some(arg) = args.next() {
         let is_given = args.peek().is_some_and(|next| given.contains(&(arg, next)));

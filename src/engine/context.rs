@@ -48,7 +48,7 @@ impl Context {
     /// What must not be shown of the environment.
     #[must_use]
     pub fn secrets(&self) -> Secrets {
-        Secrets::new(&self.tree, &self.environment.kubeconfig())
+        Secrets::new(&self.tree, &self.environment)
     }
 
     /// How command lines reach the environment.
@@ -66,6 +66,7 @@ impl Context {
         });
         Target {
             dir: environment.dir.clone(),
+            tools: environment.tools(),
             charts: charts.collect(),
             files: files.collect(),
             cluster: environment.name().to_owned(),

@@ -4,6 +4,7 @@
 
 pub mod again;
 pub mod announce;
+pub mod certificates;
 pub mod context;
 pub mod data;
 pub mod dispatcher;
@@ -13,6 +14,7 @@ pub mod heal;
 pub mod helm;
 pub mod images;
 pub mod kind_cluster;
+pub mod lab_tool;
 pub mod load;
 pub mod nodes;
 pub mod owner;

@@ -1,8 +1,11 @@
 //! Whether a cluster is the one that the environment made. Asked before anything is destroyed.
 
+use std::sync::Arc;
+
 use super::{
     Context, EngineError,
     error::Why,
+    lab_tool,
     nodes::{self, Presence},
 };
 use crate::{
@@ -53,7 +56,8 @@ pub async fn guard(
 /// The environment's cluster as its kubeconfig describes it. Nothing is asked of it yet.
 pub async fn unasked(context: &Context) -> Result<Cluster, EngineError> {
     let opened = Cluster::open(&context.environment.kubeconfig(), context.login_programs).await;
-    opened.map_err(unreachable(context))
+    let cluster = opened.map_err(unreachable(context))?;
+    Ok(cluster.with_tools(Arc::new(lab_tool::Runner::new(context))))
 }
 
 /// The environment's cluster as its kubeconfig describes it, and its uid. Whose it is is not asked.

@@ -41,17 +41,22 @@ pub async fn provide(
     let bytes = fetched.map_err(|error| failed(Failure::of(&error)))?;
     let actual = digest::hex(&bytes);
     if actual != pinned.sha256 {
-        let mut failure = Failure::new(format!("{url} is not what the lab names"));
-        failure.causes.push(format!(
-            "it has the SHA-256 {actual}, the lab says {}",
-            pinned.sha256
-        ));
-        return Err(failed(failure));
+        return Err(failed(another(url, &actual, pinned.sha256)));
     }
     if let Some(dir) = file.parent() {
         files::create_dir(dir)?;
     }
     Ok(files::write(&file, &bytes)?)
+}
+
+/// That what is at `url` is not what the lab names.
+#[must_use]
+pub fn another(url: &str, actual: &str, pinned: &str) -> Failure {
+    let mut failure = Failure::new(format!("{url} is not what the lab names"));
+    failure.causes.push(format!(
+        "it has the SHA-256 {actual}, the lab says {pinned}"
+    ));
+    failure
 }
 
 /// The file at `path` in the bundle, once its digest was seen to be right.

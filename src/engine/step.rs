@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::{
-    Context, Emitter, EngineError,
+    Context, Emitter, EngineError, certificates,
     error::Why,
-    heal, helm, kind_cluster, owner, pinned,
+    heal, helm, kind_cluster, lab_tool, owner, pinned,
     settle::{Settled, Wait, unmet},
     snapshot,
     throughout::Guard,
@@ -246,7 +246,12 @@ async fn act(
     }
     match &step.action {
         Action::Helm(release) => return helm::act(context, release, left, emitter, stopper).await,
+        Action::Tool(tool) => return lab_tool::provide(context, tool, emitter, stopper).await,
+        Action::Certificates(wanted) => return certificates::make(context, wanted, emitter),
         Action::Apply(apply) => {
+            if let Some(output) = &apply.output {
+                lab_tool::prepare(context, output, emitter, stopper).await?;
+            }
             if let Some(file) = apply.pinned() {
                 pinned::provide(context, &file, emitter, stopper).await?;
             }

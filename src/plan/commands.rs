@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 use crate::{
     spec::{
         Action, Facts, PodFact, Undo,
-        action::{DeletePod, Node, Pinned},
+        action::{Annotate, DeletePod, Node, Pinned},
     },
     tool::{Invocation, kind, kubectl::Kubectl},
 };
@@ -25,6 +25,8 @@ pub struct Target {
     pub charts: BTreeMap<(String, String), PathBuf>,
     /// The files that a bundle has, by the URL of the one they stand for.
     pub files: BTreeMap<String, PathBuf>,
+    /// The directory of the tools that the lab brought.
+    pub tools: PathBuf,
     /// The directory of the applied lab.
     pub lab_dir: PathBuf,
     /// How kubectl reaches the cluster.
@@ -50,12 +52,19 @@ pub fn commands(action: &Action, target: &Target, facts: &Facts) -> Vec<Invocati
             kubectl.select_namespace(),
         ],
         Action::Apply(apply) => {
-            let path = match apply.pinned() {
-                Some(file) => pinned(&file, target),
-                None => target.lab_dir.join(apply.in_lab()),
+            let (made, path) = match (&apply.output, apply.pinned()) {
+                (Some(output), _) => {
+                    let path = super::lab_tools::output_file(output, target);
+                    (Some(super::lab_tools::output(output, target, &path)), path)
+                }
+                (None, Some(file)) => (None, pinned(&file, target)),
+                (None, None) => (None, target.lab_dir.join(apply.in_lab())),
             };
-            vec![kubectl.apply(&path, apply.server_side)]
+            let apply = kubectl.apply(&path, apply.server_side);
+            made.into_iter().chain([apply]).collect()
         }
+        // labctl does these itself.
+        Action::Tool(_) | Action::Certificates(_) | Action::Observe => Vec::new(),
         Action::Helm(helm) => super::helm::commands(helm, target),
         Action::Exec(exec) => {
             vec![kubectl.exec(&exec.pod, exec.container.as_deref(), &exec.command)]
@@ -68,7 +77,11 @@ pub fn commands(action: &Action, target: &Target, facts: &Facts) -> Vec<Invocati
         Action::Scale(scale) => vec![kubectl.scale(&scale.of.to_string(), scale.to)],
         Action::Drain(node) => vec![kubectl.drain(&named(node, &target.cluster, facts))],
         Action::Uncordon(node) => vec![kubectl.uncordon(&named(node, &target.cluster, facts))],
-        Action::Observe => Vec::new(),
+        Action::Annotate(Annotate { of, set, remove }) => vec![kubectl.annotate(of, set, remove)],
+        Action::RolloutRestart(restart) => {
+            let of: Vec<String> = restart.of.iter().map(ToString::to_string).collect();
+            vec![kubectl.rollout_restart(&of)]
+        }
     }
 }
 

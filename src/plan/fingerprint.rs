@@ -14,8 +14,8 @@ pub fn fingerprint(step: &Step, tree: &LabTree, template: Option<&str>, cluster:
         ("template".into(), template.unwrap_or_default().to_owned()),
     ];
     match &step.action {
-        // It makes the cluster: no cluster is part of what it is.
-        Action::KindCluster(_) => {}
+        // It makes the cluster, or knows none: no cluster is part of what it is.
+        Action::KindCluster(_) | Action::Tool(_) => {}
         Action::Apply(apply) => {
             parts.push(("cluster".into(), cluster.to_owned()));
             if let Some(path) = &apply.path {

@@ -7,6 +7,7 @@ pub mod evictions;
 pub mod fingerprint;
 pub mod helm;
 pub mod inotify;
+pub mod lab_tools;
 pub mod ports;
 pub mod reset;
 pub mod rewind;

@@ -1,8 +1,14 @@
 //! Actions: what a step does, and how a fault is taken back.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use super::{helm::Helm, workload::Workload};
+use super::{
+    helm::Helm,
+    tool::{Certificates, Output, Tool},
+    workload::Workload,
+};
 
 /// How a fault is taken back.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -20,6 +26,10 @@ pub enum Undo {
 pub enum Action {
     /// Creates a kind cluster from a template.
     KindCluster(KindCluster),
+    /// Puts a program that the lab pins into the environment.
+    Tool(Tool),
+    /// Makes a trust anchor and an issuer.
+    Certificates(Certificates),
     /// Applies a manifest file, or every manifest of a directory, as `kubectl apply -f` does.
     Apply(Apply),
     /// Installs or upgrades a release of a chart.
@@ -29,6 +39,10 @@ pub enum Action {
     Exec(Exec),
     /// Deletes a pod, with the recorded uid as a precondition.
     DeletePod(DeletePod),
+    /// Sets and removes annotations of an object.
+    Annotate(Annotate),
+    /// Replaces all pods of workloads, as `kubectl rollout restart` does.
+    RolloutRestart(RolloutRestart),
     /// Asks for another number of replicas, as `kubectl scale` does.
     Scale(Scale),
     /// Drains a node.
@@ -45,10 +59,14 @@ impl Action {
     pub fn name(&self) -> &'static str {
         match self {
             Self::KindCluster(_) => "kind-cluster",
+            Self::Tool(_) => "tool",
+            Self::Certificates(_) => "certificates",
             Self::Apply(_) => "apply",
             Self::Helm(_) => "helm",
             Self::Exec(_) => "exec",
             Self::DeletePod(_) => "delete-pod",
+            Self::Annotate(_) => "annotate",
+            Self::RolloutRestart(_) => "rollout-restart",
             Self::Scale(_) => "scale",
             Self::Drain(_) => "drain",
             Self::Uncordon(_) => "uncordon",
@@ -62,7 +80,14 @@ impl Action {
     pub fn is_repeatable(&self) -> bool {
         matches!(
             self,
-            Self::Apply(_) | Self::Helm(_) | Self::Exec(_) | Self::Scale(_) | Self::Uncordon(_)
+            Self::Tool(_)
+                | Self::Apply(_)
+                | Self::Helm(_)
+                | Self::Exec(_)
+                | Self::Annotate(_)
+                | Self::RolloutRestart(_)
+                | Self::Scale(_)
+                | Self::Uncordon(_)
         )
     }
 }
@@ -107,6 +132,9 @@ pub struct Apply {
     /// The SHA-256 that the file at `url` has to have, in hexadecimal digits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
+    /// What a tool of the lab prints, instead of `path`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<Output>,
     /// Has the API server apply it, which knows no limit of size; what somebody changed by other
     /// means becomes the manifest's again.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -193,4 +221,26 @@ pub struct Scale {
     pub of: Workload,
     /// How many.
     pub to: u32,
+}
+
+/// `annotate`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Annotate {
+    /// The object, as kubectl names it: `namespace/shop`, `service/api`.
+    pub of: String,
+    /// Annotations and their values; whatever they were before.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub set: BTreeMap<String, String>,
+    /// Annotations that it is not to have.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remove: Vec<String>,
+}
+
+/// `rollout-restart`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct RolloutRestart {
+    /// The workloads.
+    pub of: Vec<Workload>,
 }

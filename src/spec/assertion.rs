@@ -4,7 +4,11 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Workload, request::Http};
+use super::{
+    Workload,
+    mesh::{LinkerdCheck, MeshInjected, MeshMtls},
+    request::Http,
+};
 
 /// What must be true.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -36,6 +40,12 @@ pub enum Assertion {
     ImageRunning(ImageRunning),
     /// A pod's eviction would be refused by a disruption budget (asked as a dry run).
     EvictedRefused(EvictedRefused),
+    /// Linkerd's own checks pass.
+    LinkerdCheck(LinkerdCheck),
+    /// Every pod of a workload has a proxy of the mesh.
+    MeshInjected(MeshInjected),
+    /// Two workloads talk over mutual TLS.
+    MeshMtls(MeshMtls),
 }
 
 /// `nodes-ready`
@@ -196,6 +206,9 @@ impl fmt::Display for Assertion {
             Self::SpreadOverNodes(a) => write!(f, "spread-over-nodes {}", a.of),
             Self::ImageRunning(a) => write!(f, "image-running {}", a.of),
             Self::EvictedRefused(a) => write!(f, "evicted-refused {}", a.pod),
+            Self::LinkerdCheck(a) => write!(f, "linkerd-check {}", a.of),
+            Self::MeshInjected(a) => write!(f, "mesh-injected {}", a.of),
+            Self::MeshMtls(a) => write!(f, "mesh-mtls {} to {}", a.from, a.to),
         }
     }
 }

@@ -48,6 +48,14 @@ impl Secrets {
         secrets
     }
 
+    /// Adds the private key in this PEM text: as a whole, and each of its lines, as tools print.
+    pub fn add_key(&mut self, pem: &str) {
+        self.values.insert(pem.trim().to_owned());
+        let is_base64 = |line: &&str| !line.starts_with("-----");
+        let lines = pem.lines().map(str::trim).filter(is_base64);
+        self.values.extend(lines.map(ToOwned::to_owned));
+    }
+
     /// Adds the credentials in the kubeconfig with this text.
     pub fn add_kubeconfig(&mut self, text: &str) {
         for document in yaml::documents(text) {

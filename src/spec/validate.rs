@@ -3,6 +3,7 @@
 
 mod params;
 mod sources;
+mod tools;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,6 +15,7 @@ use super::{
     tree::LAB_FILE,
     yaml::{self, Fault},
 };
+use tools::Brought;
 
 /// What a lab may refer to outside of itself.
 #[derive(Debug, Clone, Default)]
@@ -47,6 +49,7 @@ fn resolved(lab: &Lab, tree: &LabTree, known: &Known) -> Vec<Fault> {
         faults: Vec::new(),
         recorded: BTreeMap::new(),
         ports: ports(lab),
+        brought: Brought::default(),
     };
     if !is_lab_id(&lab.lab) {
         checker.fault(format!(
@@ -65,11 +68,15 @@ fn resolved(lab: &Lab, tree: &LabTree, known: &Known) -> Vec<Fault> {
         checker.id(step, &ids[..index]);
         checker.action(index, step, tree, known);
         checker.references(step);
+        for fault in checker.brought.faults(step) {
+            checker.of_step(step, &fault);
+        }
         checker.ends(step, &ids[..=index], &ids[index + 1..]);
         // A step's own facts are recorded once its expectations hold: known from the next step on.
         for (name, record) in &step.record {
             checker.recorded.insert(name, record);
         }
+        checker.brought.add(step);
     }
     checker.faults
 }
@@ -79,6 +86,7 @@ struct Checker<'a> {
     recorded: BTreeMap<&'a str, &'a Record>,
     /// The names of the ports that lead into the cluster.
     ports: Vec<String>,
+    brought: Brought<'a>,
 }
 
 fn ports(lab: &Lab) -> Vec<String> {
@@ -155,6 +163,14 @@ impl Checker<'_> {
             }
             Action::Exec(exec) if exec.command.is_empty() => {
                 self.of_step(step, "`exec` has an empty `command`");
+            }
+            Action::Annotate(annotate) => {
+                for fault in sources::of_annotate(annotate) {
+                    self.of_step(step, &fault);
+                }
+            }
+            Action::RolloutRestart(restart) if restart.of.is_empty() => {
+                self.of_step(step, "`rollout-restart` has no workload under `of`");
             }
             Action::Drain(_) if step.undo.is_none() => self.of_step(
                 step,

@@ -82,6 +82,9 @@ pub struct ToolEntry {
     pub name: String,
     /// Where it is, from the bundle's directory.
     pub path: PathBuf,
+    /// Its SHA-256, as `sha256:…`.
+    #[serde(default)]
+    pub digest: Option<String>,
 }
 
 /// What an image is for.
@@ -179,6 +182,12 @@ impl Bundle {
     #[must_use]
     pub fn file(&self, url: &str) -> Option<&FileEntry> {
         self.index.files.iter().find(|entry| entry.url == url)
+    }
+
+    /// The tool `name`.
+    #[must_use]
+    pub fn tool(&self, name: &str) -> Option<&ToolEntry> {
+        self.index.tools.iter().find(|tool| tool.name == name)
     }
 
     /// Where the archive of `image` is, once its digest was seen to be right.

@@ -166,6 +166,12 @@ impl Environment {
         self.dir.join("helm")
     }
 
+    /// Where the tools are that the lab brought.
+    #[must_use]
+    pub fn tools(&self) -> PathBuf {
+        self.dir.join("tools")
+    }
+
     /// kind's name for the context of the cluster.
     #[must_use]
     pub fn context(&self) -> String {

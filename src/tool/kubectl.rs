@@ -1,6 +1,9 @@
 //! Command lines of kubectl. Each names its kubeconfig and context: nothing ambient is ever used.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use super::{Invocation, Stdin};
 
@@ -86,6 +89,29 @@ impl Kubectl {
     #[must_use]
     pub fn scale(&self, of: &str, to: u32) -> Invocation {
         self.command(["scale", of, &format!("--replicas={to}")])
+    }
+
+    /// Sets and removes annotations of an object.
+    #[must_use]
+    pub fn annotate(
+        &self,
+        of: &str,
+        set: &BTreeMap<String, String>,
+        remove: &[String],
+    ) -> Invocation {
+        let mut annotate = self.command(["annotate", "--overwrite", of]);
+        let set = set.iter().map(|(key, value)| format!("{key}={value}"));
+        annotate.args.extend(set);
+        let remove = remove.iter().map(|key| format!("{key}-"));
+        annotate.args.extend(remove);
+        annotate
+    }
+
+    /// `kubectl rollout restart`
+    #[must_use]
+    pub fn rollout_restart(&self, of: &[String]) -> Invocation {
+        let of = of.iter().map(String::as_str);
+        self.command(["rollout", "restart"].into_iter().chain(of))
     }
 
     /// Cordons a node and evicts its pods. It may take longer than the two minutes for which a pod whose

@@ -8,6 +8,7 @@ use std::{
     collections::{BTreeMap, VecDeque},
     io::{self, BufRead, BufReader, Read},
     path::{Path, PathBuf},
+    process::ExitStatus,
     sync::Arc,
     time::Duration,
 };
@@ -92,6 +93,28 @@ pub struct Done {
     pub stdout: String,
 }
 
+/// What a child that was asked something left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// Its exit code.
+    pub code: i32,
+    /// What it printed on standard output, cut at 1 MiB.
+    pub stdout: String,
+    /// The last lines it printed.
+    pub tail: Vec<String>,
+}
+
+/// The group of a child that runs. It does not outlive who waits for it.
+struct Running(Option<Pid>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(group) = self.0 {
+            signal(group, Signal::KILL);
+        }
+    }
+}
+
 /// Why a command did not succeed.
 #[derive(Debug, thiserror::Error)]
 pub enum ToolError {
@@ -147,8 +170,45 @@ impl Toolbox {
         &self,
         invocation: &Invocation,
         stopper: &mut Stopper,
-        mut report: impl FnMut(Progress),
+        report: impl FnMut(Progress),
     ) -> Result<Done, ToolError> {
+        let (status, kept) = self.ended(invocation, stopper, report).await?;
+        let line = || invocation.to_string();
+        if status.success() {
+            return Ok(Done {
+                stdout: kept.stdout,
+            });
+        }
+        if stopper.now() != Stop::Run {
+            return Err(ToolError::Stopped { line: line() });
+        }
+        Err(ToolError::Exit {
+            line: line(),
+            status: describe(status),
+            tail: kept.tail.into(),
+        })
+    }
+
+    /// Runs `invocation`, whatever its exit code is: it is asked something, and answers by that, too.
+    /// The child ends with this future.
+    pub async fn answer(&self, invocation: &Invocation) -> Result<Answer, ToolError> {
+        let (status, kept) = self
+            .ended(invocation, &mut Stopper::never(), |_| {})
+            .await?;
+        Ok(Answer {
+            code: exit_code(status),
+            stdout: kept.stdout,
+            tail: kept.tail.into(),
+        })
+    }
+
+    /// Runs `invocation`. Returns how it ended, and what it printed.
+    async fn ended(
+        &self,
+        invocation: &Invocation,
+        stopper: &mut Stopper,
+        mut report: impl FnMut(Progress),
+    ) -> Result<(ExitStatus, Kept), ToolError> {
         let line = invocation.to_string();
         let program = self.find(&invocation.program)?;
         if stopper.now() != Stop::Run {
@@ -161,6 +221,7 @@ impl Toolbox {
         let (lines, mut incoming) = mpsc::channel(256);
         let expression = self.expression(invocation, program);
         let (handle, group) = spawn(&expression, invocation, lines).map_err(start)?;
+        let mut running = Running(Some(group));
         report(Progress::Started(Child {
             program: invocation.program.clone(),
             group: group.as_raw_nonzero().get().unsigned_abs(),
@@ -193,6 +254,7 @@ impl Toolbox {
                 }
             }
         };
+        running.0 = None;
         if known != Stop::Run {
             // What it started goes with it, even if it left without waiting for them.
             signal(group, Signal::KILL);
@@ -208,19 +270,7 @@ impl Toolbox {
             .map_err(io::Error::other)
             .and_then(|status| status)
             .map_err(start)?;
-        if status.success() {
-            return Ok(Done {
-                stdout: kept.stdout,
-            });
-        }
-        if known != Stop::Run {
-            return Err(ToolError::Stopped { line });
-        }
-        Err(ToolError::Exit {
-            line,
-            status: describe(status),
-            tail: kept.tail.into(),
-        })
+        Ok((status, kept))
     }
 
     /// Runs `invocation` with this process's terminal, in its process group: for a shell that a
@@ -265,9 +315,11 @@ impl Toolbox {
         expression
     }
 
-    fn find(&self, program: &str) -> Result<&Path, ToolError> {
+    /// Where `program` stands: one that an environment has is named by its path.
+    fn find<'a>(&'a self, program: &'a str) -> Result<&'a Path, ToolError> {
+        let named = Path::new(program).is_absolute().then(|| Path::new(program));
         let found = self.programs.get(program).map(PathBuf::as_path);
-        found.ok_or_else(|| ToolError::Missing {
+        named.or(found).ok_or_else(|| ToolError::Missing {
             program: program.to_owned(),
         })
     }
@@ -368,7 +420,7 @@ fn signal(group: Pid, signal: Signal) {
     let _ = kill_process_group(group, signal);
 }
 
-fn describe(status: std::process::ExitStatus) -> String {
+fn describe(status: ExitStatus) -> String {
     use std::os::unix::process::ExitStatusExt;
     match (status.code(), status.signal()) {
         (Some(code), _) => format!("exited with code {code}"),
@@ -377,7 +429,7 @@ fn describe(status: std::process::ExitStatus) -> String {
     }
 }
 
-fn exit_code(status: std::process::ExitStatus) -> i32 {
+fn exit_code(status: ExitStatus) -> i32 {
     use std::os::unix::process::ExitStatusExt;
     let by_signal = status.signal().map(|signal| 128 + signal);
     status.code().or(by_signal).unwrap_or(1)

@@ -63,8 +63,9 @@ impl Stopper {
     pub async fn beyond(&mut self, known: Stop) -> Stop {
         let asked = self.0.iter_mut().map(|receiver| {
             Box::pin(async move {
-                match receiver.wait_for(|stop| *stop > known).await {
-                    Ok(stop) => *stop,
+                let asked = receiver.wait_for(|stop| *stop > known).await;
+                match asked.map(|stop| *stop) {
+                    Ok(stop) => stop,
                     Err(_) => std::future::pending().await,
                 }
             })

@@ -10,7 +10,7 @@ use k8s_openapi::{
 
 use super::{Context, missing, unknown};
 use crate::{
-    assert::{labels, pod},
+    assert::{Observed, labels, observed::Missing, pod},
     event::Clause,
     spec::{Workload, WorkloadKind},
 };
@@ -25,23 +25,30 @@ pub(super) struct WorkloadPods {
     pub(super) others: Vec<Pod>,
 }
 
-/// The pods of `of`, or the clause about why they are not known.
-pub(super) fn of(of: &Workload, context: &Context<'_>) -> Result<WorkloadPods, Box<Clause>> {
-    let namespace = Some(context.namespace);
-    let found: Result<(LabelSelector, PodTemplateSpec), _> = match of.kind {
-        WorkloadKind::Deployment => context
-            .observed
+/// Which pods are those of `of`, and what they are made from.
+pub(super) fn asked(
+    of: &Workload,
+    namespace: &str,
+    observed: &Observed,
+) -> Result<(LabelSelector, PodTemplateSpec), Missing> {
+    let namespace = Some(namespace);
+    match of.kind {
+        WorkloadKind::Deployment => observed
             .get::<Deployment>(namespace, &of.name)
             .map(|d| d.spec.unwrap_or_default())
             .map(|spec| (spec.selector, spec.template)),
-        WorkloadKind::StatefulSet => context
-            .observed
+        WorkloadKind::StatefulSet => observed
             .get::<StatefulSet>(namespace, &of.name)
             .map(|s| s.spec.unwrap_or_default())
             .map(|spec| (spec.selector, spec.template)),
-    };
-    let (selector, template) =
-        found.map_err(|why| Box::new(missing(format!("{of} exists"), "exists", &why)))?;
+    }
+}
+
+/// The pods of `of`, or the clause about why they are not known.
+pub(super) fn of(of: &Workload, context: &Context<'_>) -> Result<WorkloadPods, Box<Clause>> {
+    let namespace = Some(context.namespace);
+    let (selector, template) = asked(of, context.namespace, context.observed)
+        .map_err(|why| Box::new(missing(format!("{of} exists"), "exists", &why)))?;
     let pods: Result<Vec<Pod>, String> = context.observed.list(namespace);
     let mut pods = pods.map_err(|why| Box::new(unknown(format!("pods of {of}"), "known", &why)))?;
     pods.retain(|pod| labels::selects(&selector, pod.metadata.labels.as_ref()));

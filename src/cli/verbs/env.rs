@@ -24,7 +24,7 @@ use crate::{
 pub(crate) fn run(args: &OfEnvironment, settings: &Settings) -> Result<u8, CliError> {
     let environment = session::find(settings, args.lab.as_deref())?;
     let kubeconfig = existing_kubeconfig(&environment)?;
-    let tools = tools_dir(session::bundle_of(&environment).as_ref());
+    let tools = tools_dirs(&environment, session::bundle_of(&environment).as_ref());
     let ports = standing::ports(&Journal::read(&environment.journal())?.state);
     match settings.output {
         Format::Json => output::json(&json!({
@@ -37,8 +37,9 @@ pub(crate) fn run(args: &OfEnvironment, settings: &Settings) -> Result<u8, CliEr
             standing::tell_trouble(&environment, settings);
             let export = |path: &Path| quote(&path.to_string_lossy()).into_owned();
             let mut text = format!("export KUBECONFIG={}\n", export(&kubeconfig));
-            if let Some(tools) = &tools {
-                let _ = writeln!(text, "export PATH={}:\"$PATH\"", export(tools));
+            // The last one stands first on the path.
+            for dir in tools.iter().rev() {
+                let _ = writeln!(text, "export PATH={}:\"$PATH\"", export(dir));
             }
             for port in &ports {
                 let _ = writeln!(text, "export {}={}", variable(port), port.host);
@@ -72,13 +73,13 @@ pub(crate) fn no_cluster(environment: &Environment) -> CliError {
     CliError::new(exit::UNREACHABLE, error).hint(hint)
 }
 
-/// The directory of the bundle's tools: where kubectl is, if it is not on `PATH`.
-pub(crate) fn tools_dir(bundle: Option<&Bundle>) -> Option<PathBuf> {
-    let bundle = bundle?;
-    let kubectl = bundle
-        .index
-        .tools
-        .iter()
-        .find(|tool| tool.name == "kubectl")?;
-    bundle.dir.join(&kubectl.path).parent().map(Path::to_owned)
+/// The directories of tools that come before the user's own: those that the lab brought, and those of
+/// the bundle, where kubectl is if it is not on `PATH`.
+pub(crate) fn tools_dirs(environment: &Environment, bundle: Option<&Bundle>) -> Vec<PathBuf> {
+    let of_lab = Some(environment.tools()).filter(|dir| dir.is_dir());
+    let of_bundle = bundle.and_then(|bundle| {
+        let kubectl = bundle.tool("kubectl")?;
+        bundle.dir.join(&kubectl.path).parent().map(Path::to_owned)
+    });
+    of_lab.into_iter().chain(of_bundle).collect()
 }

@@ -33,7 +33,7 @@ pub(crate) fn run(args: &Logs, settings: &Settings) -> Result<u8, CliError> {
         output::tell(&format!("no run in the environment \"{name}\" is kept\n"));
     }
     let tree = environment.lab().unwrap_or_default();
-    let mut secrets = Secrets::new(&tree, &environment.kubeconfig());
+    let mut secrets = Secrets::new(&tree, &environment);
     let look = output::answer_look(settings);
     for path in runs.iter().skip(skipped) {
         let out = std::io::stdout();

@@ -17,8 +17,13 @@ use crate::{
     download,
     engine::Context,
     plan::{self, ports, template},
-    spec::{Action, Chosen, Facts, Step, action::Pinned, helm::Helm, params, params::When},
-    state::{Bundle, Environment, Record, bundle::Role},
+    spec::{
+        Action, Chosen, Facts, Step, action::Pinned, helm::Helm, params, params::When, tool::Tool,
+    },
+    state::{
+        Bundle, Environment, Record,
+        bundle::{Role, ToolEntry},
+    },
     tool::docker,
 };
 
@@ -126,6 +131,7 @@ fn planned<'a>(
             sources.extend(apply.pinned().map(|file| pinned(&file, context)));
             files.extend(apply.path.iter().flat_map(|path| in_lab(path)));
         }
+        Action::Tool(tool) => sources.push(brought(tool, context)),
         Action::Helm(helm) => {
             sources.extend(chart(helm, context));
             files.extend(helm.values.iter().flat_map(|path| in_lab(path)));
@@ -162,6 +168,21 @@ fn pinned(file: &Pinned<'_>, context: &Context) -> String {
             format!("{url}: {source}, {}", entry.digest)
         }
         None => format!("{url}: sha256:{}", file.sha256),
+    }
+}
+
+/// Where a tool that the lab brings is taken from.
+fn brought(tool: &Tool, context: &Context) -> String {
+    let Tool { name, version, .. } = tool;
+    let bundled = context.bundle.as_ref().and_then(|b| b.tool(name));
+    let digest = |entry: &ToolEntry| entry.digest.clone().unwrap_or_default();
+    match (bundled, tool.from.get(&Tool::platform())) {
+        (Some(entry), _) => format!("{name} {version}: the bundle, {}", digest(entry)),
+        (None, Some(from)) => {
+            let url = download::shown(&from.url);
+            format!("{name} {version}: PATH, or {url}: sha256:{}", from.sha256)
+        }
+        (None, None) => format!("{name} {version}: PATH"),
     }
 }
 

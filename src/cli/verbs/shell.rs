@@ -2,7 +2,7 @@
 
 use std::env;
 
-use super::env::{existing_kubeconfig, tools_dir, variable};
+use super::env::{existing_kubeconfig, tools_dirs, variable};
 use crate::{
     cli::{
         args::Shell, error::CliError, exit, output, session, settings::Settings, standing, tools,
@@ -17,11 +17,9 @@ pub(crate) fn run(args: &Shell, settings: &Settings) -> Result<u8, CliError> {
     let kubeconfig = existing_kubeconfig(&environment)?;
     let bundle = session::bundle_of(&environment);
     let mut toolbox = tools::find(settings, bundle.as_ref());
-    let mut path = settings.path.clone();
-    if let Some(dir) = tools_dir(bundle.as_ref()) {
-        let dirs = std::iter::once(dir).chain(env::split_paths(&settings.path));
-        path = env::join_paths(dirs).map_err(CliError::internal)?;
-    }
+    let dirs = tools_dirs(&environment, bundle.as_ref()).into_iter();
+    let dirs = dirs.chain(env::split_paths(&settings.path));
+    let path = env::join_paths(dirs).map_err(CliError::internal)?;
     let (program, rest) = match args.command.split_first() {
         Some((program, rest)) => (program.as_str(), rest),
         None => (settings.shell.as_str(), &[][..]),

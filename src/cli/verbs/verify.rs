@@ -33,7 +33,7 @@ pub(crate) fn run(args: &Verify, settings: &Settings) -> Result<u8, CliError> {
     let name = environment.name().to_owned();
     let lab = loaded.lab.lab.clone();
     let call = environment.call();
-    let mut secrets = Secrets::new(&loaded.tree, &environment.kubeconfig());
+    let mut secrets = Secrets::new(&loaded.tree, &environment);
     let mut notes: Vec<String> = Vec::new();
     let report = session::runtime()?.block_on(async {
         let stopper = signals::listen()?;

@@ -3,18 +3,26 @@
 use super::{is_name, nearest};
 use crate::spec::{
     LabTree,
-    action::Apply,
+    action::{Annotate, Apply},
     helm::{Chart, Helm},
 };
 
 /// All faults of an `apply`, but for what its manifests say.
 pub(super) fn of_apply(apply: &Apply) -> Vec<String> {
     let mut faults = Vec::new();
+    let sources = [
+        apply.path.is_some(),
+        apply.url.is_some(),
+        apply.output.is_some(),
+    ];
+    if sources.iter().filter(|is_there| **is_there).count() != 1 {
+        faults.push("`apply` needs a `path`, a `url` or an `output`, and only one".to_owned());
+        return faults;
+    }
     match (&apply.path, &apply.url) {
-        (Some(_), None) if apply.sha256.is_some() => {
-            faults.push("`sha256` is of a `url`: a file of the lab needs none".to_owned());
+        (_, None) if apply.sha256.is_some() => {
+            faults.push("`sha256` is of a `url`: nothing else has one".to_owned());
         }
-        (Some(_), None) => {}
         (None, Some(url)) => {
             faults.extend(not_fetched(url));
             match &apply.sha256 {
@@ -25,7 +33,37 @@ pub(super) fn of_apply(apply: &Apply) -> Vec<String> {
                 Some(_) => {}
             }
         }
-        _ => faults.push("`apply` needs either a `path` or a `url`".to_owned()),
+        _ => {}
+    }
+    faults
+}
+
+/// All faults of an `annotate`.
+pub(super) fn of_annotate(annotate: &Annotate) -> Vec<String> {
+    let mut faults = Vec::new();
+    let of = &annotate.of;
+    let named = of.split_once('/');
+    let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c);
+    let is_part = |part: &str| !part.is_empty() && part.chars().all(is_plain);
+    if !named.is_some_and(|(kind, name)| is_part(kind) && is_part(name)) {
+        faults.push(format!("`of: {of}` is not an object; write service/NAME"));
+    }
+    if annotate.set.is_empty() && annotate.remove.is_empty() {
+        faults.push("`annotate` has neither `set` nor `remove`".to_owned());
+    }
+    for key in annotate.set.keys().chain(&annotate.remove) {
+        // A key that begins with a dash, or has an `=`, is something else to kubectl.
+        let is_key = |c: char| c.is_ascii_alphanumeric() || "-._/".contains(c);
+        if !key.starts_with(|c: char| c.is_ascii_alphanumeric()) || !key.chars().all(is_key) {
+            faults.push(format!("`{key}` is not the key of an annotation"));
+        }
+    }
+    for key in annotate
+        .remove
+        .iter()
+        .filter(|key| annotate.set.contains_key(*key))
+    {
+        faults.push(format!("`{key}` is both set and removed"));
     }
     faults
 }
@@ -113,13 +151,13 @@ fn is_one_version(version: &str) -> bool {
     core.split('.').count() == 3 && core.split('.').all(is_number) && version.chars().all(is_plain)
 }
 
-fn is_sha256(hex: &str) -> bool {
+pub(super) fn is_sha256(hex: &str) -> bool {
     let is_digit = |c: char| matches!(c, '0'..='9' | 'a'..='f');
     hex.len() == 64 && hex.chars().all(is_digit)
 }
 
 /// That nothing is fetched from `url`: it is neither HTTPS nor on this machine.
-fn not_fetched(url: &str) -> Option<String> {
+pub(super) fn not_fetched(url: &str) -> Option<String> {
     let local = ["127.0.0.1", "localhost", "[::1]"];
     let is_local = url.strip_prefix("http://").is_some_and(|rest| {
         let authority = rest.split('/').next().unwrap_or_default();

@@ -1,0 +1,232 @@
+//! Tools that a lab brings along: put into the environment, once they are what the lab pins.
+
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt,
+    path::Path,
+    time::Duration,
+};
+
+use futures::future::BoxFuture;
+
+use super::{Context, Emitter, EngineError, pinned, tools};
+use crate::{
+    assert::{ProbeResult, cluster::LabTools},
+    digest, download,
+    event::{EventKind, Failure},
+    plan::Target,
+    spec::{
+        Action,
+        tool::{Download, Output, Tool},
+    },
+    state::files,
+    tool::{Invocation, Stop, Stopper, Toolbox},
+};
+
+/// The largest program that is fetched, in bytes.
+const LARGEST: u64 = 256 << 20;
+/// How long a tool that is asked something may take.
+const LONGEST: Duration = Duration::from_mins(1);
+
+/// Makes sure that the environment has `tool`, in the version that the lab pins: from the bundle,
+/// from the user's `PATH`, or fetched.
+pub async fn provide(
+    context: &Context,
+    tool: &Tool,
+    emitter: &Emitter,
+    stopper: &mut Stopper,
+) -> Result<(), EngineError> {
+    let dir = context.environment.tools();
+    let path = dir.join(&tool.name);
+    if path.is_file() && reported(context, tool, &path, stopper).await.is_ok() {
+        return Ok(());
+    }
+    files::create_dir(&dir)?;
+    let (origin, bytes) = found(context, tool, emitter, stopper).await?;
+    files::write(&path, &bytes)?;
+    drop(bytes);
+    fs::set_permissions(&path, Permissions::from_mode(0o700))
+        .map_err(crate::state::StateError::file("make executable", &path))?;
+    if let Err(why) = reported(context, tool, &path, stopper).await {
+        // Nothing that is not what the lab pins is left where later steps look for it.
+        let _ = fs::remove_file(&path);
+        if stopper.now() != Stop::Run {
+            return Err(EngineError::Stopped);
+        }
+        let summary = format!("{origin} is not {} {}", tool.name, tool.version);
+        let mut failure = Failure::new(summary);
+        failure.causes.push(why);
+        return Err(failed(failure));
+    }
+    let text = format!("{} {}: {origin}", tool.name, tool.version);
+    emitter.emit(EventKind::Notice { text });
+    Ok(())
+}
+
+/// Makes sure that the tool whose `output` is to be applied is there, and that nobody else can read
+/// what it is going to print.
+pub async fn prepare(
+    context: &Context,
+    output: &Output,
+    emitter: &Emitter,
+    stopper: &mut Stopper,
+) -> Result<(), EngineError> {
+    let mut steps = context.lab.steps.iter();
+    let brought = steps.find_map(|step| match &step.action {
+        Action::Tool(tool) if tool.name == output.of => Some(tool),
+        _ => None,
+    });
+    if let Some(tool) = brought {
+        provide(context, tool, emitter, stopper).await?;
+    }
+    let file = crate::plan::lab_tools::output_file(output, &context.target());
+    if let Some(dir) = file.parent() {
+        files::create_dir(dir)?;
+    }
+    Ok(files::write(&file, b"")?)
+}
+
+/// The program, and where it is from.
+async fn found(
+    context: &Context,
+    tool: &Tool,
+    emitter: &Emitter,
+    stopper: &mut Stopper,
+) -> Result<(String, Vec<u8>), EngineError> {
+    if let Some(bundle) = &context.bundle
+        && let Some(entry) = bundle.tool(&tool.name)
+    {
+        let path = match &entry.digest {
+            Some(digest) => pinned::verified(bundle, &entry.path, digest).await?,
+            None => bundle.dir.join(&entry.path),
+        };
+        return Ok((format!("the bundle's {}", tool.name), read(&path)?));
+    }
+    if let Some(path) = context.toolbox.programs.get(&tool.name)
+        && reported(context, tool, path, stopper).await.is_ok()
+    {
+        return Ok((path.display().to_string(), read(path)?));
+    }
+    let platform = Tool::platform();
+    match tool.from.get(platform.as_str()) {
+        Some(from) if context.bundle.is_none() => fetched(from, emitter, stopper).await,
+        from => Err(failed(not_there(context, tool, from.is_some(), &platform))),
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, EngineError> {
+    fs::read(path).map_err(|error| {
+        let mut failure = Failure::of(&error);
+        failure.causes.insert(0, failure.summary);
+        failure.summary = format!("failed to read {}", path.display());
+        failed(failure)
+    })
+}
+
+async fn fetched(
+    from: &Download,
+    emitter: &Emitter,
+    stopper: &mut Stopper,
+) -> Result<(String, Vec<u8>), EngineError> {
+    let url = download::shown(&from.url);
+    let text = format!("fetching {url}");
+    emitter.emit(EventKind::Notice { text });
+    let fetched = tokio::select! {
+        fetched = download::fetch(&from.url, LARGEST) => fetched,
+        _ = stopper.beyond(Stop::Run) => return Err(EngineError::Stopped),
+    };
+    let bytes = fetched.map_err(|error| failed(Failure::of(&error)))?;
+    let actual = digest::hex(&bytes);
+    if actual == from.sha256 {
+        return Ok((url.to_owned(), bytes));
+    }
+    Err(failed(pinned::another(url, &actual, &from.sha256)))
+}
+
+/// That the tool is to be had nowhere, and what can be done about it.
+fn not_there(context: &Context, tool: &Tool, is_pinned: bool, platform: &str) -> Failure {
+    let Tool { name, version, .. } = tool;
+    let mut failure = Failure::new(format!("{name} {version} is not to be had"));
+    if let Some(bundle) = &context.bundle {
+        let bundle = bundle.dir.display();
+        failure.causes.push(format!("the bundle {bundle} has none"));
+    }
+    let on_path = context.toolbox.programs.get(name);
+    failure.causes.push(match on_path {
+        Some(path) => format!("{} is another version", path.display()),
+        None => "there is none on PATH".to_owned(),
+    });
+    if !is_pinned {
+        let why = "the lab pins no download for";
+        failure.causes.push(format!("{why} {platform}"));
+    }
+    failure.hint(format!(
+        "install {name} {version} so that it is on PATH, or add it to a bundle"
+    ))
+}
+
+/// Whether the program at `path` says that it is the version which the lab pins; why not, if not.
+async fn reported(
+    context: &Context,
+    tool: &Tool,
+    path: &Path,
+    stopper: &mut Stopper,
+) -> Result<(), String> {
+    let ask = Invocation::new(&path.to_string_lossy(), tool.version_arguments.clone());
+    let what = format!("ask {} for its version", tool.name);
+    let answer = tools::ask(context, &ask, &what, stopper).await;
+    let answer = answer.map_err(|error| in_one_line(&error))?;
+    if tool.is_version(&answer.stdout) {
+        return Ok(());
+    }
+    let said = answer.stdout.lines().next().unwrap_or("nothing");
+    Err(format!("it says that it is {said}"))
+}
+
+/// Runs the tools that the lab brought, as assertions ask.
+pub struct Runner {
+    toolbox: Toolbox,
+    target: Target,
+}
+
+impl Runner {
+    /// Runs those of the environment of `context`.
+    #[must_use]
+    pub fn new(context: &Context) -> Self {
+        Self {
+            toolbox: context.toolbox.clone(),
+            target: context.target(),
+        }
+    }
+
+    async fn answer(&self, name: &str, arguments: &[String]) -> ProbeResult {
+        let invocation = self.target.lab_tool(name, arguments);
+        let refused = |message| ProbeResult::Refused { message };
+        match tokio::time::timeout(LONGEST, self.toolbox.answer(&invocation)).await {
+            Ok(Ok(answer)) => ProbeResult::Ran {
+                code: answer.code,
+                stdout: answer.stdout,
+                stderr: answer.tail.join("\n"),
+            },
+            Ok(Err(error)) => refused(in_one_line(&error)),
+            Err(_) => refused(format!("no answer within {} s", LONGEST.as_secs())),
+        }
+    }
+}
+
+impl LabTools for Runner {
+    fn run<'a>(&'a self, name: &'a str, arguments: &'a [String]) -> BoxFuture<'a, ProbeResult> {
+        Box::pin(self.answer(name, arguments))
+    }
+}
+
+/// `error` with what is behind it.
+fn in_one_line(error: &dyn std::error::Error) -> String {
+    let failure = Failure::of(error);
+    let all = std::iter::once(failure.summary).chain(failure.causes);
+    all.collect::<Vec<_>>().join(": ")
+}
+
+fn failed(failure: Failure) -> EngineError {
+    EngineError::Step(Box::new(failure))
+}

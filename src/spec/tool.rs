@@ -1,0 +1,172 @@
+//! Tools that a lab brings along: a program by its version and digest, and what it prints.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+
+use super::action::Pinned;
+
+/// `tool`: a program, put into the environment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Tool {
+    /// Its name, which later steps and the student's shell call it by.
+    pub name: String,
+    /// Its version, as its answer to `version-arguments` has it.
+    pub version: String,
+    /// The arguments with which it prints its version.
+    pub version_arguments: Vec<String>,
+    /// Where it is fetched from, by platform: `linux/amd64`. Without the machine's own, it has to be
+    /// in the bundle or on the user's `PATH`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub from: BTreeMap<String, Download>,
+}
+
+/// A program at a URL.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Download {
+    /// Where it is: the program itself, and no archive.
+    pub url: String,
+    /// Its SHA-256, in hexadecimal digits.
+    pub sha256: String,
+}
+
+impl Download {
+    /// The file as one that is named by its digest.
+    #[must_use]
+    pub fn pinned(&self) -> Pinned<'_> {
+        Pinned {
+            url: &self.url,
+            sha256: &self.sha256,
+        }
+    }
+}
+
+impl Tool {
+    /// The platform that this labctl was built for, as `from` names it.
+    #[must_use]
+    pub fn platform() -> String {
+        let system = match std::env::consts::OS {
+            "macos" => "darwin",
+            other => other,
+        };
+        let processor = match std::env::consts::ARCH {
+            "x86_64" => "amd64",
+            "aarch64" => "arm64",
+            other => other,
+        };
+        format!("{system}/{processor}")
+    }
+
+    /// Whether `answer` names the tool's version, as a word of its own: `edge-26.8.3` is not part of
+    /// `edge-26.8.30`.
+    #[must_use]
+    pub fn is_version(&self, answer: &str) -> bool {
+        let is_part = |c: char| c.is_ascii_alphanumeric() || "-+._".contains(c);
+        let mut words = answer.split(|c| !is_part(c));
+        words.any(|word| word == self.version || word.strip_prefix('v') == Some(&self.version))
+    }
+}
+
+/// What a tool of the lab prints, to be applied.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Output {
+    /// The tool, which an earlier step brought.
+    pub of: String,
+    /// Its arguments.
+    pub arguments: Vec<String>,
+    /// Options that take the path of a certificate's file, which an earlier step made:
+    /// `identity-issuer-key-file: issuer-key`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub certificates: BTreeMap<String, CertificateFile>,
+}
+
+/// `certificates`: a trust anchor, and an issuer that it has signed, for a mesh.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Certificates {
+    /// What everybody in the mesh trusts.
+    pub trust_anchor: Certificate,
+    /// What signs the certificates of the workloads.
+    pub issuer: Certificate,
+}
+
+/// One certificate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Certificate {
+    /// Its common name, and the DNS name it is for.
+    pub name: String,
+    /// For how many days it is valid.
+    pub days: u32,
+}
+
+/// A file that `certificates` makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CertificateFile {
+    /// The trust anchor's certificate.
+    TrustAnchor,
+    /// The trust anchor's key, with which another issuer can be signed.
+    TrustAnchorKey,
+    /// The issuer's certificate.
+    Issuer,
+    /// The issuer's key.
+    IssuerKey,
+}
+
+impl CertificateFile {
+    /// All of them.
+    pub const ALL: [Self; 4] = [
+        Self::TrustAnchor,
+        Self::TrustAnchorKey,
+        Self::Issuer,
+        Self::IssuerKey,
+    ];
+
+    fn file_name(self) -> &'static str {
+        match self {
+            Self::TrustAnchor => "trust-anchor.crt",
+            Self::TrustAnchorKey => "trust-anchor.key",
+            Self::Issuer => "issuer.crt",
+            Self::IssuerKey => "issuer.key",
+        }
+    }
+
+    /// Where it is in the environment of this directory.
+    #[must_use]
+    pub fn path_in(self, environment: &Path) -> PathBuf {
+        environment.join("certificates").join(self.file_name())
+    }
+
+    /// Whether it must not be shown.
+    #[must_use]
+    pub fn is_key(self) -> bool {
+        matches!(self, Self::TrustAnchorKey | Self::IssuerKey)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_a_word_of_the_answer() {
+        let tool = Tool {
+            name: "linkerd".to_owned(),
+            version: "edge-26.8.3".to_owned(),
+            version_arguments: Vec::new(),
+            from: BTreeMap::new(),
+        };
+        assert!(tool.is_version("edge-26.8.3\n"));
+        assert!(tool.is_version("Client version: edge-26.8.3"));
+        assert!(!tool.is_version("edge-26.8.30"));
+        assert!(!tool.is_version("dev-edge-26.8.3"));
+        assert!(!tool.is_version(""));
+    }
+}

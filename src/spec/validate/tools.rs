@@ -1,0 +1,147 @@
+//! What is wrong with the tools and certificates that a lab brings, and with what uses them.
+
+use super::{
+    is_name, nearest,
+    sources::{is_sha256, not_fetched},
+};
+use crate::spec::{
+    Action, Assertion, Step,
+    mesh::MeshMtls,
+    tool::{Certificates, Output, Tool},
+};
+
+/// Programs that labctl itself calls: a lab does not replace them.
+const OUR_OWN: [&str; 4] = ["docker", "helm", "kind", "kubectl"];
+/// The tool that assertions about a mesh ask.
+const LINKERD: &str = "linkerd";
+/// The most days: a hundred years.
+const LONGEST: u32 = 36_500;
+
+/// What earlier steps brought.
+#[derive(Debug, Default)]
+pub(super) struct Brought<'a> {
+    tools: Vec<&'a str>,
+    certificates: bool,
+}
+
+impl<'a> Brought<'a> {
+    /// Adds what `step` brings.
+    pub(super) fn add(&mut self, step: &'a Step) {
+        match &step.action {
+            Action::Tool(tool) => self.tools.push(&tool.name),
+            Action::Certificates(_) => self.certificates = true,
+            _ => {}
+        }
+    }
+
+    /// All faults of `step` that have to do with it.
+    pub(super) fn faults(&self, step: &Step) -> Vec<String> {
+        let mut faults = match &step.action {
+            Action::Tool(tool) => of_tool(tool),
+            Action::Certificates(wanted) => of_certificates(wanted),
+            Action::Apply(apply) => apply
+                .output
+                .iter()
+                .flat_map(|o| self.of_output(o))
+                .collect(),
+            _ => Vec::new(),
+        };
+        let asserted = step.assertions().iter().chain(step.throughout());
+        for assertion in asserted.chain(&step.steady) {
+            match assertion {
+                Assertion::LinkerdCheck(_) => faults.extend(self.lacks(LINKERD)),
+                Assertion::MeshMtls(a) => {
+                    faults.extend(of_mtls(a));
+                    if a.by.is_none() {
+                        faults.extend(self.lacks(LINKERD));
+                    }
+                }
+                _ => {}
+            }
+        }
+        faults
+    }
+
+    fn lacks(&self, name: &str) -> Option<String> {
+        let near = || nearest(name, self.tools.iter());
+        let is_there = self.tools.contains(&name);
+        (!is_there).then(|| format!("no earlier step brings a tool `{name}`{}", near()))
+    }
+
+    fn of_output(&self, output: &Output) -> Vec<String> {
+        let mut faults: Vec<String> = self.lacks(&output.of).into_iter().collect();
+        if output.arguments.is_empty() {
+            faults.push("`output` has no `arguments`".to_owned());
+        }
+        if !output.certificates.is_empty() && !self.certificates {
+            faults.push("no earlier step makes `certificates`".to_owned());
+        }
+        for option in output.certificates.keys().filter(|option| !is_name(option)) {
+            faults.push(format!(
+                "`{option}` is not the name of an option, without its `--`"
+            ));
+        }
+        faults
+    }
+}
+
+fn of_tool(tool: &Tool) -> Vec<String> {
+    let mut faults = Vec::new();
+    let name = &tool.name;
+    if !is_name(name) {
+        faults.push("a tool's `name` is lower-case letters, digits and `-`".to_owned());
+    }
+    if OUR_OWN.contains(&name.as_str()) {
+        faults.push(format!("`{name}` is a program that labctl itself uses"));
+    }
+    if tool.version.trim().is_empty() || tool.version.contains(char::is_whitespace) {
+        faults.push("a tool needs a `version`, one word of what it answers".to_owned());
+    }
+    for (platform, download) in &tool.from {
+        let parts: Vec<&str> = platform.split('/').collect();
+        if parts.len() != 2 || !parts.iter().all(|part| is_name(part)) {
+            faults.push(format!("`{platform}` is no platform, such as linux/amd64"));
+        }
+        faults.extend(not_fetched(&download.url));
+        if !is_sha256(&download.sha256) {
+            let hex = &download.sha256;
+            faults.push(format!("`sha256: {hex}` has to be 64 digits from 0 to f"));
+        }
+    }
+    faults
+}
+
+fn of_certificates(wanted: &Certificates) -> Vec<String> {
+    let mut faults = Vec::new();
+    for certificate in [&wanted.trust_anchor, &wanted.issuer] {
+        let name = &certificate.name;
+        if !name.split('.').all(is_name) {
+            faults.push(format!("`name: {name}` is no DNS name"));
+        }
+        if !(1..=LONGEST).contains(&certificate.days) {
+            faults.push(format!("`days` is from 1 to {LONGEST}"));
+        }
+    }
+    if wanted.issuer.days > wanted.trust_anchor.days {
+        faults.push("the `issuer` cannot be valid for longer than the `trust-anchor`".to_owned());
+    }
+    faults
+}
+
+fn of_mtls(a: &MeshMtls) -> Vec<String> {
+    let mut faults = Vec::new();
+    if a.from == a.to {
+        faults.push(format!("`mesh-mtls`: {} does not call itself", a.from));
+    }
+    match &a.by {
+        Some(url) if !url.starts_with("http://") => {
+            faults.push(format!("`by: {url}` has to begin with http://"));
+        }
+        None if a.from.kind != a.to.kind => {
+            let why = "Viz tells of workloads of one kind at a time";
+            faults.push(format!("`mesh-mtls`: {why}: use `by`"));
+        }
+        _ => {}
+    }
+    faults
+}
