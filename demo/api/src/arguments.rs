@@ -22,6 +22,8 @@ pub(crate) enum Command {
     Load(Load),
     /// Print the report of a `load --listen` that runs on
     Report(Report),
+    /// Do nothing until it is stopped: a place from which `load` can be run
+    Idle,
 }
 
 #[derive(Debug, Clone, Args)]

@@ -26,6 +26,7 @@ pub(crate) fn run(arguments: Arguments) -> Done {
             Some(Command::Serve(arguments)) => serve(arguments).await,
             Some(Command::Load(arguments)) => load(arguments).await,
             Some(Command::Report(arguments)) => report(arguments).await,
+            Some(Command::Idle) => idle().await,
         }
     });
     // A name that is still being looked up is not waited for.
@@ -110,6 +111,13 @@ async fn report_again_and_again(tally: &SharedTally, every: Option<Duration>) ->
         sleep(every).await;
         print(&serde_json::to_string(&tally.report())?)?;
     }
+}
+
+async fn idle() -> Done {
+    let stop = terminated()?;
+    say("idle until it is stopped");
+    stop.await;
+    Ok(())
 }
 
 async fn report(arguments: Report) -> Done {

@@ -2,6 +2,7 @@
 
 mod client;
 mod control;
+mod series;
 mod tally;
 mod target;
 
@@ -16,6 +17,7 @@ use tokio::{
 use self::client::Connection;
 pub use self::{
     control::{ControlError, control, fetch},
+    series::Series,
     tally::{Report, Shared as SharedTally},
     target::{Target, TargetError},
 };

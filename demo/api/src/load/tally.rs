@@ -10,6 +10,8 @@ use hdrhistogram::Histogram;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::series::Series;
+
 /// How many pods are told apart; the others are counted as `other`.
 const PODS: usize = 64;
 
@@ -53,6 +55,8 @@ pub struct Report {
     pub seconds: f64,
     /// Requests a second that were achieved.
     pub rate: f64,
+    /// What became of them over time.
+    pub series: Series,
 }
 
 /// Milliseconds; 0 if there were no requests.
@@ -83,6 +87,7 @@ struct Tally {
     started: Instant,
     started_at: Timestamp,
     ended: Option<Instant>,
+    series: Series,
 }
 
 impl Tally {
@@ -100,6 +105,7 @@ impl Tally {
             started: now,
             started_at: Timestamp::now(),
             ended: None,
+            series: Series::default(),
         }
     }
 
@@ -117,6 +123,8 @@ impl Tally {
             Outcome::Error(kind) => (kind.to_owned(), false),
         };
         *self.codes.entry(code).or_default() += 1;
+        self.series
+            .add(now.saturating_duration_since(self.started), success);
         if success {
             self.succeeded += 1;
             self.failure_run = 0;
@@ -174,6 +182,7 @@ impl Tally {
             } else {
                 0.0
             },
+            series: self.series.clone(),
         }
     }
 }
