@@ -22,6 +22,8 @@ pub(crate) enum Command {
     Load(Load),
     /// Print the report of a `load --listen` that runs on
     Report(Report),
+    /// Ask once, and print the answer
+    Get(Get),
     /// Do nothing until it is stopped: a place from which `load` can be run
     Idle,
 }
@@ -105,6 +107,12 @@ pub(crate) struct Report {
     /// Let it begin to count anew
     #[arg(long)]
     pub(crate) restart: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Get {
+    /// Whom, such as <http://api:8080/api/whoami>
+    pub(crate) url: Target,
 }
 
 /// As a timer has a resolution of a millisecond, more than 1000 a second could not be kept.

@@ -14,7 +14,7 @@ use demo_api::{
 use serde_json::json;
 use tokio::{net::TcpListener, runtime::Runtime, time::sleep};
 
-use crate::arguments::{Arguments, Command, Load, Report, Serve};
+use crate::arguments::{Arguments, Command, Get, Load, Report, Serve};
 
 type Done = Result<(), Box<dyn Error>>;
 
@@ -26,6 +26,7 @@ pub(crate) fn run(arguments: Arguments) -> Done {
             Some(Command::Serve(arguments)) => serve(arguments).await,
             Some(Command::Load(arguments)) => load(arguments).await,
             Some(Command::Report(arguments)) => report(arguments).await,
+            Some(Command::Get(arguments)) => get(arguments).await,
             Some(Command::Idle) => idle().await,
         }
     });
@@ -111,6 +112,16 @@ async fn report_again_and_again(tally: &SharedTally, every: Option<Duration>) ->
         sleep(every).await;
         print(&serde_json::to_string(&tally.report())?)?;
     }
+}
+
+/// Prints the answer, whatever it is; one that is not good is an error all the same.
+async fn get(arguments: Get) -> Done {
+    let (status, body) = demo_api::get(&arguments.url).await?;
+    print(&String::from_utf8_lossy(&body))?;
+    if status.is_success() {
+        return Ok(());
+    }
+    Err(format!("{} answered {status}", arguments.url.url).into())
 }
 
 async fn idle() -> Done {

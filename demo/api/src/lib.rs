@@ -2,11 +2,13 @@
 //! that measures it. `demo/README.md` is its contract.
 
 mod duration;
+mod get;
 pub mod load;
 pub mod server;
 mod signals;
 
 pub use duration::seconds;
+pub use get::get;
 pub use signals::terminated;
 
 /// The causes of an error, outermost first, as one line. A cause that the text before it already

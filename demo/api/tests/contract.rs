@@ -197,3 +197,16 @@ async fn a_request_that_never_ends_is_cut_off_at_the_limit() {
     assert!(!api.end.await.unwrap().unwrap());
     slow.abort();
 }
+
+#[tokio::test]
+async fn it_is_asked_once_for_its_answer() {
+    let api = without_database().await;
+    let url = |path: &str| format!("http://{}{path}", api.address).parse().unwrap();
+    let (status, body) = demo_api::get(&url("/api/whoami")).await.unwrap();
+    let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!((status.as_u16(), &body["pod"]), (200, &"api-0".into()));
+    assert_eq!(demo_api::get(&url("/nowhere")).await.unwrap().0, 404);
+    let nobody = format!("http://{}/", closed_port().await).parse().unwrap();
+    let why = demo_api::get(&nobody).await.unwrap_err();
+    assert!(why.contains("refused"), "{why}");
+}
