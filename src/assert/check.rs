@@ -6,6 +6,8 @@ pub(super) mod evicted_refused;
 pub(super) mod http_answer;
 mod image_running;
 mod matching;
+mod measured;
+mod mesh_retries;
 mod nodes_ready;
 mod object;
 mod pvc_bound;
@@ -14,7 +16,7 @@ mod rollout_complete;
 mod spread_over_nodes;
 pub(super) mod sql;
 pub(super) mod stable_identity;
-mod workload_pods;
+pub(super) mod workload_pods;
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
@@ -55,6 +57,9 @@ pub fn evaluate(assertion: &Assertion, context: &Context<'_>) -> Verdict {
         Assertion::SpreadOverNodes(a) => spread_over_nodes::check(a, context),
         Assertion::ImageRunning(a) => image_running::check(a, context),
         Assertion::EvictedRefused(a) => evicted_refused::check(a, context),
+        Assertion::SuccessRate(a) => measured::success_rate(a, context),
+        Assertion::Latency(a) => measured::latency(a, context),
+        Assertion::MeshRetries(a) => mesh_retries::check(a, context),
     };
     Verdict::of(assertion.to_string(), clauses)
 }

@@ -15,7 +15,7 @@ use k8s_openapi::api::{
 
 use super::{
     Observed, Scope,
-    cause::routing,
+    cause::{mesh, routing},
     check::{evicted_refused, http_answer, sql, stable_identity},
     kinds, pod,
 };
@@ -108,6 +108,14 @@ fn scopes(assertion: &Assertion, namespace: &str) -> Vec<Scope> {
         Assertion::EvictedRefused(_) => vec![
             Scope::of::<Pod>(namespaced),
             Scope::of::<PodDisruptionBudget>(namespaced),
+        ],
+        // What was measured is a fact; these say why it is not what was expected.
+        Assertion::SuccessRate(_) | Assertion::Latency(_) | Assertion::MeshRetries(_) => vec![
+            Scope::of::<Pod>(namespaced),
+            Scope::of::<Service>(namespaced),
+            Scope::of::<Deployment>(namespaced),
+            Scope::of::<StatefulSet>(namespaced),
+            mesh::service_profiles(namespace),
         ],
     }
 }

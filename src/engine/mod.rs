@@ -14,6 +14,7 @@ pub mod helm;
 pub mod images;
 pub mod kind_cluster;
 pub mod load;
+pub mod measure;
 pub mod nodes;
 pub mod owner;
 pub mod pinned;
@@ -29,6 +30,7 @@ pub mod step;
 pub mod stop;
 pub mod throughout;
 pub mod tools;
+pub mod toxic;
 pub mod up;
 pub mod verify;
 

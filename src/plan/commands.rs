@@ -68,6 +68,11 @@ pub fn commands(action: &Action, target: &Target, facts: &Facts) -> Vec<Invocati
         Action::Scale(scale) => vec![kubectl.scale(&scale.of.to_string(), scale.to)],
         Action::Drain(node) => vec![kubectl.drain(&named(node, &target.cluster, facts))],
         Action::Uncordon(node) => vec![kubectl.uncordon(&named(node, &target.cluster, facts))],
+        Action::Toxic(toxic) => vec![super::toxic::inject(toxic, kubectl)],
+        Action::Load(load) => {
+            let (from, container) = (load.from.to_string(), load.container.as_deref());
+            vec![kubectl.exec(&from, container, &load.command())]
+        }
         Action::Observe => Vec::new(),
     }
 }
@@ -94,6 +99,7 @@ pub fn undo(undo: &Undo, target: &Target, facts: &Facts) -> Vec<Invocation> {
                 .kubectl
                 .uncordon(&named(node, &target.cluster, facts)),
         ],
+        Undo::RemoveToxic(placed) => vec![super::toxic::remove(placed, &target.kubectl)],
     }
 }
 
@@ -101,7 +107,7 @@ pub fn undo(undo: &Undo, target: &Target, facts: &Facts) -> Vec<Invocation> {
 #[must_use]
 pub fn drained(undo: &Undo, cluster: &str, facts: &Facts) -> Option<String> {
     match undo {
-        Undo::None => None,
+        Undo::None | Undo::RemoveToxic(_) => None,
         Undo::Uncordon(node) => name(node, cluster, facts),
     }
 }

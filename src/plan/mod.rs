@@ -11,6 +11,7 @@ pub mod ports;
 pub mod reset;
 pub mod rewind;
 pub mod template;
+pub mod toxic;
 
 pub use commands::{Target, commands, pinned, undo};
 pub use decide::{Decision, Known, decide};

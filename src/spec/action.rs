@@ -2,7 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{helm::Helm, workload::Workload};
+use super::{
+    client_load::ClientLoad,
+    helm::Helm,
+    toxic::{PlacedToxic, Toxic},
+    workload::Workload,
+};
 
 /// How a fault is taken back.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -12,6 +17,9 @@ pub enum Undo {
     None,
     /// A drained node takes pods again.
     Uncordon(Node),
+    /// A toxic is removed, or a proxy enabled again. Follows from the action, and is not written in
+    /// labs.
+    RemoveToxic(PlacedToxic),
 }
 
 /// What a step does.
@@ -35,6 +43,10 @@ pub enum Action {
     Drain(Node),
     /// Lets a drained node take pods again.
     Uncordon(Node),
+    /// Has Toxiproxy inject a fault.
+    Toxic(Toxic),
+    /// Sends requests from a pod, and records what came of them.
+    Load(ClientLoad),
     /// Nothing to do, only something to see.
     Observe,
 }
@@ -52,6 +64,8 @@ impl Action {
             Self::Scale(_) => "scale",
             Self::Drain(_) => "drain",
             Self::Uncordon(_) => "uncordon",
+            Self::Toxic(_) => "toxic",
+            Self::Load(_) => "load",
             Self::Observe => "observe",
         }
     }
@@ -62,8 +76,20 @@ impl Action {
     pub fn is_repeatable(&self) -> bool {
         matches!(
             self,
-            Self::Apply(_) | Self::Helm(_) | Self::Exec(_) | Self::Scale(_) | Self::Uncordon(_)
+            Self::Apply(_)
+                | Self::Helm(_)
+                | Self::Exec(_)
+                | Self::Scale(_)
+                | Self::Uncordon(_)
+                | Self::Load(_)
         )
+    }
+
+    /// Whether it is done whatever holds already: what is only looked at is looked at, and what
+    /// expectations say of a fault or of a measurement is true only while it is new.
+    #[must_use]
+    pub fn is_always_done(&self) -> bool {
+        matches!(self, Self::Observe | Self::Toxic(_) | Self::Load(_))
     }
 }
 

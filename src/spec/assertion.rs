@@ -4,7 +4,11 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Workload, request::Http};
+use super::{
+    StepId, Workload,
+    measured::{LatencyOf, MeshRetries, SuccessRate},
+    request::Http,
+};
 
 /// What must be true.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -36,6 +40,12 @@ pub enum Assertion {
     ImageRunning(ImageRunning),
     /// A pod's eviction would be refused by a disruption budget (asked as a dry run).
     EvictedRefused(EvictedRefused),
+    /// So many of the requests that a step sent succeeded.
+    SuccessRate(SuccessRate),
+    /// The requests that a step sent took so long.
+    Latency(LatencyOf),
+    /// The client's mesh proxy sent so many of them again.
+    MeshRetries(MeshRetries),
 }
 
 /// `nodes-ready`
@@ -169,6 +179,27 @@ pub struct EvictedRefused {
 }
 
 impl Assertion {
+    /// The step whose measurement this is about, if it is about one; its own if none is named.
+    #[must_use]
+    pub fn measured(&self) -> Option<&Option<StepId>> {
+        match self {
+            Self::SuccessRate(a) => Some(&a.of),
+            Self::Latency(a) => Some(&a.of),
+            Self::MeshRetries(a) => Some(&a.of),
+            _ => None,
+        }
+    }
+
+    /// The same, to name it.
+    pub fn measured_mut(&mut self) -> Option<&mut Option<StepId>> {
+        match self {
+            Self::SuccessRate(a) => Some(&mut a.of),
+            Self::Latency(a) => Some(&mut a.of),
+            Self::MeshRetries(a) => Some(&mut a.of),
+            _ => None,
+        }
+    }
+
     /// The fact that this compares with, if it does with one.
     #[must_use]
     pub fn since(&self) -> Option<&str> {
@@ -177,6 +208,10 @@ impl Assertion {
             _ => None,
         }
     }
+}
+
+fn step(of: Option<&StepId>) -> &str {
+    of.map_or("this step", String::as_str)
 }
 
 impl fmt::Display for Assertion {
@@ -196,6 +231,9 @@ impl fmt::Display for Assertion {
             Self::SpreadOverNodes(a) => write!(f, "spread-over-nodes {}", a.of),
             Self::ImageRunning(a) => write!(f, "image-running {}", a.of),
             Self::EvictedRefused(a) => write!(f, "evicted-refused {}", a.pod),
+            Self::SuccessRate(a) => write!(f, "success-rate of {}", step(a.of.as_ref())),
+            Self::Latency(a) => write!(f, "latency {} of {}", a.quantile, step(a.of.as_ref())),
+            Self::MeshRetries(a) => write!(f, "mesh-retries of {}", step(a.of.as_ref())),
         }
     }
 }

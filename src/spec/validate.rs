@@ -1,6 +1,7 @@
 //! What is wrong with a lab beyond its form: references that lead nowhere. All faults at once, and
 //! with every combination of the parameters' values.
 
+mod measured;
 mod params;
 mod sources;
 
@@ -65,6 +66,9 @@ fn resolved(lab: &Lab, tree: &LabTree, known: &Known) -> Vec<Fault> {
         checker.id(step, &ids[..index]);
         checker.action(index, step, tree, known);
         checker.references(step);
+        for fault in measured::faults(lab, step) {
+            checker.of_step(step, &fault);
+        }
         checker.ends(step, &ids[..=index], &ids[index + 1..]);
         // A step's own facts are recorded once its expectations hold: known from the next step on.
         for (name, record) in &step.record {
