@@ -32,14 +32,25 @@ const MAY_USE: [(&str, &[&str]); 11] = [
 ];
 /// Modules that use nothing of `spec` but these.
 const ONLY_OF_SPEC: [(&str, &[&str]); 2] = [
-    ("event", &["StepId", "Facts", "Undo"]),
-    ("report", &["StepId", "Facts"]),
+    (
+        "event",
+        &[
+            "StepId",
+            "Fact",
+            "Facts",
+            "Measurement",
+            "measurement",
+            "Undo",
+        ],
+    ),
+    ("report", &["StepId", "Facts", "Measurement", "measurement"]),
 ];
 /// Pure: what is not handed in is not there.
 const PURE: [&str; 6] = ["spec", "plan", "event", "assert", "tool", "snapshot"];
 /// The parts of pure modules that do the I/O for them.
-const IMPURE: [&str; 7] = [
+const IMPURE: [&str; 8] = [
     "assert/cluster.rs",
+    "assert/proxied.rs",
     "assert/ask.rs",
     "assert/watch.rs",
     "snapshot/live.rs",
@@ -71,12 +82,20 @@ const CONFINED: [(&str, &[&str]); 12] = [
     ("serde_saphyr", &["spec/yaml.rs"]),
     (
         "kube",
-        &["assert/cluster.rs", "assert/watch.rs", "snapshot/live.rs"],
+        &[
+            "assert/cluster.rs",
+            "assert/proxied.rs",
+            "assert/watch.rs",
+            "snapshot/live.rs",
+        ],
     ),
     ("indicatif", &["report/"]),
     ("tar", &["state/archive.rs"]),
     ("flate2", &["state/archive.rs"]),
-    ("http", &["download.rs", "assert/ask.rs"]),
+    (
+        "http",
+        &["download.rs", "assert/ask.rs", "assert/proxied.rs"],
+    ),
     ("hyper_util", &["download.rs", "assert/ask.rs"]),
     ("hyper_rustls", &["download.rs"]),
 ];

@@ -21,7 +21,11 @@ pub fn capture(record: &Record, namespace: &str, observed: &Observed) -> Result<
         .map(|name| claim_fact(name, namespace, observed));
     match (pod.transpose(), claim.transpose()) {
         (Ok(None), Ok(None)) => Err("neither a pod nor a claim is to be recorded".to_owned()),
-        (Ok(pod), Ok(claim)) => Ok(Fact { pod, claim }),
+        (Ok(pod), Ok(claim)) => Ok(Fact {
+            pod,
+            claim,
+            load: None,
+        }),
         (Err(pod), Err(claim)) => Err(format!("{pod}; {claim}")),
         (Err(missing), Ok(_)) | (Ok(_), Err(missing)) => Err(missing),
     }

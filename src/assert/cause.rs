@@ -4,6 +4,7 @@
 pub(super) mod backend;
 mod containers;
 mod entrance;
+pub(super) mod mesh;
 pub(super) mod routing;
 mod scheduling;
 

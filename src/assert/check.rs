@@ -7,8 +7,10 @@ pub(super) mod http_answer;
 mod image_running;
 pub(super) mod linkerd_check;
 mod matching;
+mod measured;
 pub(super) mod mesh_injected;
 pub(super) mod mesh_mtls;
+mod mesh_retries;
 mod nodes_ready;
 mod object;
 mod pvc_bound;
@@ -17,7 +19,7 @@ mod rollout_complete;
 mod spread_over_nodes;
 pub(super) mod sql;
 pub(super) mod stable_identity;
-mod workload_pods;
+pub(super) mod workload_pods;
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
@@ -61,6 +63,9 @@ pub fn evaluate(assertion: &Assertion, context: &Context<'_>) -> Verdict {
         Assertion::LinkerdCheck(a) => linkerd_check::check(a, context),
         Assertion::MeshInjected(a) => mesh_injected::check(a, context),
         Assertion::MeshMtls(a) => mesh_mtls::check(a, context),
+        Assertion::SuccessRate(a) => measured::success_rate(a, context),
+        Assertion::Latency(a) => measured::latency(a, context),
+        Assertion::MeshRetries(a) => mesh_retries::check(a, context),
     };
     Verdict::of(assertion.to_string(), clauses)
 }

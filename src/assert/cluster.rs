@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// How long an answer of the API server may take: it is on this machine.
-const ANSWER: Duration = Duration::from_secs(5);
+pub(super) const ANSWER: Duration = Duration::from_secs(5);
 /// How long a command in a pod may take.
 const EXEC: Duration = Duration::from_secs(10);
 /// The most that is read of what a command in a pod prints, in bytes.
@@ -144,6 +144,11 @@ impl Cluster {
     /// A client for what is not an observation: what `snapshot` lists and puts back.
     pub(crate) fn client(&self) -> Client {
         self.client.clone()
+    }
+
+    /// A client that takes each answer for one.
+    pub(super) fn prober(&self) -> Client {
+        self.prober.clone()
     }
 
     /// The uid of the namespace `kube-system`, which is as good as the cluster's own.
@@ -421,6 +426,6 @@ pub(super) fn why(error: &dyn std::error::Error) -> String {
     innermost.to_string()
 }
 
-fn no_answer() -> String {
+pub(super) fn no_answer() -> String {
     format!("no answer within {} s", ANSWER.as_secs())
 }

@@ -205,6 +205,7 @@ pub(super) fn before() -> Fact {
             volume: volume_name(0),
             volume_uid: "70l0000-volume".to_owned(),
         }),
+        load: None,
     }
 }
 

@@ -8,17 +8,23 @@ pub mod back;
 pub mod capture;
 pub mod cause;
 pub mod check;
+pub mod clients;
 pub mod cluster;
+pub mod counters;
 #[cfg(test)]
 mod fixture;
 pub mod kinds;
 mod labels;
 pub mod load;
+pub mod load_report;
 pub mod needs;
 pub mod observed;
 mod pod;
+pub mod proxied;
+mod retry;
 mod text;
 pub mod throughout;
+pub mod toxic;
 pub mod watch;
 
 pub use check::evaluate;

@@ -15,7 +15,7 @@ use k8s_openapi::api::{
 
 use super::{
     Observed, Scope,
-    cause::routing,
+    cause::{mesh, routing},
     check::{
         evicted_refused, http_answer, linkerd_check, mesh_injected, mesh_mtls, sql, stable_identity,
     },
@@ -130,6 +130,14 @@ fn scopes(assertion: &Assertion, namespace: &str) -> Vec<Scope> {
             scopes.extend(mesh_mtls::explaining());
             scopes
         }
+        // What was measured is a fact; these say why it is not what was expected.
+        Assertion::SuccessRate(_) | Assertion::Latency(_) | Assertion::MeshRetries(_) => vec![
+            Scope::of::<Pod>(namespaced),
+            Scope::of::<Service>(namespaced),
+            Scope::of::<Deployment>(namespaced),
+            Scope::of::<StatefulSet>(namespaced),
+            mesh::service_profiles(namespace),
+        ],
     }
 }
 

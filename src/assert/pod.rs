@@ -48,6 +48,41 @@ pub(super) fn phase(pod: &Pod) -> &str {
     status.and_then(|s| s.phase.as_deref()).unwrap_or("Pending")
 }
 
+/// The container of a Linkerd proxy: beside the others, or, as a native sidecar, before them.
+const PROXY: &str = "linkerd-proxy";
+
+/// Whether a Linkerd proxy runs in the pod.
+pub(super) fn is_meshed(pod: &Pod) -> bool {
+    let Some(spec) = &pod.spec else { return false };
+    let initial = spec.init_containers.iter().flatten();
+    spec.containers
+        .iter()
+        .chain(initial)
+        .any(|container| container.name == PROXY)
+}
+
+/// Whether a container of the pod runs.
+pub(super) fn has_a_running_container(pod: &Pod) -> bool {
+    let statuses = pod
+        .status
+        .iter()
+        .flat_map(|status| &status.container_statuses);
+    let states = statuses
+        .flatten()
+        .filter_map(|container| container.state.as_ref());
+    states.into_iter().any(|state| state.running.is_some())
+}
+
+/// The id of the container that is the pod's Linkerd proxy: it counts from 0 on.
+pub(super) fn proxy_id(pod: &Pod) -> Option<&str> {
+    let status = pod.status.as_ref()?;
+    let initial = status.init_container_statuses.iter().flatten();
+    let mut all = status.container_statuses.iter().flatten().chain(initial);
+    all.find(|container| container.name == PROXY)?
+        .container_id
+        .as_deref()
+}
+
 /// The node the pod is bound to.
 pub(super) fn node(pod: &Pod) -> Option<&str> {
     pod.spec.as_ref()?.node_name.as_deref()

@@ -71,7 +71,11 @@ pub(crate) fn kind_templates() -> BTreeMap<String, String> {
 
 /// The ids of the built-in labs, in order.
 pub(crate) fn built_in() -> Vec<String> {
-    let dirs = LABS.dirs().filter_map(|dir| dir.path().to_str());
+    let is_lab = |dir: &&Dir<'_>| dir.contains(dir.path().join(LAB_FILE));
+    let dirs = LABS
+        .dirs()
+        .filter(is_lab)
+        .filter_map(|dir| dir.path().to_str());
     let mut ids: Vec<String> = dirs.map(ToOwned::to_owned).collect();
     ids.sort();
     ids

@@ -139,8 +139,8 @@ fn commands(loaded: &Loaded, context: &Context) -> Vec<String> {
                 .iter()
                 .map(|c| format!("{}: {}{made}{with}", step.id, short(c))),
         );
-        let undo = step
-            .undo
+        let undo = step.taken_back_by();
+        let undo = undo
             .iter()
             .flat_map(|undo| plan::undo(undo, &target, &facts));
         lines.extend(undo.map(|c| format!("{}, taken back: {}", step.id, short(&c))));

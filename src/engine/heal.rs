@@ -8,7 +8,9 @@
 use k8s_openapi::api::{core::v1::Pod, policy::v1::PodDisruptionBudget};
 use tokio::time::Instant;
 
-use super::{Context, Emitter, EngineError, announce::announce, error::Why, owner, recover, tools};
+use super::{
+    Context, Emitter, EngineError, announce::announce, error::Why, owner, recover, tools, toxic,
+};
 use crate::{
     assert::Cluster,
     event::{EventKind, Failure, Keeper, OpenFault, RunOutcome, Verb},
@@ -168,6 +170,10 @@ async fn one(
             why: Why(format!("no fact `{name}` is recorded")),
         });
     }
+    if let Undo::RemoveToxic(placed) = &fault.undo {
+        toxic::take_back(context, cluster, placed, &what, emitter).await?;
+        return undone(context, &fault.step, emitter).await;
+    }
     // A fault is taken back even while the run is being stopped.
     let mut stopper = Stopper::never();
     for command in plan::undo(&fault.undo, &context.target(), &facts) {
@@ -177,6 +183,20 @@ async fn one(
         tools::tell(context, &command, &what, emitter, &mut stopper).await?;
     }
     undone(context, &fault.step, emitter).await
+}
+
+/// Takes back the open fault of `step`, if there is one: it is about to be injected anew.
+pub async fn of_step(
+    context: &Context,
+    cluster: &Cluster,
+    step: &StepId,
+    emitter: &Emitter,
+) -> Result<(), EngineError> {
+    let state = emitter.state();
+    for fault in state.faults.last_first().filter(|f| f.step == *step) {
+        one(context, cluster, fault, emitter).await?;
+    }
+    Ok(())
 }
 
 async fn undone(context: &Context, step: &StepId, emitter: &Emitter) -> Result<(), EngineError> {

@@ -16,6 +16,7 @@ pub mod images;
 pub mod kind_cluster;
 pub mod lab_tool;
 pub mod load;
+pub mod measure;
 pub mod nodes;
 pub mod owner;
 pub mod pinned;
@@ -31,6 +32,7 @@ pub mod step;
 pub mod stop;
 pub mod throughout;
 pub mod tools;
+pub mod toxic;
 pub mod up;
 pub mod verify;
 

@@ -5,11 +5,11 @@ use std::time::Duration;
 use super::{
     Context, Emitter, EngineError, certificates,
     error::Why,
-    heal, helm, kind_cluster, lab_tool, owner, pinned,
+    heal, helm, kind_cluster, lab_tool, measure, owner, pinned,
     settle::{Settled, Wait, unmet},
     snapshot,
     throughout::Guard,
-    tools,
+    tools, toxic,
 };
 use crate::{
     assert::{Cluster, Needs, Observed, capture::capture, watch::Watch},
@@ -57,18 +57,18 @@ pub async fn perform(
     let facts = emitter.state().facts;
     let wait = wait(context, step, &facts);
     let mut watch = wait.watch(&cluster);
-    let is_fault = step.undo.is_some();
+    let is_fault = step.taken_back_by().is_some();
     let cluster_made = matches!(step.action, Action::KindCluster(_));
-    // What is only looked at is looked at: there is nothing that doing it could be spared.
-    let is_seen = step.action == Action::Observe;
+    let is_due = step.action.is_always_done();
     // What a fault that was taken back had caused may last a moment longer; a release that an
     // interrupted run left by half is made whole, whatever holds.
     let known = emitter.state().steps.remove(&step.id).unwrap_or_default();
     let left = helm::left_behind(context, step, known.acting, stopper).await?;
+    toxic::prepare(context, step, &cluster, emitter).await?;
     let is_cut_short = known.acting && matches!(step.action, Action::Helm(_));
     // What clients notice of it shows only while it is done.
     let is_shown = step.load().is_some();
-    let must_act = is_seen || is_shown || known.healed || is_cut_short;
+    let must_act = is_due || is_shown || known.healed || is_cut_short;
     let can_skip = !redo && !cluster_made && !must_act;
     if can_skip && !wait.assertions.is_empty() {
         let (verdicts, observed) = wait.first(context, &mut watch).await;
@@ -88,7 +88,7 @@ pub async fn perform(
         };
         begin(context, step, reason, emitter).await?;
         let (end, mut own) = stopper.fork();
-        let work = act_and_settle(context, step, left, &cluster, &wait, emitter, &mut own);
+        let work = act_and_settle(context, step, left, &cluster, emitter, &mut own);
         match guard {
             Some(guard) => guard.during(context, work, end, stopper).await?,
             None => (work.await?, Vec::new()),
@@ -113,11 +113,13 @@ async fn act_and_settle(
     step: &Step,
     left: Option<Unfinished>,
     cluster: &Cluster,
-    wait: &Wait<'_>,
     emitter: &Emitter,
     stopper: &mut Stopper,
 ) -> Result<Settled, EngineError> {
     act(context, step, left, emitter, stopper).await?;
+    // What it measured is among the facts by now.
+    let facts = emitter.state().facts;
+    let wait = wait(context, step, &facts);
     // What was seen before the action must not speak of what came after it.
     let mut watch = wait.watch(cluster);
     emitter.emit(EventKind::Applied {
@@ -175,7 +177,7 @@ async fn begin(
             step: step.id.clone(),
             fingerprint: fingerprint(context, step, emitter),
             reason: reason.to_owned(),
-            undo: step.undo.clone(),
+            undo: step.taken_back_by(),
         })
         .await
 }
@@ -248,6 +250,7 @@ async fn act(
         Action::Helm(release) => return helm::act(context, release, left, emitter, stopper).await,
         Action::Tool(tool) => return lab_tool::provide(context, tool, emitter, stopper).await,
         Action::Certificates(wanted) => return certificates::make(context, wanted, emitter),
+        Action::Load(load) => return measure::act(context, step, load, emitter, stopper).await,
         Action::Apply(apply) => {
             if let Some(output) = &apply.output {
                 lab_tool::prepare(context, output, emitter, stopper).await?;

@@ -17,7 +17,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::spec::{Facts, StepId, Undo};
+use crate::spec::{Facts, Measurement, StepId, Undo};
 
 pub use differing::{Change, Differing};
 pub use fault::{Faults, Keeper, OpenFault, Rewound};
@@ -234,6 +234,24 @@ pub enum EventKind {
         /// The step.
         step: StepId,
     },
+    /// How far a step's requests are; sent about once a second.
+    Measuring {
+        /// The step.
+        step: StepId,
+        /// How many have ended.
+        ended: u64,
+        /// How many of these succeeded.
+        succeeded: u64,
+        /// How many there will be.
+        of: u64,
+    },
+    /// What a step's requests came to. Recorded as a fact, under the step's id.
+    Measured {
+        /// The step.
+        step: StepId,
+        /// What they came to.
+        measurement: Box<Measurement>,
+    },
     /// Why a step is still waiting; sent whenever that changes.
     Waiting {
         /// The step.
@@ -322,6 +340,7 @@ impl EventKind {
             Self::CommandStarted { .. }
                 | Self::Output { .. }
                 | Self::Image { .. }
+                | Self::Measuring { .. }
                 | Self::Waiting { .. }
                 | Self::Differs { .. }
                 | Self::Notice { .. }

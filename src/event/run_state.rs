@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::{
     Child, ClusterIdentity, Event, EventKind, Faults, Outcome, Port, Rewound, RunOutcome, Verb,
 };
-use crate::spec::{Facts, StepId, Undo};
+use crate::spec::{Fact, Facts, StepId, Undo};
 
 /// What the events so far add up to. Behind `status`, resuming, the exit code and replay.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -89,6 +89,9 @@ impl RunState {
                 }
             }
             EventKind::StepStarted { step, undo, .. } => {
+                // What is measured anew is not known any more.
+                self.facts
+                    .retain(|name, fact| name != step || fact.load.is_none());
                 let known = self.step(step);
                 known.begun = true;
                 known.acting = true;
@@ -116,6 +119,14 @@ impl RunState {
                 }
                 self.facts.extend(facts.clone());
                 self.reset_to.take_if(|to| to == step);
+            }
+            EventKind::Measured { step, measurement } => {
+                let fact = Fact {
+                    load: Some((**measurement).clone()),
+                    ..Fact::default()
+                };
+                self.step(step).recorded.insert(step.clone());
+                self.facts.insert(step.clone(), fact);
             }
             EventKind::Applied { step } => self.step(step).acting = false,
             EventKind::Undone { step, rewound } => {
@@ -158,6 +169,7 @@ impl RunState {
             EventKind::CommandStarted { .. }
             | EventKind::Output { .. }
             | EventKind::Image { .. }
+            | EventKind::Measuring { .. }
             | EventKind::Waiting { .. }
             | EventKind::Differs { .. }
             | EventKind::Notice { .. }

@@ -6,7 +6,7 @@ use super::{
     Clause, Differing, Event, EventKind, Failure, Outcome, Redactor, Rewound, StepInfo, Untrusted,
     Verdict,
 };
-use crate::spec::Facts;
+use crate::spec::{Facts, Measurement, measurement::Mesh};
 
 impl Redactor {
     /// `event` as it may be journalled and shown.
@@ -61,6 +61,11 @@ impl Redactor {
             EventKind::Image { image, node, .. } => {
                 clean(image);
                 node.iter_mut().for_each(clean);
+            }
+            EventKind::Measuring { step, .. } => clean(step),
+            EventKind::Measured { step, measurement } => {
+                clean(step);
+                clean_measurement(measurement);
             }
             EventKind::Waiting { step, verdicts, .. } => {
                 clean(step);
@@ -190,6 +195,32 @@ fn rewound_cleaned(rewound: &mut Rewound) {
     rewound.steps.iter_mut().for_each(clean);
 }
 
+/// Names, too, and what a program in a pod said.
+fn clean_measurement(measurement: &mut Measurement) {
+    let Measurement {
+        url,
+        from,
+        codes,
+        toxics,
+        mesh,
+        ..
+    } = measurement;
+    clean(url);
+    clean(from);
+    let named = std::mem::take(codes).into_iter();
+    *codes = named
+        .map(|(code, n)| (Untrusted::new(&code).as_str().to_owned(), n))
+        .collect();
+    for toxic in toxics {
+        let at = &mut toxic.at;
+        let names = [&mut toxic.step, &mut at.service, &mut at.proxy];
+        names.into_iter().chain(&mut at.name).for_each(clean);
+    }
+    if let Mesh::Unknown(why) = mesh {
+        clean(why);
+    }
+}
+
 fn clean_facts(facts: &mut Facts) {
     let named = std::mem::take(facts).into_iter();
     *facts = named
@@ -202,6 +233,9 @@ fn clean_facts(facts: &mut Facts) {
                 let of_claim = [&mut claim.name, &mut claim.uid];
                 let of_volume = [&mut claim.volume, &mut claim.volume_uid];
                 of_claim.into_iter().chain(of_volume).for_each(clean);
+            }
+            if let Some(load) = &mut fact.load {
+                clean_measurement(load);
             }
             (Untrusted::new(&name).as_str().to_owned(), fact)
         })

@@ -82,6 +82,11 @@ pub fn commands(action: &Action, target: &Target, facts: &Facts) -> Vec<Invocati
             let of: Vec<String> = restart.of.iter().map(ToString::to_string).collect();
             vec![kubectl.rollout_restart(&of)]
         }
+        Action::Toxic(toxic) => vec![super::toxic::inject(toxic, kubectl)],
+        Action::Load(load) => {
+            let (from, container) = (load.from.to_string(), load.container.as_deref());
+            vec![kubectl.exec(&from, container, &load.command())]
+        }
     }
 }
 
@@ -107,6 +112,7 @@ pub fn undo(undo: &Undo, target: &Target, facts: &Facts) -> Vec<Invocation> {
                 .kubectl
                 .uncordon(&named(node, &target.cluster, facts)),
         ],
+        Undo::RemoveToxic(placed) => vec![super::toxic::remove(placed, &target.kubectl)],
     }
 }
 
@@ -114,7 +120,7 @@ pub fn undo(undo: &Undo, target: &Target, facts: &Facts) -> Vec<Invocation> {
 #[must_use]
 pub fn drained(undo: &Undo, cluster: &str, facts: &Facts) -> Option<String> {
     match undo {
-        Undo::None => None,
+        Undo::None | Undo::RemoveToxic(_) => None,
         Undo::Uncordon(node) => name(node, cluster, facts),
     }
 }

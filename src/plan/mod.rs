@@ -12,6 +12,7 @@ pub mod ports;
 pub mod reset;
 pub mod rewind;
 pub mod template;
+pub mod toxic;
 
 pub use commands::{Target, commands, pinned, undo};
 pub use decide::{Decision, Known, decide};

@@ -6,7 +6,7 @@ use crate::spec::{Lab, Undo};
 /// and taken back later.
 fn has_an_open_fault(lab: &Lab, index: usize) -> bool {
     lab.steps[..=index].iter().any(|step| {
-        let is_fault = step.undo.as_ref().is_some_and(|undo| *undo != Undo::None);
+        let is_fault = step.taken_back_by().is_some_and(|undo| undo != Undo::None);
         let end = step.until.as_ref().and_then(|until| lab.position(until));
         is_fault && end.is_some_and(|end| end > index)
     })

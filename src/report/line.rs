@@ -60,6 +60,12 @@ impl Line {
         self.add(PLAIN, text)
     }
 
+    /// The same line with all of `other` at its end.
+    pub(super) fn and(mut self, other: Self) -> Self {
+        self.pieces.extend(other.pieces);
+        self
+    }
+
     /// The same line, filled with spaces up to `column`, but with one at least.
     pub(super) fn column(self, column: usize) -> Self {
         let missing = column.saturating_sub(self.width()).max(1);

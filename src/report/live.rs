@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::{
     between,
     line::{BOLD, DIM, Line, Look, WAIT, indent},
+    measured,
     summary::Run,
     text::{Clauses, verdict_lines},
 };
@@ -84,6 +85,12 @@ impl Live {
             EventKind::Output { line, .. } if self.within.is_none() => {
                 self.say(Line::new().add(DIM, line.as_str().trim()));
             }
+            EventKind::Measuring {
+                ended,
+                succeeded,
+                of,
+                ..
+            } => self.say(measured::progress(*ended, *succeeded, *of)),
             EventKind::Image { image, node, state } => {
                 self.image(image, node.as_deref(), *state);
             }

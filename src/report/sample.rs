@@ -9,7 +9,10 @@ use crate::{
         Change, Child, Clause, ClusterIdentity, Differing, Event, EventKind, Failure, ImageState,
         Outcome, Port, Rewound, RunOutcome, Status, StepInfo, Stream, Untrusted, Verb, Verdict,
     },
-    spec::{ClaimFact, Fact, Facts, PodFact},
+    spec::{
+        ClaimFact, Fact, Facts, Measurement, PodFact,
+        measurement::{Latencies, Mesh, Series},
+    },
 };
 
 /// The moment `seconds` after the runs of these tests began.
@@ -52,6 +55,38 @@ pub(super) fn run_started() -> EventKind {
             ),
             step("kill-pod", "Kill postgres-0", None),
         ],
+    }
+}
+
+pub(super) fn measurement() -> Measurement {
+    Measurement {
+        url: "http://api:8080/api/entries".to_owned(),
+        from: "deployment/client".to_owned(),
+        keep_alive: false,
+        requests: 200,
+        succeeded: 189,
+        codes: [("200".to_owned(), 189), ("503".to_owned(), 11)].into(),
+        latency: Latencies {
+            p50: 3100,
+            p95: 9800,
+            p99: 15_200,
+            max: 21_400,
+        },
+        took: 10_000,
+        series: Series {
+            interval: 1,
+            requests: vec![20, 20, 20, 0],
+            succeeded: vec![20, 0, 19, 0],
+        },
+        toxics: Vec::new(),
+        mesh: Mesh::Unmeshed,
+    }
+}
+
+pub(super) fn measured(step: &str) -> EventKind {
+    EventKind::Measured {
+        step: step.to_owned(),
+        measurement: Box::new(measurement()),
     }
 }
 
@@ -244,6 +279,7 @@ pub(super) fn one_of_each() -> Vec<Event> {
         Fact {
             pod: Some(pod),
             claim: Some(claim),
+            load: None,
         },
     )]);
     let cluster = ClusterIdentity {

@@ -3,7 +3,7 @@
 use super::{
     differing,
     line::{BAD, BOLD, CODE, DIM, GOOD, Line, Look, PLAIN, WAIT, hang, hang_items, indent},
-    markdown,
+    markdown, measured,
     summary::Run,
     text::{Clauses, duration, failure_lines, verdict_lines},
     waits::Waits,
@@ -86,6 +86,17 @@ impl Transcript {
             EventKind::Image { image, node, state } if self.detail.images => {
                 vec![Line::new().add(DIM, &image_text(image, node.as_deref(), *state))]
             }
+            EventKind::Measuring {
+                ended,
+                succeeded,
+                of,
+                ..
+            } if self.detail.waits && self.waits.is_time(event.at) => {
+                let line = Line::new().text("  ");
+                let how_far = measured::progress(*ended, *succeeded, *of);
+                vec![line.and(how_far)]
+            }
+            EventKind::Measured { measurement, .. } => measured::lines(measurement, self.look),
             EventKind::Applied { .. } => {
                 self.waits.begin(event.at);
                 Vec::new()
@@ -156,6 +167,7 @@ impl Transcript {
             | EventKind::ChildExited { .. }
             | EventKind::Output { .. }
             | EventKind::Image { .. }
+            | EventKind::Measuring { .. }
             | EventKind::Waiting { .. } => Vec::new(),
         }
     }

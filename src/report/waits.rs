@@ -21,6 +21,7 @@ type Unmet = (String, String, Status);
 pub(super) struct Waits {
     since: Option<Timestamp>,
     shown: Option<(Timestamp, Vec<Unmet>)>,
+    progress: Option<Timestamp>,
 }
 
 impl Waits {
@@ -28,7 +29,7 @@ impl Waits {
     pub(super) fn begin(&mut self, at: Timestamp) {
         *self = Self {
             since: Some(at),
-            shown: None,
+            ..Self::default()
         };
     }
 
@@ -39,6 +40,16 @@ impl Waits {
             elapsed: between(since, at),
             within,
         }
+    }
+
+    /// Whether it is time to say again how far something is that moves all the time.
+    pub(super) fn is_time(&mut self, at: Timestamp) -> bool {
+        let since = *self.progress.get_or_insert(at);
+        let is_time = between(since, at) >= AT_MOST_EVERY;
+        if is_time {
+            self.progress = Some(at);
+        }
+        is_time
     }
 
     /// Whether it is time to say what is waited for. The texts of clauses do not count as a

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    client_load::ClientLoad,
     helm::Helm,
     tool::{Certificates, Output, Tool},
+    toxic::{PlacedToxic, Toxic},
     workload::Workload,
 };
 
@@ -18,6 +20,9 @@ pub enum Undo {
     None,
     /// A drained node takes pods again.
     Uncordon(Node),
+    /// A toxic is removed, or a proxy enabled again. Follows from the action, and is not written in
+    /// labs.
+    RemoveToxic(PlacedToxic),
 }
 
 /// What a step does.
@@ -49,6 +54,10 @@ pub enum Action {
     Drain(Node),
     /// Lets a drained node take pods again.
     Uncordon(Node),
+    /// Has Toxiproxy inject a fault.
+    Toxic(Toxic),
+    /// Sends requests from a pod, and records what came of them.
+    Load(ClientLoad),
     /// Nothing to do, only something to see.
     Observe,
 }
@@ -70,6 +79,8 @@ impl Action {
             Self::Scale(_) => "scale",
             Self::Drain(_) => "drain",
             Self::Uncordon(_) => "uncordon",
+            Self::Toxic(_) => "toxic",
+            Self::Load(_) => "load",
             Self::Observe => "observe",
         }
     }
@@ -88,7 +99,15 @@ impl Action {
                 | Self::RolloutRestart(_)
                 | Self::Scale(_)
                 | Self::Uncordon(_)
+                | Self::Load(_)
         )
+    }
+
+    /// Whether it is done whatever holds already: what is only looked at is looked at, and what
+    /// expectations say of a fault or of a measurement is true only while it is new.
+    #[must_use]
+    pub fn is_always_done(&self) -> bool {
+        matches!(self, Self::Observe | Self::Toxic(_) | Self::Load(_))
     }
 }
 

@@ -5,7 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Workload,
+    StepId, Workload,
+    measured::{LatencyOf, MeshRetries, SuccessRate},
     mesh::{LinkerdCheck, MeshInjected, MeshMtls},
     request::Http,
 };
@@ -46,6 +47,12 @@ pub enum Assertion {
     MeshInjected(MeshInjected),
     /// Two workloads talk over mutual TLS.
     MeshMtls(MeshMtls),
+    /// So many of the requests that a step sent succeeded.
+    SuccessRate(SuccessRate),
+    /// The requests that a step sent took so long.
+    Latency(LatencyOf),
+    /// The client's mesh proxy sent so many of them again.
+    MeshRetries(MeshRetries),
 }
 
 /// `nodes-ready`
@@ -179,6 +186,27 @@ pub struct EvictedRefused {
 }
 
 impl Assertion {
+    /// The step whose measurement this is about, if it is about one; its own if none is named.
+    #[must_use]
+    pub fn measured(&self) -> Option<&Option<StepId>> {
+        match self {
+            Self::SuccessRate(a) => Some(&a.of),
+            Self::Latency(a) => Some(&a.of),
+            Self::MeshRetries(a) => Some(&a.of),
+            _ => None,
+        }
+    }
+
+    /// The same, to name it.
+    pub fn measured_mut(&mut self) -> Option<&mut Option<StepId>> {
+        match self {
+            Self::SuccessRate(a) => Some(&mut a.of),
+            Self::Latency(a) => Some(&mut a.of),
+            Self::MeshRetries(a) => Some(&mut a.of),
+            _ => None,
+        }
+    }
+
     /// The fact that this compares with, if it does with one.
     #[must_use]
     pub fn since(&self) -> Option<&str> {
@@ -187,6 +215,10 @@ impl Assertion {
             _ => None,
         }
     }
+}
+
+fn step(of: Option<&StepId>) -> &str {
+    of.map_or("this step", String::as_str)
 }
 
 impl fmt::Display for Assertion {
@@ -209,6 +241,9 @@ impl fmt::Display for Assertion {
             Self::LinkerdCheck(a) => write!(f, "linkerd-check {}", a.of),
             Self::MeshInjected(a) => write!(f, "mesh-injected {}", a.of),
             Self::MeshMtls(a) => write!(f, "mesh-mtls {} to {}", a.from, a.to),
+            Self::SuccessRate(a) => write!(f, "success-rate of {}", step(a.of.as_ref())),
+            Self::Latency(a) => write!(f, "latency {} of {}", a.quantile, step(a.of.as_ref())),
+            Self::MeshRetries(a) => write!(f, "mesh-retries of {}", step(a.of.as_ref())),
         }
     }
 }

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// All facts of an environment, by the name `record` gave them.
+use super::Measurement;
+
+/// All facts of an environment, by the name `record` gave them; a measurement by the id of its step.
 pub type Facts = BTreeMap<String, Fact>;
 
-/// One recorded fact: a pod, a claim, or both, as they were at that moment.
+/// One recorded fact: a pod, a claim, or both, as they were at that moment; or what a load came to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Fact {
@@ -17,6 +19,9 @@ pub struct Fact {
     /// The claim, and the volume bound to it, as they were.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claim: Option<ClaimFact>,
+    /// What the requests of a step came to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load: Option<Measurement>,
 }
 
 /// The identity of one pod at the moment of recording.

@@ -4,15 +4,20 @@
 
 pub mod action;
 pub mod assertion;
+pub mod client_load;
 pub mod duration;
 pub mod fact;
 pub mod helm;
+pub mod measured;
+pub mod measurement;
 pub mod mesh;
 pub mod model;
 pub mod params;
 pub mod request;
 pub mod secret;
+pub mod span;
 pub mod tool;
+pub mod toxic;
 pub mod tree;
 pub mod validate;
 pub mod version;
@@ -23,6 +28,7 @@ pub use action::{Action, Undo};
 pub use assertion::Assertion;
 pub use duration::Within;
 pub use fact::{ClaimFact, Fact, Facts, PodFact};
+pub use measurement::Measurement;
 pub use model::{Data, Expect, Lab, Step, StepId};
 pub use params::{Chosen, Image, Param};
 pub use secret::Secrets;

@@ -153,7 +153,7 @@ pub struct Step {
     /// What is recorded once `expect` holds.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub record: BTreeMap<String, Record>,
-    /// How a fault is taken back.
+    /// How a fault is taken back, unless that follows from the action.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undo: Option<Undo>,
     /// The later step at which the fault is taken back; until then its expectations last.
@@ -178,6 +178,23 @@ impl Step {
     #[must_use]
     pub fn load(&self) -> Option<&Load> {
         self.during.as_ref()?.load.as_ref()
+    }
+
+    /// Has what it asserts of a measurement name the step, where that is this one.
+    pub(super) fn own_measurements(&mut self) {
+        let all = self.expect.iter_mut().flat_map(|expect| &mut expect.all);
+        for of in all.filter_map(Assertion::measured_mut) {
+            of.get_or_insert_with(|| self.id.clone());
+        }
+    }
+
+    /// How what it does is taken back, if it is a fault.
+    #[must_use]
+    pub fn taken_back_by(&self) -> Option<Undo> {
+        match &self.action {
+            Action::Toxic(toxic) => Some(Undo::RemoveToxic(toxic.placed())),
+            _ => self.undo.clone(),
+        }
     }
 
     /// The later step that ends what this one expects, if one does.

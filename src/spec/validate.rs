@@ -1,6 +1,7 @@
 //! What is wrong with a lab beyond its form: references that lead nowhere. All faults at once, and
 //! with every combination of the parameters' values.
 
+mod measured;
 mod params;
 mod sources;
 mod tools;
@@ -68,7 +69,8 @@ fn resolved(lab: &Lab, tree: &LabTree, known: &Known) -> Vec<Fault> {
         checker.id(step, &ids[..index]);
         checker.action(index, step, tree, known);
         checker.references(step);
-        for fault in checker.brought.faults(step) {
+        let brought = checker.brought.faults(step).into_iter();
+        for fault in brought.chain(measured::faults(lab, step)) {
             checker.of_step(step, &fault);
         }
         checker.ends(step, &ids[..=index], &ids[index + 1..]);

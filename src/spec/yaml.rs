@@ -1,6 +1,6 @@
 //! Reading YAML. The only user of the YAML crate.
 
-use super::{Lab, LabTree, tree::LAB_FILE, validate::nearest};
+use super::{Lab, LabTree, Step, tree::LAB_FILE, validate::nearest};
 
 /// A fault of a lab's files, with its place where that is known.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -24,7 +24,10 @@ pub fn lab(tree: &LabTree) -> Result<Lab, Fault> {
     };
     let text = std::str::from_utf8(bytes)
         .map_err(|e| Fault::new(format!("{LAB_FILE} is not UTF-8: {e}")))?;
-    serde_saphyr::from_str(text).map_err(|error| Fault::new(located(LAB_FILE, text, &error)))
+    let mut lab: Lab = serde_saphyr::from_str(text)
+        .map_err(|error| Fault::new(located(LAB_FILE, text, &error)))?;
+    lab.steps.iter_mut().for_each(Step::own_measurements);
+    Ok(lab)
 }
 
 /// Whether `text` is a stream of YAML documents, each of them a Kubernetes object as far as its

@@ -85,6 +85,19 @@ impl Kubectl {
             .stdin(Stdin::Text(options.to_string()))
     }
 
+    /// Sends `body` to the API server, as a POST to `path`.
+    #[must_use]
+    pub fn create_raw(&self, path: &str, body: &serde_json::Value) -> Invocation {
+        self.command(["create", "--raw", path, "--filename", "-"])
+            .stdin(Stdin::Text(body.to_string()))
+    }
+
+    /// Has the API server delete what is at `path`.
+    #[must_use]
+    pub fn delete_raw(&self, path: &str) -> Invocation {
+        self.command(["delete", "--raw", path])
+    }
+
     /// `kubectl scale`
     #[must_use]
     pub fn scale(&self, of: &str, to: u32) -> Invocation {

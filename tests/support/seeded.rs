@@ -169,6 +169,7 @@ pub(crate) fn fact(name: &str, pod: &str, claim: &str) -> Facts {
     let fact = Fact {
         pod: Some(pod),
         claim: Some(claim),
+        load: None,
     };
     [(name.to_owned(), fact)].into()
 }

@@ -79,7 +79,7 @@ pub(super) fn pods_not_ready(pods: &[Pod], observed: &Observed, namespace: &str)
 }
 
 /// The pods that `selector` selects, of `namespace`, or of those that were seen of all.
-pub(super) fn pods(
+pub(in crate::assert) fn pods(
     selector: &BTreeMap<String, String>,
     observed: &Observed,
     namespace: Option<&str>,

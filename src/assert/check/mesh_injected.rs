@@ -38,10 +38,10 @@ pub(super) fn check(a: &MeshInjected, context: &Context<'_>) -> Vec<Clause> {
     if stay.is_empty() {
         return vec![Clause::new(Status::Pending, what, "all", "there is no pod")];
     }
-    let without = stay.iter().filter(|pod| !has_proxy(pod)).count();
+    let without = stay.iter().filter(|pod| !pod::is_meshed(pod)).count();
     let waiting: Vec<&&Pod> = stay
         .iter()
-        .filter(|pod| has_proxy(pod) && !proxy_is_ready(pod))
+        .filter(|pod| pod::is_meshed(pod) && !proxy_is_ready(pod))
         .collect();
     let injected = stay.len() - without;
     let actual = match waiting.as_slice() {
@@ -60,18 +60,6 @@ pub(super) fn check(a: &MeshInjected, context: &Context<'_>) -> Vec<Clause> {
         because.extend(why.into_iter().map(|text| format!("pod {name}: {text}")));
     }
     vec![clause.because(because)]
-}
-
-/// Whether the pod was made with a proxy: as a sidecar, which is an init container that goes on, or
-/// as a container.
-pub(super) fn has_proxy(pod: &Pod) -> bool {
-    let spec = pod.spec.iter();
-    let init = spec
-        .clone()
-        .flat_map(|s| s.init_containers.iter().flatten());
-    let containers = spec.flat_map(|s| &s.containers);
-    init.chain(containers)
-        .any(|container| container.name == PROXY)
 }
 
 fn proxy_is_ready(pod: &Pod) -> bool {

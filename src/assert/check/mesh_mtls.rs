@@ -210,7 +210,7 @@ impl Ends<'_> {
         let each = [(&self.a.from, self.from), (&self.a.to, self.to)];
         let lacks = |pods: &WorkloadPods| {
             let mut all = pods.ready.iter().chain(&pods.others);
-            all.any(|pod| !pod::is_deleting(pod) && !mesh_injected::has_proxy(pod))
+            all.any(|pod| !pod::is_deleting(pod) && !pod::is_meshed(pod))
         };
         let without = each.into_iter().filter(|(_, pods)| lacks(pods));
         let why = without.flat_map(|(of, pods)| {

@@ -16,17 +16,17 @@ use crate::{
 };
 
 /// What a workload asks for, and its pods.
-pub(super) struct WorkloadPods {
+pub(in crate::assert) struct WorkloadPods {
     /// What its pods are made from.
-    pub(super) template: PodTemplateSpec,
+    pub(in crate::assert) template: PodTemplateSpec,
     /// Those that its selector selects and that are Ready and stay.
-    pub(super) ready: Vec<Pod>,
+    pub(in crate::assert) ready: Vec<Pod>,
     /// Those that are not.
-    pub(super) others: Vec<Pod>,
+    pub(in crate::assert) others: Vec<Pod>,
 }
 
 /// Which pods are those of `of`, and what they are made from.
-pub(super) fn asked(
+pub(in crate::assert) fn asked(
     of: &Workload,
     namespace: &str,
     observed: &Observed,
@@ -45,7 +45,10 @@ pub(super) fn asked(
 }
 
 /// The pods of `of`, or the clause about why they are not known.
-pub(super) fn of(of: &Workload, context: &Context<'_>) -> Result<WorkloadPods, Box<Clause>> {
+pub(in crate::assert) fn of(
+    of: &Workload,
+    context: &Context<'_>,
+) -> Result<WorkloadPods, Box<Clause>> {
     let namespace = Some(context.namespace);
     let (selector, template) = asked(of, context.namespace, context.observed)
         .map_err(|why| Box::new(missing(format!("{of} exists"), "exists", &why)))?;

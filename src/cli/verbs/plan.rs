@@ -138,8 +138,8 @@ fn planned<'a>(
         }
         _ => {}
     }
-    let undo = step
-        .undo
+    let undo = step.taken_back_by();
+    let undo = undo
         .iter()
         .flat_map(|undo| plan::undo(undo, &target, &facts));
     let commands = plan::commands(&step.action, &target, &facts);

@@ -16,7 +16,8 @@ use crate::{
         standing::{self, ClusterStanding},
     },
     event::Port,
-    spec::{Chosen, params},
+    report,
+    spec::{Chosen, Facts, Lab, Measurement, Step, params},
     state::{Environment, Journal},
 };
 
@@ -47,11 +48,34 @@ struct Standing {
     ports: Vec<Port>,
     /// The steps whose fault is open.
     open_faults: Vec<String>,
+    /// What loads came to, by step.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    measured: Vec<Measured>,
     /// Who is at work in it, or was when it ended.
     interrupted: bool,
     /// Why the lab's files in it cannot be used.
     #[serde(skip_serializing_if = "Option::is_none")]
     damaged: Option<String>,
+}
+
+/// What the load of a step came to.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Measured {
+    step: String,
+    measurement: Measurement,
+}
+
+/// What was measured, in the lab's order.
+fn measured(facts: &Facts, lab: Option<&Lab>) -> Vec<Measured> {
+    let steps = lab.map_or(&[][..], |lab| &lab.steps);
+    let of = |step: &Step| {
+        Some(Measured {
+            step: step.id.clone(),
+            measurement: facts.get(&step.id)?.load.clone()?,
+        })
+    };
+    steps.iter().filter_map(of).collect()
 }
 
 /// Shows how environments stand.
@@ -97,6 +121,7 @@ async fn standing(environment: &Environment, settings: &Settings) -> Result<Stan
         cluster,
         ports: standing::ports(&state),
         open_faults: state.faults.steps(),
+        measured: measured(&state.facts, lab),
         reached: reached.map_or(0, |at| at + 1),
         steps: lab.map_or(0, |lab| lab.steps.len()),
         cursor: state.cursor,
@@ -135,6 +160,17 @@ fn text(standings: &[Standing]) -> String {
             .map(|port| format!("{} at {port}", port.name));
         let ports = ports.collect::<Vec<_>>().join(", ");
         let _ = writeln!(text, "\n{} answers: {ports}", s.environment);
+    }
+    for s in standings.iter().filter(|s| !s.measured.is_empty()) {
+        let _ = writeln!(text, "\n{} measured:", s.environment);
+        for of in &s.measured {
+            let _ = writeln!(
+                text,
+                "  {:<24} {}",
+                of.step,
+                report::measurement(&of.measurement)
+            );
+        }
     }
     for s in standings {
         if let Some(trouble) = &s.trouble {

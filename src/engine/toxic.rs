@@ -1,0 +1,169 @@
+//! Toxics: Toxiproxy is looked at before one is added, and before one is taken back.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{Context, Emitter, EngineError, heal, owner, tools};
+use crate::{
+    assert::{
+        Cluster,
+        toxic::{Standing, may_run, needs, standing},
+    },
+    event::Failure,
+    plan::toxic::{proxy_path, remove},
+    spec::{Action, Step, Undo, measurement::OpenToxic, toxic::PlacedToxic},
+    tool::Stopper,
+};
+
+/// How long a Toxiproxy that has just been started may take to answer.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// How often it is asked meanwhile.
+const PAUSE: Duration = Duration::from_millis(300);
+
+/// How `placed` stands now.
+async fn look(
+    context: &Context,
+    cluster: &Cluster,
+    placed: &PlacedToxic,
+) -> Result<Standing, EngineError> {
+    let path = proxy_path(placed, &context.lab.namespace);
+    let reply = cluster.get(&path).await;
+    Ok(standing(
+        &reply.map_err(owner::unreachable(context))?,
+        placed,
+    ))
+}
+
+/// Makes sure that what `step` is about to inject is not there already, and that it can be. One that
+/// this step injected before is taken back; another one is somebody else's, and the step fails before
+/// it is begun, so that it is not taken for its own.
+pub async fn prepare(
+    context: &Context,
+    step: &Step,
+    cluster: &Cluster,
+    emitter: &Emitter,
+) -> Result<(), EngineError> {
+    let Action::Toxic(toxic) = &step.action else {
+        return Ok(());
+    };
+    if emitter.state().faults.steps().contains(&step.id) {
+        heal::of_step(context, cluster, &step.id, emitter).await?;
+    }
+    let placed = toxic.placed();
+    let why = match answered(context, cluster, &placed).await? {
+        Standing::Absent(_) => return Ok(()),
+        Standing::Present(_) => {
+            let failure = Failure::new(format!(
+                "the {placed} is there already, and this step did not make it"
+            ));
+            let undo = remove(&placed, &context.target().kubectl);
+            let failure = failure.hint(format!("if nobody needs it, take it back: {undo}"));
+            return Err(EngineError::Step(Box::new(failure)));
+        }
+        Standing::NoProxy => format!("Toxiproxy has no proxy `{}`", toxic.proxy),
+        Standing::NoService => format!("there is no Service `{}`", toxic.service),
+        Standing::Silent(why) => format!("Toxiproxy does not answer: {why}"),
+    };
+    let mut failure = Failure::new("nothing was injected");
+    failure.causes.push(why);
+    Err(EngineError::Step(Box::new(failure)))
+}
+
+/// How `placed` stands, once Toxiproxy answers; as it last stood, if it does not.
+async fn answered(
+    context: &Context,
+    cluster: &Cluster,
+    placed: &PlacedToxic,
+) -> Result<Standing, EngineError> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let standing = look(context, cluster, placed).await?;
+        if !matches!(standing, Standing::Silent(_)) || Instant::now() >= deadline {
+            return Ok(standing);
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// Takes `placed` back. One that is gone is as good as taken back, and so is one whose Toxiproxy is:
+/// it comes back without toxics. What cannot be asked is not.
+pub async fn take_back(
+    context: &Context,
+    cluster: &Cluster,
+    placed: &PlacedToxic,
+    what: &str,
+    emitter: &Emitter,
+) -> Result<(), EngineError> {
+    let namespace = &context.lab.namespace;
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match look(context, cluster, placed).await? {
+            Standing::Absent(_) | Standing::NoProxy | Standing::NoService => return Ok(()),
+            Standing::Present(_) => {
+                let command = remove(placed, &context.target().kubectl);
+                let mut stopper = Stopper::never();
+                let told = tools::tell(context, &command, what, emitter, &mut stopper).await;
+                // Whatever it said: it may have been gone by then, or be there all the same.
+                if matches!(look(context, cluster, placed).await?, Standing::Present(_))
+                    && Instant::now() >= deadline
+                {
+                    told?;
+                    return Err(unanswered(what, &format!("the {placed} is still there")));
+                }
+            }
+            Standing::Silent(why) => {
+                let observed = cluster.observe(&needs(namespace), &[], namespace).await;
+                let runs = may_run(placed, &observed, namespace);
+                if !runs.map_err(|why| owner::silent(context, &why))? {
+                    return Ok(());
+                }
+                if Instant::now() >= deadline {
+                    return Err(unanswered(
+                        what,
+                        &format!("Toxiproxy does not answer: {why}"),
+                    ));
+                }
+            }
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+fn unanswered(what: &str, why: &str) -> EngineError {
+    let mut failure = Failure::new(format!("failed to {what}"));
+    failure.causes.push(why.to_owned());
+    EngineError::Step(Box::new(failure))
+}
+
+/// The toxics that labctl has open, as Toxiproxy has them now.
+pub async fn open(
+    context: &Context,
+    cluster: &Cluster,
+    emitter: &Emitter,
+) -> Result<Vec<OpenToxic>, EngineError> {
+    let state = emitter.state();
+    let mut toxics = Vec::new();
+    for fault in state.faults.last_first() {
+        if let Undo::RemoveToxic(at) = &fault.undo {
+            let standing = look(context, cluster, at).await?;
+            let (Standing::Present(listens) | Standing::Absent(listens)) = standing else {
+                toxics.push(toxic(&fault.step, at, None, false));
+                continue;
+            };
+            let present = matches!(standing, Standing::Present(_));
+            toxics.push(toxic(&fault.step, at, listens, present));
+        }
+    }
+    toxics.reverse();
+    Ok(toxics)
+}
+
+fn toxic(step: &str, at: &PlacedToxic, listens: Option<u16>, present: bool) -> OpenToxic {
+    OpenToxic {
+        step: step.to_owned(),
+        at: at.clone(),
+        listens,
+        present,
+    }
+}
