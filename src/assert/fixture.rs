@@ -10,6 +10,7 @@ use crate::{
     spec::{Assertion, ClaimFact, Fact, PodFact},
 };
 
+pub(super) mod measured;
 pub(super) mod shop;
 mod world;
 

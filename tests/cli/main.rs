@@ -15,6 +15,7 @@
 mod support;
 
 mod archives;
+mod brought;
 mod bundle;
 mod canary;
 mod clock;

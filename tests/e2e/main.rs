@@ -29,6 +29,7 @@ mod reset;
 mod run;
 mod shop;
 mod student;
+mod toxics;
 mod world;
 
 use std::{process::ExitCode, sync::OnceLock};
@@ -42,7 +43,7 @@ static WORLD: OnceLock<World> = OnceLock::new();
 type Scenario = fn(&World);
 
 /// The scenarios, in their order.
-const SCENARIOS: [(&str, Scenario); 34] = [
+const SCENARIOS: [(&str, Scenario); 35] = [
     ("interrupted::ctrl_c_leaves_nothing", interrupted::ctrl_c),
     ("interrupted::sigkill_is_picked_up", interrupted::sigkill),
     (
@@ -85,6 +86,7 @@ const SCENARIOS: [(&str, Scenario); 34] = [
     ("paused::another_of_the_same_name", paused::recreated),
     ("shop::by_an_ingress", shop::ingress),
     ("shop::by_a_gateway", shop::gateway),
+    ("toxics::each", toxics::each),
     ("broken::deleted_claim", broken::claim),
     ("releases::cut_short", releases::cut_short),
     ("lab::down_removes_all", lab::down),

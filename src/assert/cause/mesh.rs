@@ -219,6 +219,3 @@ fn is_in(ports: &str, port: u16) -> bool {
         matches!(bounds, (Ok(first), Ok(last)) if (first..=last).contains(&port))
     })
 }
-
-#[cfg(test)]
-mod tests;
