@@ -107,8 +107,8 @@ fn what_is_taken_from_elsewhere_is_pinned() {
     insta::assert_snapshot!(faults(&format!("{HEAD}{steps}")).join("\n"), @r"
     lab.yaml: step `a`: `http://example.org/a.yaml` has to begin with https://
     lab.yaml: step `a`: `url` needs a `sha256`, which says what is there
-    lab.yaml: step `b`: `apply` needs either a `path` or a `url`
-    lab.yaml: step `c`: `sha256` is of a `url`: a file of the lab needs none
+    lab.yaml: step `b`: `apply` needs a `path`, a `url` or an `output`, and only one
+    lab.yaml: step `c`: `sha256` is of a `url`: nothing else has one
     lab.yaml: step `d`: `http://127.0.0.1.e.org/a` has to begin with https://
     lab.yaml: step `d`: `sha256: AB` has to be 64 digits from 0 to f
     lab.yaml: step `e`: `release: App` has to be lower-case letters, digits and `-`, at most 53 of them
