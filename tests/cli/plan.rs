@@ -35,6 +35,18 @@ fn lab_10_1_is_planned_for_the_controller_that_is_chosen() {
 }
 
 #[test]
+fn lab_10_2_is_planned_with_a_mesh_and_without() {
+    let sandbox = Sandbox::new();
+    let plan = sandbox.labctl("plan 10.2").run().exits(0).tells_nothing();
+    insta::assert_snapshot!("plan-10.2", commands(&sandbox.normal(&plan.stdout)));
+    let alone = sandbox.labctl("plan 10.2 --set mesh=none");
+    let alone = commands(&sandbox.normal(&alone.run().exits(0).stdout));
+    assert!(!alone.contains("linkerd"), "{alone}");
+    assert!(alone.contains("toxics/cut-all"), "{alone}");
+    sandbox.is_untouched();
+}
+
+#[test]
 fn the_manifests_and_the_kind_configuration_are_shown_as_they_are_used() {
     let sandbox = Sandbox::new().with_small_lab();
     let template = include_str!("../../templates/kind/three-workers.yaml");

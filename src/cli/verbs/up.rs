@@ -77,7 +77,8 @@ pub(super) fn bring(
         let would_run = plan::context(settings, &name, &loaded, bundle.clone());
         trust::ensure(lab, &loaded, &would_run, existing.as_ref(), settings)?;
     }
-    let toolbox = tools::find(settings, bundle.as_ref());
+    let mut toolbox = tools::find(settings, bundle.as_ref());
+    tools::add_of(&loaded.lab, &mut toolbox, settings, bundle.as_ref());
     session::runtime()?.block_on(async {
         let stopper = signals::listen()?;
         let checked = preflight::check(&loaded.lab, &toolbox, bundle.as_ref(), &stopper).await;
