@@ -11,7 +11,8 @@ use crate::{
     },
     spec::{
         ClaimFact, Fact, Facts, Measurement, PodFact,
-        measurement::{Latencies, Mesh, Series},
+        measurement::{Latencies, Mesh, OpenToxic, Series},
+        toxic::PlacedToxic,
     },
 };
 
@@ -87,6 +88,27 @@ pub(super) fn measured(step: &str) -> EventKind {
     EventKind::Measured {
         step: step.to_owned(),
         measurement: Box::new(measurement()),
+    }
+}
+
+/// One with a toxic, where the mesh is not known.
+fn unknown_mesh(step: &str) -> EventKind {
+    let mut measurement = measurement();
+    measurement.mesh = Mesh::Unknown("the proxy does not answer".to_owned());
+    measurement.toxics = vec![OpenToxic {
+        step: "cut".to_owned(),
+        at: PlacedToxic {
+            service: "toxiproxy".to_owned(),
+            port: 8474,
+            proxy: "database".to_owned(),
+            name: Some("cut".to_owned()),
+        },
+        listens: Some(5432),
+        present: true,
+    }];
+    EventKind::Measured {
+        step: step.to_owned(),
+        measurement: Box::new(measurement),
     }
 }
 
@@ -334,6 +356,14 @@ pub(super) fn one_of_each() -> Vec<Event> {
             node: None,
             state: ImageState::Fetched,
         },
+        EventKind::Measuring {
+            step: text("cluster"),
+            ended: 20,
+            succeeded: 19,
+            of: 200,
+        },
+        measured("cluster"),
+        unknown_mesh("cluster"),
         applied("cluster"),
         waiting("cluster", 180, vec![rollout(1)]),
         EventKind::Verified {
@@ -407,6 +437,8 @@ fn covered(event: &Event) {
         | EventKind::ChildExited { .. }
         | EventKind::Output { .. }
         | EventKind::Image { .. }
+        | EventKind::Measuring { .. }
+        | EventKind::Measured { .. }
         | EventKind::Applied { .. }
         | EventKind::Waiting { .. }
         | EventKind::Verified { .. }
