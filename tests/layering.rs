@@ -43,7 +43,10 @@ const ONLY_OF_SPEC: [(&str, &[&str]); 2] = [
             "Undo",
         ],
     ),
-    ("report", &["StepId", "Facts", "Measurement", "measurement"]),
+    (
+        "report",
+        &["StepId", "Facts", "Measurement", "measurement", "toxic"],
+    ),
 ];
 /// Pure: what is not handed in is not there.
 const PURE: [&str; 6] = ["spec", "plan", "event", "assert", "tool", "snapshot"];

@@ -97,19 +97,21 @@ pub async fn take_back(
 ) -> Result<(), EngineError> {
     let namespace = &context.lab.namespace;
     let deadline = Instant::now() + PATIENCE;
+    let mut failed = None;
     loop {
         match look(context, cluster, placed).await? {
             Standing::Absent(_) | Standing::NoProxy | Standing::NoService => return Ok(()),
             Standing::Present(_) => {
+                if Instant::now() >= deadline {
+                    let still = || unanswered(what, &format!("the {placed} is still there"));
+                    return Err(failed.unwrap_or_else(still));
+                }
                 let command = remove(placed, &context.target().kubectl);
                 let mut stopper = Stopper::never();
-                let told = tools::tell(context, &command, what, emitter, &mut stopper).await;
-                // Whatever it said: it may have been gone by then, or be there all the same.
-                if matches!(look(context, cluster, placed).await?, Standing::Present(_))
-                    && Instant::now() >= deadline
-                {
-                    told?;
-                    return Err(unanswered(what, &format!("the {placed} is still there")));
+                match tools::tell(context, &command, what, emitter, &mut stopper).await {
+                    // Seen to be gone, rather than believed.
+                    Ok(_) => continue,
+                    Err(error) => failed = Some(error),
                 }
             }
             Standing::Silent(why) => {

@@ -66,6 +66,9 @@ impl Redactor {
             EventKind::Measured { step, measurement } => {
                 clean(step);
                 clean_measurement(measurement);
+                if let Mesh::Unknown(why) = &mut measurement.mesh {
+                    self.scrub(why);
+                }
             }
             EventKind::Waiting { step, verdicts, .. } => {
                 clean(step);

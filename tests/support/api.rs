@@ -77,7 +77,7 @@ impl Api {
     }
 
     /// What was done in the cluster, in order: `create cluster`, `apply`, `exec`, `delete pod`,
-    /// `drain`, `uncordon`, `delete cluster`.
+    /// `drain`, `uncordon`, `toxic`, `toxic removed`, `delete cluster`.
     pub(crate) fn effects(&self) -> Vec<String> {
         self.shared.contents.lock().unwrap().effects.clone()
     }

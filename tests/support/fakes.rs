@@ -217,7 +217,7 @@ pub(crate) fn on_the_cluster(address: &str) -> Vec<Rule> {
             [Act::Write("{--output}".into(), "an archive".into())],
         ),
     ];
-    for verb in ["apply", "exec", "delete", "drain", "uncordon"] {
+    for verb in ["apply", "create", "exec", "delete", "drain", "uncordon"] {
         let args = format!("--kubeconfig * --context * {verb}");
         rules.push(rule("kubectl", &args, [ask()]));
     }

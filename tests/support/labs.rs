@@ -85,6 +85,10 @@ steps:
     all:
     - object:
         {api-version: v1, kind: Node, name: lab-crash-worker2, match: {spec: {unschedulable: true}}}
+- id: cut
+  title: Cut its connections
+  do: {toxic: {service: toxiproxy, proxy: database, name: cut, type: reset_peer}}
+  until: look
 - id: look
   title: Look at it
   do: observe

@@ -35,6 +35,8 @@ pub(super) struct Contents {
 
 const PODS: &str = "/api/v1/namespaces/default/pods";
 const NODES: &str = "/api/v1/nodes";
+/// What Toxiproxy passes on, where the API server leads to it.
+const PROXIES: &str = "/api/v1/namespaces/default/services/toxiproxy:8474/proxy/proxies";
 
 impl Contents {
     /// The object or the list at `path`; `None` if there is neither.
@@ -84,6 +86,8 @@ impl Contents {
                 self.effects.push("exec".to_owned());
                 self.put("/api/v1/namespaces/default/configmaps", written());
             }
+            ["create", "--raw", path, ..] => return self.add_toxic(path, stdin),
+            ["delete", "--raw", path] => return self.remove_toxic(path),
             ["delete", "--raw", path, ..] => return self.delete_pod(path, stdin),
             ["drain", node, ..] => self.cordon(node, true),
             ["uncordon", node] => self.cordon(node, false),
@@ -107,6 +111,51 @@ impl Contents {
                 "spec": {}, "status": {"conditions": ready}});
             self.put(NODES, node);
         }
+        let proxy = json!({"metadata": {"name": "database"}, "listen": "[::]:5432",
+            "enabled": true, "toxics": []});
+        self.put(PROXIES, proxy);
+        Ok(())
+    }
+
+    /// The proxy that `path` begins with, and what follows of it.
+    fn proxy(&self, path: &str) -> Result<(Value, String), String> {
+        let rest = path
+            .strip_prefix(PROXIES)
+            .and_then(|rest| rest.strip_prefix('/'));
+        let (name, rest) = rest
+            .and_then(|rest| rest.split_once("/toxics"))
+            .ok_or("no toxics")?;
+        let proxy = self
+            .objects
+            .get(PROXIES)
+            .and_then(|proxies| proxies.get(name));
+        let proxy = proxy.ok_or("Error from server (NotFound): proxy not found")?;
+        Ok((proxy.clone(), rest.trim_start_matches('/').to_owned()))
+    }
+
+    fn add_toxic(&mut self, path: &str, stdin: &str) -> Result<(), String> {
+        let (mut proxy, _) = self.proxy(path)?;
+        let toxic: Value = serde_json::from_str(stdin).map_err(|e| e.to_string())?;
+        let toxics = proxy["toxics"].as_array_mut().unwrap();
+        if toxics.iter().any(|known| known["name"] == toxic["name"]) {
+            return Err("Error from server (Conflict): toxic already exists".to_owned());
+        }
+        toxics.push(toxic);
+        self.effects.push("toxic".to_owned());
+        self.change(PROXIES, proxy);
+        Ok(())
+    }
+
+    fn remove_toxic(&mut self, path: &str) -> Result<(), String> {
+        let (mut proxy, name) = self.proxy(path)?;
+        let toxics = proxy["toxics"].as_array_mut().unwrap();
+        let before = toxics.len();
+        toxics.retain(|toxic| toxic["name"] != name.as_str());
+        if toxics.len() == before {
+            return Err("Error from server (NotFound): toxic not found".to_owned());
+        }
+        self.effects.push("toxic removed".to_owned());
+        self.change(PROXIES, proxy);
         Ok(())
     }
 
