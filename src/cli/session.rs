@@ -129,6 +129,11 @@ pub(crate) fn applied_lab(environment: &Environment) -> Result<Loaded, CliError>
     values::recorded(labs::check(environment.lab()?)?, environment)
 }
 
+/// The same; if its files cannot be used, a lab of which no more than the id is known.
+pub(crate) fn applied_lab_or_unknown(environment: &Environment) -> Loaded {
+    applied_lab(environment).unwrap_or_else(|_| labs::unknown(&environment.record.lab))
+}
+
 /// What a run in `environment` works on.
 pub(crate) fn context(
     settings: &Settings,

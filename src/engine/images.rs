@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use futures::{StreamExt, future::join_all, stream::FuturesUnordered};
 use tokio::sync::mpsc;
 
-use super::{Context, Emitter, EngineError, tools};
+use super::{Context, Emitter, EngineError, pinned, tools};
 use crate::{
     event::{EventKind, Failure, ImageState},
-    spec::params::ImageOn,
+    spec::params::{Image, ImageOn},
     state::{
         Bundle,
         bundle::{ImageEntry, Role},
@@ -38,7 +38,7 @@ pub async fn ensure_node_image(
     {
         return Ok(());
     }
-    let archive = verified_archive(bundle.clone(), image.clone()).await?;
+    let archive = archive(bundle, image).await?;
     let what = format!("load the node image {}", image.name);
     tools::tell(context, &docker::load(&archive), &what, emitter, stopper).await?;
     Ok(())
@@ -64,11 +64,7 @@ pub async fn provide(
             return pass_on(progress);
         };
         if let Some((name, role)) = line.as_str().split_once(' ')
-            && context
-                .lab
-                .images
-                .iter()
-                .any(|i| runs_on(i.on, roles) == role)
+            && is_needed_on(role, &context.lab.images, roles)
         {
             drop(found.send((name.to_owned(), role.to_owned())));
         }
@@ -104,8 +100,8 @@ async fn import_all(
     )
     .await;
     let archives: Vec<Archive> = fetched.into_iter().collect::<Result<_, _>>()?;
-    let needs = |role: &&String| images.iter().any(|i| runs_on(i.on, roles) == *role);
-    let nodes = roles.iter().filter(needs).count();
+    let nodes = roles.iter().filter(|role| is_needed_on(role, images, roles));
+    let nodes = nodes.count();
     let mut imports = FuturesUnordered::new();
     let mut asked = stopper.clone();
     let mut first = Ok(());
@@ -129,6 +125,11 @@ async fn import_all(
         }
     }
     first
+}
+
+/// Whether nodes of this role need any of `images`, in a cluster with nodes of `roles`.
+fn is_needed_on(role: &str, images: &[Image], roles: &[String]) -> bool {
+    images.iter().any(|image| runs_on(image.on, roles) == role)
 }
 
 /// The role of the nodes that need an image, in a cluster with nodes of these roles.
@@ -159,7 +160,7 @@ async fn fetch(
                 let hint = "add it to the bundle, or leave --bundle away";
                 EngineError::Step(Box::new(Failure::new(summary).hint(hint)))
             })?;
-            verified_archive(bundle.clone(), entry.clone()).await?
+            archive(bundle, entry).await?
         }
         None => pull(context, image, emitter, stopper).await?,
     };
@@ -213,19 +214,8 @@ async fn import(
     Ok(())
 }
 
-/// The archive of `image`, once its digest was seen to be right; on a thread, as it is large.
-async fn verified_archive(bundle: Bundle, image: ImageEntry) -> Result<PathBuf, EngineError> {
-    let name = image.name.clone();
-    let checked = tokio::task::spawn_blocking(move || bundle.archive(&image)).await;
-    let failed = |error: &dyn std::error::Error| {
-        let mut failure = Failure::of(error);
-        failure.causes.insert(0, failure.summary);
-        failure.summary = format!("failed to take the image {name} from the bundle");
-        EngineError::Step(Box::new(failure))
-    };
-    match checked {
-        Ok(Ok(path)) => Ok(path),
-        Ok(Err(error)) => Err(failed(&error)),
-        Err(error) => Err(failed(&error)),
-    }
+/// The archive of `image`, once its digest was seen to be right.
+async fn archive(bundle: &Bundle, image: &ImageEntry) -> Result<PathBuf, EngineError> {
+    let what = format!("the image {}", image.name);
+    pinned::verified(bundle, &what, &image.path, &image.digest).await
 }
