@@ -7,6 +7,7 @@ use tokio::runtime::Runtime;
 
 use super::{
     args::Bundled,
+    demo,
     error::CliError,
     exit,
     labs::{self, Loaded},
@@ -152,6 +153,7 @@ pub(crate) fn context(
         lab,
         tree,
         kind_templates: labs::kind_templates(),
+        image_sources: demo::image_sources(),
         bundle,
         timeout_scale,
         login_programs: settings.login_programs,

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use futures::{StreamExt, future::join_all, stream::FuturesUnordered};
 use tokio::sync::mpsc;
 
-use super::{Context, Emitter, EngineError, pinned, tools};
+use super::{Context, Emitter, EngineError, build::build, pinned, tools};
 use crate::{
     event::{EventKind, Failure, ImageState},
     spec::params::{Image, ImageOn},
@@ -96,11 +96,13 @@ async fn import_all(
     let fetched = join_all(
         images
             .iter()
-            .map(|i| fetch(context, &i.name, emitter, &stopper)),
+            .map(|image| fetch(context, image, emitter, &stopper)),
     )
     .await;
     let archives: Vec<Archive> = fetched.into_iter().collect::<Result<_, _>>()?;
-    let nodes = roles.iter().filter(|role| is_needed_on(role, images, roles));
+    let nodes = roles
+        .iter()
+        .filter(|role| is_needed_on(role, images, roles));
     let nodes = nodes.count();
     let mut imports = FuturesUnordered::new();
     let mut asked = stopper.clone();
@@ -149,47 +151,56 @@ struct Archive {
 
 async fn fetch(
     context: &Context,
-    image: &str,
+    image: &Image,
     emitter: &Emitter,
     stopper: &Stopper,
 ) -> Result<Archive, EngineError> {
-    let path = match &context.bundle {
-        Some(bundle) => {
-            let entry = bundle.image(Role::Workload, image).ok_or_else(|| {
-                let summary = format!("the bundle {} has no image {image}", bundle.dir.display());
-                let hint = "add it to the bundle, or leave --bundle away";
-                EngineError::Step(Box::new(Failure::new(summary).hint(hint)))
-            })?;
-            archive(bundle, entry).await?
+    let name = &image.name;
+    let bundle = context.bundle.as_ref();
+    let path = match bundle.map(|bundle| (bundle, bundle.image(Role::Workload, name))) {
+        Some((bundle, Some(entry))) => archive(bundle, entry).await?,
+        // Beyond a bundle nothing is reached for, except for what it need not have.
+        Some((bundle, None)) if image.build.is_none() => {
+            let summary = format!("the bundle {} has no image {name}", bundle.dir.display());
+            let hint = "add it to the bundle, or leave --bundle away";
+            let failure = Failure::new(summary).hint(hint);
+            return Err(EngineError::Step(Box::new(failure)));
         }
-        None => pull(context, image, emitter, stopper).await?,
+        _ => of_engine(context, image, emitter, stopper).await?,
     };
     emitter.emit(EventKind::Image {
-        image: image.to_owned(),
+        image: name.clone(),
         node: None,
         state: ImageState::Fetched,
     });
-    let image = image.to_owned();
+    let image = name.clone();
     Ok(Archive { image, path })
 }
 
-async fn pull(
+/// An archive of the engine's `image`, which is fetched, or built, if the engine does not have it.
+async fn of_engine(
     context: &Context,
-    image: &str,
+    image: &Image,
     emitter: &Emitter,
     stopper: &Stopper,
 ) -> Result<PathBuf, EngineError> {
     let mut stopper = stopper.clone();
-    let what = format!("fetch the image {image}");
-    let present = tools::ask(context, &docker::image_id(image), &what, &mut stopper).await;
-    if present.is_err() {
-        tools::tell(context, &docker::pull(image), &what, emitter, &mut stopper).await?;
+    let name = image.name.as_str();
+    let what = format!("fetch the image {name}");
+    let present = tools::ask(context, &docker::image_id(name), &what, &mut stopper).await;
+    match (present, &image.build) {
+        (Ok(_), _) => {}
+        (Err(EngineError::Stopped), _) => return Err(EngineError::Stopped),
+        (Err(_), Some(how)) => build(context, name, how, emitter, &mut stopper).await?,
+        (Err(_), None) => {
+            tools::tell(context, &docker::pull(name), &what, emitter, &mut stopper).await?;
+        }
     }
     let dir = context.environment.images_dir();
     files::create_dir(&dir)?;
-    let archive = dir.join(format!("{}.tar", image.replace(['/', ':', '@'], "-")));
-    let what = format!("save the image {image}");
-    let save = docker::save(image, &archive);
+    let archive = dir.join(format!("{}.tar", name.replace(['/', ':', '@'], "-")));
+    let what = format!("save the image {name}");
+    let save = docker::save(name, &archive);
     tools::tell(context, &save, &what, emitter, &mut stopper).await?;
     Ok(archive)
 }

@@ -4,6 +4,7 @@
 
 pub mod action;
 pub mod assertion;
+pub mod build;
 pub mod duration;
 pub mod fact;
 pub mod helm;
@@ -19,6 +20,7 @@ pub mod yaml;
 
 pub use action::{Action, Undo};
 pub use assertion::Assertion;
+pub use build::Build;
 pub use duration::Within;
 pub use fact::{ClaimFact, Fact, Facts, PodFact};
 pub use model::{Data, Expect, Lab, Step, StepId};
