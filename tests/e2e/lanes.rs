@@ -55,6 +55,8 @@ pub(crate) struct Scenario {
     pub(crate) name: &'static str,
     pub(crate) lane: Lane,
     pub(crate) run: fn(&World),
+    /// Whether it measures what others would disturb: no scenario of another lane runs beside it.
+    pub(crate) quiet: bool,
     /// Whether it is left out, unless asked for.
     pub(crate) ignored: bool,
 }
@@ -68,7 +70,11 @@ pub(crate) fn run(mut args: Arguments, scenarios: Vec<Scenario>) -> Conclusion {
     };
     let lanes = scenarios.iter().map(|s| s.lane.world());
     let shared = Arc::new(Shared {
-        queue: Queue::of(scenarios.iter().map(|s| is_run(s).then_some(s.lane))),
+        queue: Queue::of(
+            scenarios
+                .iter()
+                .map(|s| is_run(s).then_some((s.lane, s.quiet))),
+        ),
         worlds: lanes.map(|lane| (lane, OnceLock::new())).collect(),
         machine: OnceLock::new(),
     });
@@ -156,21 +162,31 @@ fn width() -> usize {
 
 /// Whose turn it is.
 struct Queue {
-    /// The lane of each scenario that is run.
-    lanes: Vec<Option<Lane>>,
-    /// Which of them are over.
-    over: Mutex<Vec<bool>>,
+    /// Of each scenario that is run: its lane, and whether nothing may run beside it.
+    asked: Vec<Option<(Lane, bool)>>,
+    /// How far each of them is.
+    stages: Mutex<Vec<Stage>>,
     changed: Condvar,
     width: usize,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Ahead,
+    Running,
+    Over,
+}
+
 impl Queue {
-    fn of(lanes: impl Iterator<Item = Option<Lane>>) -> Self {
-        let lanes: Vec<_> = lanes.collect();
-        let over = Mutex::new(lanes.iter().map(Option::is_none).collect());
+    fn of(asked: impl Iterator<Item = Option<(Lane, bool)>>) -> Self {
+        let asked: Vec<_> = asked.collect();
+        let stages = asked.iter().map(|asked| match asked {
+            Some(_) => Stage::Ahead,
+            None => Stage::Over,
+        });
         Self {
-            lanes,
-            over,
+            stages: Mutex::new(stages.collect()),
+            asked,
             changed: Condvar::new(),
             width: width(),
         }
@@ -179,24 +195,37 @@ impl Queue {
     /// Waits until nothing comes before the one at `turn` any more. It is over when what is
     /// returned is dropped.
     fn wait(&self, turn: usize) -> Turn<'_> {
-        let over = self.over.lock().expect("nobody panics with the lock");
+        let stages = self.stages.lock().expect("nobody panics with the lock");
         let waited = self
             .changed
-            .wait_while(over, |over| !self.is_due(turn, over));
-        drop(waited.expect("nobody panics with the lock"));
+            .wait_while(stages, |stages| !self.is_due(turn, stages));
+        waited.expect("nobody panics with the lock")[turn] = Stage::Running;
         Turn(self, turn)
     }
 
-    fn is_due(&self, turn: usize, over: &[bool]) -> bool {
-        let Some(lane) = self.lanes[turn] else {
+    fn is_due(&self, turn: usize, stages: &[Stage]) -> bool {
+        let is_quiet = self.asked[turn].is_some_and(|(_, quiet)| quiet);
+        if is_quiet && stages.contains(&Stage::Running) {
+            return false;
+        }
+        // One that needs the machine for itself is waited for as soon as its turn has come.
+        let quiet = (0..stages.len()).filter(|at| self.asked[*at].is_some_and(|(_, quiet)| quiet));
+        let mut others = quiet.filter(|at| *at != turn && !(is_quiet && *at > turn));
+        let is_quiet_due = others.any(|at| match stages[at] {
+            Stage::Ahead => self.is_next(at, stages),
+            Stage::Running => true,
+            Stage::Over => false,
+        });
+        !is_quiet_due && self.is_next(turn, stages)
+    }
+
+    /// Whether it is the next one of its lane, and its lane is under way.
+    fn is_next(&self, turn: usize, stages: &[Stage]) -> bool {
+        let Some((lane, _)) = self.asked[turn] else {
             return true;
         };
-        let left = (0..self.lanes.len()).filter(|at| !over[*at]);
-        let left = left.filter_map(|at| Some((at, self.lanes[at]?)));
-        let before: Vec<Lane> = left
-            .filter(|(at, _)| *at < turn)
-            .map(|(_, lane)| lane)
-            .collect();
+        let left = (0..turn).filter(|at| stages[*at] != Stage::Over);
+        let before: Vec<Lane> = left.filter_map(|at| Some(self.asked[at]?.0)).collect();
         if lane == Lane::Alone || before.contains(&Lane::Alone) {
             return before.is_empty();
         }
@@ -215,7 +244,7 @@ struct Turn<'a>(&'a Queue, usize);
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
         let Self(queue, turn) = self;
-        queue.over.lock().expect("nobody panics with the lock")[*turn] = true;
+        queue.stages.lock().expect("nobody panics with the lock")[*turn] = Stage::Over;
         queue.changed.notify_all();
     }
 }

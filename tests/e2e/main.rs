@@ -42,8 +42,11 @@ use libtest_mimic::Arguments;
 use lanes::{Lane, Scenario};
 use world::World;
 
+/// A scenario's lane, its name, and what it does.
+type Listed = (Lane, &'static str, fn(&World));
+
 /// The scenarios, in the order of each lane.
-const SCENARIOS: [(Lane, &str, fn(&World)); 35] = [
+const SCENARIOS: [Listed; 37] = [
     (
         Lane::Database,
         "interrupted::ctrl_c_leaves_nothing",
@@ -131,9 +134,15 @@ const SCENARIOS: [(Lane, &str, fn(&World)); 35] = [
     ),
     (Lane::Database, "broken::deleted_claim", broken::claim),
     (Lane::Shop, "shop::by_an_ingress", shop::ingress),
+    (Lane::Shop, "shop::clients_by_an_ingress", shop::clients),
     (Lane::Shop, "shop::each_tier_broken", shop::broken),
     (Lane::Shop, "shop::beside_another_lab", shop::side_by_side),
     (Lane::Shop, "shop::by_a_gateway", shop::gateway),
+    (
+        Lane::Shop,
+        "shop::clients_by_a_gateway",
+        shop::gateway_clients,
+    ),
     (
         Lane::Sundry,
         "interrupted::any_moment_is_picked_up",
@@ -153,6 +162,13 @@ const SCENARIOS: [(Lane, &str, fn(&World)); 35] = [
     ),
 ];
 
+/// Those that measure what others would disturb.
+const QUIET: [&str; 3] = [
+    "lab::up_again_runs_nothing",
+    "shop::clients_by_an_ingress",
+    "shop::clients_by_a_gateway",
+];
+
 fn main() -> ExitCode {
     let ignored = |name: &str| match name {
         "interrupted::any_moment_is_picked_up" => interrupted::moments() == 0,
@@ -161,10 +177,11 @@ fn main() -> ExitCode {
         "broken::deleted_row" => world::setting("LABCTL_E2E_FULL").is_none(),
         _ => false,
     };
-    let scenario = |(lane, name, run)| Scenario {
+    let scenario = |(lane, name, run): Listed| Scenario {
         name,
         lane,
         run,
+        quiet: QUIET.contains(&name),
         ignored: ignored(name),
     };
     let scenarios = SCENARIOS.map(scenario).into();
