@@ -228,7 +228,8 @@ where
     let mut reporter = output::reporter(settings);
     let mut show = |event: &_| reporter.event(event);
     let asked = stopper.clone();
-    let result = run(replayed.state, kept, &mut show, stopper, work).await;
+    // On the heap: it is large, and part of whatever waits for it.
+    let result = Box::pin(run(replayed.state, kept, &mut show, stopper, work)).await;
     let finished = reporter.finish().map_err(CliError::internal);
     let code = exit_code(result, &asked)?;
     finished.map(|()| code)

@@ -26,7 +26,7 @@ pub async fn provide(
             let hint = "add it to the bundle, or leave --bundle away";
             return Err(failed(Failure::new(summary).hint(hint)));
         };
-        let taken = verified(bundle, &url, &entry.path, &entry.digest).await;
+        let taken = verified(bundle, url, &entry.path, &entry.digest).await;
         return taken.map(drop);
     }
     let file = plan::pinned(pinned, &context.target());

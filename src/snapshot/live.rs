@@ -38,7 +38,10 @@ impl LiveError {
     /// may be closed at any time, and a question that only reads can be asked again.
     fn is_cut_off(&self) -> bool {
         let error = self.source.downcast_ref::<kube::Error>();
-        matches!(error, Some(kube::Error::Service(_) | kube::Error::HyperError(_)))
+        matches!(
+            error,
+            Some(kube::Error::Service(_) | kube::Error::HyperError(_))
+        )
     }
 }
 
