@@ -3,6 +3,7 @@
 
 pub(super) mod backend;
 mod containers;
+mod dependency;
 mod entrance;
 pub(super) mod mesh;
 pub(super) mod routing;

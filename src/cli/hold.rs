@@ -7,7 +7,7 @@ use futures::future::{join_all, select_all};
 use jiff::Timestamp;
 use tokio::{sync::oneshot, time::Instant};
 
-use super::{args::Wait, error::CliError, settings::Settings};
+use super::{args::Wait, error::CliError, exit, output, session, settings::Settings, signals};
 use crate::{
     event::Child,
     state::{
@@ -38,6 +38,29 @@ pub(crate) struct Hold<'a> {
 }
 
 impl Hold<'_> {
+    /// Does `work` while nobody else has the environment, with a runtime, and listening for
+    /// signals. Returns the exit code.
+    pub(crate) fn alone(
+        &self,
+        work: impl AsyncFnOnce(Stopper) -> Result<u8, CliError>,
+    ) -> Result<u8, CliError> {
+        session::runtime()?.block_on(async { self.held(signals::listen()?, work).await })
+    }
+
+    /// Does `work` while nobody else has the environment, unless a signal comes first. Returns the
+    /// exit code.
+    pub(crate) async fn held(
+        &self,
+        stopper: Stopper,
+        work: impl AsyncFnOnce(Stopper) -> Result<u8, CliError>,
+    ) -> Result<u8, CliError> {
+        let mut say = |text: &str| output::note(self.settings, text);
+        match self.take(&stopper, &mut say).await? {
+            Some(_lock) => work(stopper).await,
+            None => Ok(exit::signalled(stopper.now().signal().unwrap_or_default())),
+        }
+    }
+
     /// Takes the environment; `None` if a signal came first. What is to be known meanwhile is
     /// passed to `say`.
     pub(crate) async fn take(

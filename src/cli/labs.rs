@@ -9,7 +9,7 @@ use std::{
 
 use include_dir::{Dir, include_dir};
 
-use super::{error::CliError, exit, session, settings::Settings, trust::Origin};
+use super::{demo, error::CliError, exit, session, settings::Settings, trust::Origin};
 use crate::{
     download::{self, DownloadError},
     event::Redactor,
@@ -97,6 +97,7 @@ pub(crate) fn id(name: &str, settings: &Settings) -> Result<String, CliError> {
 pub(crate) fn check(tree: LabTree) -> Result<Loaded, CliError> {
     let known = Known {
         kind_templates: kind_templates().into_keys().collect::<BTreeSet<_>>(),
+        image_sources: demo::image_sources().into_keys().collect(),
     };
     let lab = validate::load(&tree, &known).map_err(|faults| invalid(&tree, &faults))?;
     Ok(loaded(lab, tree))
@@ -224,20 +225,27 @@ fn embedded(id: &str) -> LabTree {
         files: BTreeMap::new(),
     };
     if let Some(dir) = LABS.get_dir(id) {
-        collect(dir, dir.path(), &mut tree);
+        tree.files = files_of(dir);
     }
     tree
 }
 
-fn collect(dir: &Dir<'_>, root: &Path, tree: &mut LabTree) {
+/// All files of an embedded directory, by their path in it.
+pub(super) fn files_of(dir: &Dir<'_>) -> BTreeMap<String, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    collect(dir, dir.path(), &mut files);
+    files
+}
+
+fn collect(dir: &Dir<'_>, root: &Path, files: &mut BTreeMap<String, Vec<u8>>) {
     for file in dir.files() {
         let name = file.path().strip_prefix(root).ok().and_then(Path::to_str);
         if let Some(name) = name {
-            tree.files.insert(name.to_owned(), file.contents().to_vec());
+            files.insert(name.to_owned(), file.contents().to_vec());
         }
     }
     for dir in dir.dirs() {
-        collect(dir, root, tree);
+        collect(dir, root, files);
     }
 }
 

@@ -4,6 +4,7 @@
 //! one that uses `anyhow`.
 
 mod args;
+mod demo;
 mod error;
 mod exit;
 mod hold;

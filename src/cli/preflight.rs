@@ -179,7 +179,9 @@ async fn engine(toolbox: &Toolbox, stopper: &Stopper) -> Result<(), Fault> {
 /// What of the lab is not in the bundle, beyond which nothing is reached for.
 fn lacks(lab: &Lab, bundle: &Bundle, toolbox: &Toolbox) -> Option<Fault> {
     let lacks = |image: &&str| bundle.image(Role::Workload, image).is_none();
-    let images = lab.images.iter().map(|image| image.name.as_str());
+    // What can be built is.
+    let images = lab.images.iter().filter(|image| image.build.is_none());
+    let images = images.map(|image| image.name.as_str());
     let mut missing: Vec<String> = images.filter(lacks).map(ToOwned::to_owned).collect();
     missing.extend(lab.steps.iter().filter_map(|step| match &step.action {
         Action::Helm(helm) => {

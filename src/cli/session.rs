@@ -7,6 +7,7 @@ use tokio::runtime::Runtime;
 
 use super::{
     args::Bundled,
+    demo,
     error::CliError,
     exit,
     labs::{self, Loaded},
@@ -129,6 +130,11 @@ pub(crate) fn applied_lab(environment: &Environment) -> Result<Loaded, CliError>
     values::recorded(labs::check(environment.lab()?)?, environment)
 }
 
+/// The same; if its files cannot be used, a lab of which no more than the id is known.
+pub(crate) fn applied_lab_or_unknown(environment: &Environment) -> Loaded {
+    applied_lab(environment).unwrap_or_else(|_| labs::unknown(&environment.record.lab))
+}
+
 /// What a run in `environment` works on.
 pub(crate) fn context(
     settings: &Settings,
@@ -148,6 +154,7 @@ pub(crate) fn context(
         lab,
         tree,
         kind_templates: labs::kind_templates(),
+        image_sources: demo::image_sources(),
         bundle,
         timeout_scale,
         login_programs: settings.login_programs,
@@ -222,7 +229,8 @@ where
     let mut reporter = output::reporter(settings);
     let mut show = |event: &_| reporter.event(event);
     let asked = stopper.clone();
-    let result = run(replayed.state, kept, &mut show, stopper, work).await;
+    // On the heap: it is large, and part of whatever waits for it.
+    let result = Box::pin(run(replayed.state, kept, &mut show, stopper, work)).await;
     let finished = reporter.finish().map_err(CliError::internal);
     let code = exit_code(result, &asked)?;
     finished.map(|()| code)

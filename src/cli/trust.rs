@@ -14,7 +14,7 @@ use crate::{
     engine::Context,
     plan,
     spec::{Action, Facts, Image, LabTree, params::When, tool::Tool, yaml},
-    state::{Environment, trust::Subject},
+    state::{Environment, bundle::Role, trust::Subject},
     tool::{Invocation, docker, invocation::quote},
 };
 
@@ -115,10 +115,18 @@ fn commands(loaded: &Loaded, context: &Context) -> Vec<String> {
     };
     // The answer counts for every value of the lab's parameters.
     let lab = &loaded.written;
-    if context.bundle.is_none() {
-        let pull =
-            |image: &Image| format!("{}{}", docker::pull(&image.name), only_with(&image.when));
-        lines.extend(lab.images.iter().map(pull));
+    let is_bundled = |image: &&Image| {
+        let bundle = context.bundle.as_ref();
+        bundle.is_some_and(|b| {
+            image.build.is_none() || b.image(Role::Workload, &image.name).is_some()
+        })
+    };
+    for image in lab.images.iter().filter(|image| !is_bundled(image)) {
+        let get = match &image.build {
+            None => docker::pull(&image.name).to_string(),
+            Some(build) => short(&plan::build::command(&image.name, build, &target)),
+        };
+        lines.push(format!("{get}{}", only_with(&image.when)));
     }
     for step in &lab.steps {
         let with = only_with(&step.when);

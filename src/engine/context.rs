@@ -22,6 +22,9 @@ pub struct Context {
     pub tree: LabTree,
     /// The kind configurations, by name, as templates.
     pub kind_templates: BTreeMap<String, String>,
+    /// What images can be built from without the lab bringing it along: files by their path, by the
+    /// name of the whole.
+    pub image_sources: BTreeMap<String, BTreeMap<String, Vec<u8>>>,
     /// The programs.
     pub toolbox: Toolbox,
     /// The bundle, if the environment is made from one.

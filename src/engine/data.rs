@@ -85,23 +85,18 @@ pub fn differing(pod: &str, now: &BTreeMap<String, String>) -> Differing {
     }
 }
 
-/// Puts the data back that has another fingerprint than in `wanted`; with `force`, all of it.
-/// Returns the pods whose data was put back.
+/// Puts the data of `pods` back to what it is in `wanted`; in `now` it is what it is. Returns the
+/// pods.
 pub async fn restore(
     context: &Context,
-    cluster: &Cluster,
     wanted: &BTreeMap<String, String>,
-    force: bool,
+    now: &BTreeMap<String, String>,
+    pods: Vec<String>,
     emitter: &Emitter,
     stopper: &Stopper,
 ) -> Result<Vec<String>, EngineError> {
-    if wanted.is_empty() {
-        return Ok(Vec::new());
-    }
-    let now = fingerprints(context, cluster).await;
-    let pods = changed(wanted, &now, force);
     for pod in &pods {
-        let differing = differing(pod, &now);
+        let differing = differing(pod, now);
         emitter.emit(EventKind::Differs { differing });
     }
     let restored = join_all(pods.iter().map(|pod| async move {

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use super::{Context, Emitter, EngineError, tools};
+use super::{Context, Emitter, EngineError, pinned, tools};
 use crate::{
     digest,
     event::{EventKind, Failure},
@@ -134,9 +134,11 @@ async fn verify_bundled(context: &Context, helm: &Helm) -> Result<(), EngineErro
     };
     let version = helm.version.as_deref().unwrap_or_default();
     match bundle.chart(&reference, version) {
-        Some(chart) => super::pinned::verified(bundle, &chart.path, &chart.digest)
-            .await
-            .map(drop),
+        Some(chart) => {
+            let what = format!("the chart {reference}");
+            let taken = pinned::verified(bundle, &what, &chart.path, &chart.digest).await;
+            taken.map(drop)
+        }
         None => Ok(()),
     }
 }

@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use futures::{StreamExt, future::join_all, stream::FuturesUnordered};
 use tokio::sync::mpsc;
 
-use super::{Context, Emitter, EngineError, tools};
+use super::{Context, Emitter, EngineError, build::build, pinned, tools};
 use crate::{
     event::{EventKind, Failure, ImageState},
-    spec::params::ImageOn,
+    spec::params::{Image, ImageOn},
     state::{
         Bundle,
         bundle::{ImageEntry, Role},
@@ -38,7 +38,7 @@ pub async fn ensure_node_image(
     {
         return Ok(());
     }
-    let archive = verified_archive(bundle.clone(), image.clone()).await?;
+    let archive = archive(bundle, image).await?;
     let what = format!("load the node image {}", image.name);
     tools::tell(context, &docker::load(&archive), &what, emitter, stopper).await?;
     Ok(())
@@ -64,11 +64,7 @@ pub async fn provide(
             return pass_on(progress);
         };
         if let Some((name, role)) = line.as_str().split_once(' ')
-            && context
-                .lab
-                .images
-                .iter()
-                .any(|i| runs_on(i.on, roles) == role)
+            && is_needed_on(role, &context.lab.images, roles)
         {
             drop(found.send((name.to_owned(), role.to_owned())));
         }
@@ -100,12 +96,14 @@ async fn import_all(
     let fetched = join_all(
         images
             .iter()
-            .map(|i| fetch(context, &i.name, emitter, &stopper)),
+            .map(|image| fetch(context, image, emitter, &stopper)),
     )
     .await;
     let archives: Vec<Archive> = fetched.into_iter().collect::<Result<_, _>>()?;
-    let needs = |role: &&String| images.iter().any(|i| runs_on(i.on, roles) == *role);
-    let nodes = roles.iter().filter(needs).count();
+    let nodes = roles
+        .iter()
+        .filter(|role| is_needed_on(role, images, roles));
+    let nodes = nodes.count();
     let mut imports = FuturesUnordered::new();
     let mut asked = stopper.clone();
     let mut first = Ok(());
@@ -131,6 +129,11 @@ async fn import_all(
     first
 }
 
+/// Whether nodes of this role need any of `images`, in a cluster with nodes of `roles`.
+fn is_needed_on(role: &str, images: &[Image], roles: &[String]) -> bool {
+    images.iter().any(|image| runs_on(image.on, roles) == role)
+}
+
 /// The role of the nodes that need an image, in a cluster with nodes of these roles.
 fn runs_on(on: ImageOn, roles: &[String]) -> &'static str {
     const WORKER: &str = "worker";
@@ -148,47 +151,56 @@ struct Archive {
 
 async fn fetch(
     context: &Context,
-    image: &str,
+    image: &Image,
     emitter: &Emitter,
     stopper: &Stopper,
 ) -> Result<Archive, EngineError> {
-    let path = match &context.bundle {
-        Some(bundle) => {
-            let entry = bundle.image(Role::Workload, image).ok_or_else(|| {
-                let summary = format!("the bundle {} has no image {image}", bundle.dir.display());
-                let hint = "add it to the bundle, or leave --bundle away";
-                EngineError::Step(Box::new(Failure::new(summary).hint(hint)))
-            })?;
-            verified_archive(bundle.clone(), entry.clone()).await?
+    let name = &image.name;
+    let bundle = context.bundle.as_ref();
+    let path = match bundle.map(|bundle| (bundle, bundle.image(Role::Workload, name))) {
+        Some((bundle, Some(entry))) => archive(bundle, entry).await?,
+        // Beyond a bundle nothing is reached for, except for what it need not have.
+        Some((bundle, None)) if image.build.is_none() => {
+            let summary = format!("the bundle {} has no image {name}", bundle.dir.display());
+            let hint = "add it to the bundle, or leave --bundle away";
+            let failure = Failure::new(summary).hint(hint);
+            return Err(EngineError::Step(Box::new(failure)));
         }
-        None => pull(context, image, emitter, stopper).await?,
+        _ => of_engine(context, image, emitter, stopper).await?,
     };
     emitter.emit(EventKind::Image {
-        image: image.to_owned(),
+        image: name.clone(),
         node: None,
         state: ImageState::Fetched,
     });
-    let image = image.to_owned();
+    let image = name.clone();
     Ok(Archive { image, path })
 }
 
-async fn pull(
+/// An archive of the engine's `image`, which is fetched, or built, if the engine does not have it.
+async fn of_engine(
     context: &Context,
-    image: &str,
+    image: &Image,
     emitter: &Emitter,
     stopper: &Stopper,
 ) -> Result<PathBuf, EngineError> {
     let mut stopper = stopper.clone();
-    let what = format!("fetch the image {image}");
-    let present = tools::ask(context, &docker::image_id(image), &what, &mut stopper).await;
-    if present.is_err() {
-        tools::tell(context, &docker::pull(image), &what, emitter, &mut stopper).await?;
+    let name = image.name.as_str();
+    let what = format!("fetch the image {name}");
+    let present = tools::ask(context, &docker::image_id(name), &what, &mut stopper).await;
+    match (present, &image.build) {
+        (Ok(_), _) => {}
+        (Err(EngineError::Stopped), _) => return Err(EngineError::Stopped),
+        (Err(_), Some(how)) => build(context, name, how, emitter, &mut stopper).await?,
+        (Err(_), None) => {
+            tools::tell(context, &docker::pull(name), &what, emitter, &mut stopper).await?;
+        }
     }
     let dir = context.environment.images_dir();
     files::create_dir(&dir)?;
-    let archive = dir.join(format!("{}.tar", image.replace(['/', ':', '@'], "-")));
-    let what = format!("save the image {image}");
-    let save = docker::save(image, &archive);
+    let archive = dir.join(format!("{}.tar", name.replace(['/', ':', '@'], "-")));
+    let what = format!("save the image {name}");
+    let save = docker::save(name, &archive);
     tools::tell(context, &save, &what, emitter, &mut stopper).await?;
     Ok(archive)
 }
@@ -213,19 +225,8 @@ async fn import(
     Ok(())
 }
 
-/// The archive of `image`, once its digest was seen to be right; on a thread, as it is large.
-async fn verified_archive(bundle: Bundle, image: ImageEntry) -> Result<PathBuf, EngineError> {
-    let name = image.name.clone();
-    let checked = tokio::task::spawn_blocking(move || bundle.archive(&image)).await;
-    let failed = |error: &dyn std::error::Error| {
-        let mut failure = Failure::of(error);
-        failure.causes.insert(0, failure.summary);
-        failure.summary = format!("failed to take the image {name} from the bundle");
-        EngineError::Step(Box::new(failure))
-    };
-    match checked {
-        Ok(Ok(path)) => Ok(path),
-        Ok(Err(error)) => Err(failed(&error)),
-        Err(error) => Err(failed(&error)),
-    }
+/// The archive of `image`, once its digest was seen to be right.
+async fn archive(bundle: &Bundle, image: &ImageEntry) -> Result<PathBuf, EngineError> {
+    let what = format!("the image {}", image.name);
+    pinned::verified(bundle, &what, &image.path, &image.digest).await
 }

@@ -1,6 +1,8 @@
 //! The action `kind-cluster`: the cluster, its images, and its identity.
 
-use super::{Context, Emitter, EngineError, error::Why, images, owner, ports, recover, tools};
+use super::{
+    Context, Emitter, EngineError, error::Why, images, nodes, owner, ports, recover, tools,
+};
 use crate::{
     event::{ClusterIdentity, EventKind, Failure, Port},
     plan::{self, template},
@@ -52,7 +54,7 @@ async fn refuse_existing(
 ) -> Result<(), EngineError> {
     let state = emitter.state();
     let what = format!("create the cluster \"{}\"", context.name());
-    let ours = owner::check_containers(context, &state, &what, stopper).await?;
+    let ours = nodes::own(context, &state, &what, stopper).await?;
     let network = context.environment.network();
     let listed = tools::ask(
         context,
@@ -61,7 +63,7 @@ async fn refuse_existing(
         stopper,
     )
     .await?;
-    let why = if ours {
+    let why = if !ours.is_empty() {
         format!(
             "a cluster \"{}\" of this environment exists already",
             context.name()
@@ -153,12 +155,12 @@ async fn identify(
     stopper: &mut Stopper,
 ) -> Result<(), EngineError> {
     let (_, uid) = owner::connect(context).await?;
-    let containers = owner::node_ids(context, stopper).await?;
+    let containers = nodes::list(context, stopper).await?;
     let name = context.name().to_owned();
     let cluster = ClusterIdentity {
         name,
         uid,
-        containers,
+        containers: containers.into_iter().map(|found| found.id).collect(),
     };
     emitter.commit(EventKind::ClusterCreated { cluster }).await
 }

@@ -97,7 +97,7 @@ async fn found(
         && let Some(entry) = bundle.tool(&tool.name)
     {
         let path = match &entry.digest {
-            Some(digest) => pinned::verified(bundle, &entry.path, digest).await?,
+            Some(digest) => pinned::verified(bundle, &tool.name, &entry.path, digest).await?,
             None => bundle.dir.join(&entry.path),
         };
         return Ok((format!("the bundle's {}", tool.name), read(&path)?));

@@ -4,6 +4,7 @@
 
 pub mod again;
 pub mod announce;
+pub mod build;
 pub mod certificates;
 pub mod context;
 pub mod data;

@@ -14,27 +14,6 @@ use crate::{
     tool::{Stopper, docker::Container},
 };
 
-/// The ids of the node containers that carry the environment's cluster name, sorted.
-pub async fn node_ids(
-    context: &Context,
-    stopper: &mut Stopper,
-) -> Result<Vec<String>, EngineError> {
-    let found = nodes::list(context, stopper).await?;
-    Ok(found.into_iter().map(|container| container.id).collect())
-}
-
-/// Refuses `what` if containers exist under the environment's cluster name that it did not make.
-/// Returns whether there are any that it did.
-pub async fn check_containers(
-    context: &Context,
-    state: &RunState,
-    what: &str,
-    stopper: &mut Stopper,
-) -> Result<bool, EngineError> {
-    let found = nodes::own(context, state, what, stopper).await?;
-    Ok(!found.is_empty())
-}
-
 /// Refuses `what`, which destroys or stops something, unless the cluster is the environment's: by
 /// its containers, and, if its API server answers, by its uid too. Returns the containers.
 pub async fn guard(
@@ -91,6 +70,18 @@ pub async fn open(context: &Context, state: &RunState) -> Result<Cluster, Engine
         }
         Err(error) => Err(error),
     }
+}
+
+/// The same, unless it is `open` already.
+pub async fn opened<'a>(
+    open: &'a mut Option<Cluster>,
+    context: &Context,
+    state: &RunState,
+) -> Result<&'a Cluster, EngineError> {
+    Ok(match open {
+        Some(cluster) => cluster,
+        none => none.insert(self::open(context, state).await?),
+    })
 }
 
 /// Whether `error` is that nothing answers: what starting the cluster may mend.

@@ -26,7 +26,8 @@ pub async fn provide(
             let hint = "add it to the bundle, or leave --bundle away";
             return Err(failed(Failure::new(summary).hint(hint)));
         };
-        return verified(bundle, &entry.path, &entry.digest).await.map(drop);
+        let taken = verified(bundle, url, &entry.path, &entry.digest).await;
+        return taken.map(drop);
     }
     let file = plan::pinned(pinned, &context.target());
     if digest::hex_of_file(&file).is_ok_and(|actual| actual == pinned.sha256) {
@@ -59,14 +60,26 @@ pub fn another(url: &str, actual: &str, pinned: &str) -> Failure {
     failure
 }
 
-/// The file at `path` in the bundle, once its digest was seen to be right.
-pub async fn verified(bundle: &Bundle, path: &Path, digest: &str) -> Result<PathBuf, EngineError> {
+/// `what`, the file at `path` in the bundle, once its digest was seen to be right; on a thread, as it
+/// may be large.
+pub async fn verified(
+    bundle: &Bundle,
+    what: &str,
+    path: &Path,
+    digest: &str,
+) -> Result<PathBuf, EngineError> {
     let (held, path, digest) = (bundle.clone(), path.to_owned(), digest.to_owned());
     let checked = tokio::task::spawn_blocking(move || held.verified(&path, &digest)).await;
+    let refused = |error: &dyn std::error::Error| {
+        let mut failure = Failure::of(error);
+        failure.causes.insert(0, failure.summary);
+        failure.summary = format!("failed to take {what} from the bundle");
+        failed(failure)
+    };
     match checked {
         Ok(Ok(path)) => Ok(path),
-        Ok(Err(error)) => Err(failed(Failure::of(&error))),
-        Err(error) => Err(failed(Failure::of(&error))),
+        Ok(Err(error)) => Err(refused(&error)),
+        Err(error) => Err(refused(&error)),
     }
 }
 

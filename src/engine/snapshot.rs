@@ -1,7 +1,8 @@
 //! Keeping what `reset` goes back to, whenever a step is seen to hold.
 
-use super::{Context, EngineError, data, owner};
+use super::{Context, EngineError, data};
 use crate::{
+    assert::Cluster,
     event::RunState,
     plan::reset::{base, is_base},
     snapshot::Reach,
@@ -15,6 +16,7 @@ use crate::{
 pub async fn keep(
     context: &Context,
     step: &Step,
+    cluster: &Cluster,
     state: &RunState,
     stopper: &Stopper,
 ) -> Result<(), EngineError> {
@@ -30,10 +32,9 @@ pub async fn keep(
     if kept.is_empty() {
         return Ok(());
     }
-    let cluster = owner::open(context, state).await?;
-    let reach = Reach::new(&cluster).await?;
+    let reach = Reach::new(cluster).await?;
     let (live, fingerprints) =
-        futures::future::join(reach.list(), data::fingerprints(context, &cluster)).await;
+        futures::future::join(reach.list(), data::fingerprints(context, cluster)).await;
     data::keep(context, &fingerprints, stopper).await?;
     let mut snapshot = live?.snapshot();
     // Data that cannot be asked for just now is taken to be what it was.

@@ -35,12 +35,14 @@ pub enum Done {
 
 /// Does `step`, unless what it expects holds already, and sees its expectations hold.
 ///
-/// `redo` does it whatever holds: because something it uses changed.
+/// `redo` does it whatever holds: because something it uses changed. `open` is the cluster, once
+/// it is connected to.
 pub async fn perform(
     context: &Context,
     step: &Step,
     reason: &str,
     redo: bool,
+    open: &mut Option<Cluster>,
     emitter: &Emitter,
     stopper: &mut Stopper,
 ) -> Result<Done, EngineError> {
@@ -53,10 +55,10 @@ pub async fn perform(
             step: step.id.clone(),
         });
     }
-    let cluster = owner::open(context, &emitter.state()).await?;
+    let cluster = owner::opened(open, context, &emitter.state()).await?;
     let facts = emitter.state().facts;
     let wait = wait(context, step, &facts);
-    let mut watch = wait.watch(&cluster);
+    let mut watch = wait.watch(cluster);
     let is_fault = step.taken_back_by().is_some();
     let cluster_made = matches!(step.action, Action::KindCluster(_));
     let is_due = step.action.is_always_done();
@@ -73,7 +75,10 @@ pub async fn perform(
     if can_skip && !wait.assertions.is_empty() {
         let (verdicts, observed) = wait.first(context, &mut watch).await;
         if Verdict::worst(&verdicts) == Status::Pass {
-            verified(context, step, verdicts, &observed, emitter, stopper).await?;
+            verified(
+                context, step, cluster, verdicts, &observed, emitter, stopper,
+            )
+            .await?;
             return Ok(Done::HeldAlready);
         }
     }
@@ -82,13 +87,13 @@ pub async fn perform(
         (settled, Vec::new())
     } else {
         let guard = if is_fault || !step.steady.is_empty() || step.during.is_some() {
-            steady(context, step, &cluster, &facts, emitter, stopper).await?
+            steady(context, step, cluster, &facts, emitter, stopper).await?
         } else {
             None
         };
         begin(context, step, reason, emitter).await?;
         let (end, mut own) = stopper.fork();
-        let work = act_and_settle(context, step, left, &cluster, emitter, &mut own);
+        let work = act_and_settle(context, step, left, cluster, emitter, &mut own);
         match guard {
             Some(guard) => guard.during(context, work, end, stopper).await?,
             None => (work.await?, Vec::new()),
@@ -97,7 +102,10 @@ pub async fn perform(
     match settled {
         Settled::Holds(mut verdicts, observed) => {
             verdicts.extend(held);
-            verified(context, step, verdicts, &observed, emitter, stopper).await?;
+            verified(
+                context, step, cluster, verdicts, &observed, emitter, stopper,
+            )
+            .await?;
             Ok(Done::Changed)
         }
         Settled::Fails(verdicts) => {
@@ -132,13 +140,14 @@ async fn act_and_settle(
 pub async fn hold_again(
     context: &Context,
     step: &Step,
+    open: &mut Option<Cluster>,
     emitter: &Emitter,
     stopper: &mut Stopper,
 ) -> Result<(), EngineError> {
-    let cluster = owner::open(context, &emitter.state()).await?;
+    let cluster = owner::opened(open, context, &emitter.state()).await?;
     let facts = emitter.state().facts;
     let wait = wait(context, step, &facts);
-    let mut watch = wait.watch(&cluster);
+    let mut watch = wait.watch(cluster);
     match wait.settle(context, &mut watch, emitter, stopper).await? {
         Settled::Holds(..) => Ok(()),
         Settled::Fails(verdicts) => {
@@ -287,6 +296,7 @@ fn was_replaced(error: &ToolError) -> bool {
 pub async fn verified(
     context: &Context,
     step: &Step,
+    cluster: &Cluster,
     verdicts: Vec<Verdict>,
     observed: &Observed,
     emitter: &Emitter,
@@ -296,7 +306,7 @@ pub async fn verified(
     let fingerprint = fingerprint(context, step, emitter);
     let known = state.steps.get(&step.id).and_then(|s| s.verified.as_ref());
     if known.is_none_or(|(_, known)| *known != fingerprint) {
-        snapshot::keep(context, step, &state, stopper).await?;
+        snapshot::keep(context, step, cluster, &state, stopper).await?;
     }
     record(context, step, verdicts, observed, emitter).await
 }

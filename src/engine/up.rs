@@ -10,6 +10,7 @@ use super::{
     verify,
 };
 use crate::{
+    assert::Cluster,
     event::{EventKind, Failure, Outcome, RunOutcome, RunState, Verb},
     plan::{self, Decision},
     spec::Step,
@@ -40,15 +41,17 @@ pub async fn up(
     announce(context, verb, &context.lab.steps, &emitter);
     recover::end_survivors(&emitter).await;
     recover::remove_half_made_cluster(context, &emitter, &mut stopper).await?;
+    let mut open = None;
     if emitter.state().cluster.is_some() {
         let (cluster, revived) = revive::ensure(context, &emitter, &mut stopper).await?;
         heal::abandoned(context, &emitter).await?;
         if revived {
             again::wait(context, &cluster, &emitter, &mut stopper).await?;
         }
+        open = Some(cluster);
     }
     let last = last_step(context, goal, &emitter);
-    let outcome = go_on(context, last, &emitter, &mut stopper).await?;
+    let outcome = go_on(context, last, open, &emitter, &mut stopper).await?;
     emitter.emit(EventKind::RunFinished {
         outcome,
         took: started.elapsed(),
@@ -56,20 +59,22 @@ pub async fn up(
     Ok(outcome)
 }
 
-/// Goes on to the step at `last`, as part of a run that began with something else.
+/// Goes on to the step at `last`, as part of a run that began with something else. `open` is the
+/// cluster, if that is connected to already.
 pub async fn go_on(
     context: &Context,
     last: usize,
+    mut open: Option<Cluster>,
     emitter: &Emitter,
     stopper: &mut Stopper,
 ) -> Result<RunOutcome, EngineError> {
     let state = emitter.state();
     let mut verdicts = verify::Verdicts::new();
     if state.cluster.is_some() {
-        let cluster = owner::open(context, &state).await?;
-        verdicts = verify::lasting(context, &cluster, &state).await;
+        let cluster = owner::opened(&mut open, context, &state).await?;
+        verdicts = verify::lasting(context, cluster, &state).await;
     }
-    let result = steps(context, last, verdicts, emitter, stopper).await;
+    let result = steps(context, last, open, verdicts, emitter, stopper).await;
     if !matches!(result, Ok(RunOutcome::Passed)) {
         heal::after_failure(context, emitter).await;
     }
@@ -97,6 +102,7 @@ fn last_step(context: &Context, goal: Goal, emitter: &Emitter) -> usize {
 async fn steps(
     context: &Context,
     last: usize,
+    mut open: Option<Cluster>,
     mut verdicts: verify::Verdicts,
     emitter: &Emitter,
     stopper: &mut Stopper,
@@ -109,7 +115,7 @@ async fn steps(
         let state = emitter.state();
         let decision = decide(context, index, &state, &verdicts);
         let waited = matches!(decision, Decision::Wait { .. });
-        let ended = match one(context, step, decision, emitter, stopper).await {
+        let ended = match one(context, step, decision, &mut open, emitter, stopper).await {
             Ok(ended) => ended,
             Err(EngineError::Stopped) => Outcome::Cancelled,
             Err(error) => Outcome::Failed(error.into_failure()?),
@@ -133,8 +139,8 @@ async fn steps(
         // What the later steps expect may not have held for the very reason that was mended.
         if mended {
             let state = emitter.state();
-            let cluster = owner::open(context, &state).await?;
-            verdicts = verify::lasting(context, &cluster, &state).await;
+            let cluster = owner::opened(&mut open, context, &state).await?;
+            verdicts = verify::lasting(context, cluster, &state).await;
         }
     }
     Ok(RunOutcome::Passed)
@@ -160,6 +166,7 @@ async fn one(
     context: &Context,
     step: &Step,
     decision: Decision,
+    open: &mut Option<Cluster>,
     emitter: &Emitter,
     stopper: &mut Stopper,
 ) -> Result<Outcome, EngineError> {
@@ -167,21 +174,21 @@ async fn one(
         Decision::Skip { reason } => return Ok(Outcome::Skipped { reason }),
         Decision::Run { reason } => reason,
         Decision::Wait { reason } => {
-            step::hold_again(context, step, emitter, stopper).await?;
+            step::hold_again(context, step, open, emitter, stopper).await?;
             let reason = format!("{reason}; by now it holds again");
             return Ok(Outcome::Skipped { reason });
         }
         Decision::Broken { reason } => {
-            let name = context.name();
+            let call = context.call();
             let hint = format!(
-                "`labctl verify` shows what is and what should be; `labctl down {name}` and \
-                 `labctl up` begin anew"
+                "`labctl verify {call}` shows what is and what should be; `labctl reset {call}` puts \
+                 back what differs"
             );
             return Ok(Outcome::Failed(Failure::new(reason).hint(hint)));
         }
     };
     let redo = emitter.state().is_verified(&step.id);
-    match step::perform(context, step, &reason, redo, emitter, stopper).await? {
+    match step::perform(context, step, &reason, redo, open, emitter, stopper).await? {
         Done::Changed => Ok(Outcome::Changed),
         Done::HeldAlready => Ok(Outcome::Skipped {
             reason: "what it expects holds already".to_owned(),

@@ -81,7 +81,7 @@ pub async fn verify(
         _ = stopper.beyond(Stop::Run) => return Err(EngineError::Stopped),
     };
     let observed = match &seen {
-        Ok(observed) => observed,
+        Ok((_, observed)) => observed,
         Err(EngineError::Cluster { source, .. })
             if state.cursor.is_some() && !matches!(source, ClusterError::Plugin { .. }) =>
         {
@@ -91,12 +91,14 @@ pub async fn verify(
         Err(_) => return Err(seen.err().unwrap_or(EngineError::Stopped)),
     };
     let unreachable = match &seen {
-        Ok(observed) => observed.unreachable().map(ToOwned::to_owned),
+        Ok((_, observed)) => observed.unreachable().map(ToOwned::to_owned),
         Err(error) => Some(innermost(error)),
     };
     // What is still known of a node that does not run is from before.
-    let reached = match (&unreachable, advance && containers.is_none()) {
-        (None, true) => move_on(context, last, observed, &emitter, &stopper).await?,
+    let reached = match &seen {
+        Ok(seen) if unreachable.is_none() && advance && containers.is_none() => {
+            move_on(context, last, seen, &emitter, &stopper).await?
+        }
         _ => Vec::new(),
     };
     let state = emitter.state();
@@ -171,10 +173,11 @@ async fn containers(context: &Context, state: &RunState) -> Option<Presence> {
     Some(Presence::of(known, &found)).filter(|presence| *presence != Presence::Running)
 }
 
-async fn look(context: &Context, state: &RunState) -> Result<Observed, EngineError> {
+async fn look(context: &Context, state: &RunState) -> Result<(Cluster, Observed), EngineError> {
     let cluster = owner::open(context, state).await?;
     let all: Vec<&Step> = context.lab.steps.iter().collect();
-    Ok(observe(context, &cluster, &all).await)
+    let observed = observe(context, &cluster, &all).await;
+    Ok((cluster, observed))
 }
 
 async fn observe(context: &Context, cluster: &Cluster, steps: &[&Step]) -> Observed {
@@ -189,7 +192,7 @@ async fn observe(context: &Context, cluster: &Cluster, steps: &[&Step]) -> Obser
 async fn move_on(
     context: &Context,
     last: usize,
-    observed: &Observed,
+    (cluster, observed): &(Cluster, Observed),
     emitter: &Emitter,
     stopper: &Stopper,
 ) -> Result<Vec<usize>, EngineError> {
@@ -212,7 +215,7 @@ async fn move_on(
         if verdicts.is_empty() || Verdict::worst(&verdicts) != Status::Pass {
             break;
         }
-        step::verified(context, step, verdicts, observed, emitter, stopper).await?;
+        step::verified(context, step, cluster, verdicts, observed, emitter, stopper).await?;
         reached.push(next);
         next += 1;
     }

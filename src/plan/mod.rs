@@ -1,6 +1,7 @@
 //! What is going to be done, and why: a lab and what is known of its environment, turned into
 //! decisions and command lines. Pure.
 
+pub mod build;
 pub mod commands;
 pub mod decide;
 pub mod evictions;

@@ -6,6 +6,8 @@ use serde_json::Value;
 
 /// The longest value that is shown whole, in characters.
 const SHOWN: usize = 40;
+/// How much is shown before what differs of two long values.
+const LEAD: usize = 10;
 
 /// The fields in which `live` differs from `wanted`, one line each: `spec.replicas is 1, was 3`.
 #[must_use]
@@ -42,24 +44,26 @@ fn walk(path: &str, wanted: Option<&Value>, live: Option<&Value>, lines: &mut Ve
                 }
                 _ => lines.push(changed(
                     path,
-                    &shown(&Value::from(live.clone())),
-                    &shown(&Value::from(wanted.clone())),
+                    &Value::from(live.clone()),
+                    &Value::from(wanted.clone()),
                 )),
             }
         }
-        (Some(wanted), Some(live)) => lines.push(changed(path, &shown(live), &shown(wanted))),
+        (Some(wanted), Some(live)) => lines.push(changed(path, live, wanted)),
         (Some(_), None) => lines.push(format!("{path} was removed")),
         (None, Some(_)) => lines.push(format!("{path} was added")),
         (None, None) => {}
     }
 }
 
-fn changed(path: &str, live: &str, wanted: &str) -> String {
+fn changed(path: &str, live: &Value, wanted: &Value) -> String {
     // What `kubectl apply` was given last is a whole object, and says the same as the fields do.
     if path.ends_with("last-applied-configuration") {
         return "something else was applied".to_owned();
     }
-    format!("{path} is {live}, was {wanted}")
+    let (live, wanted) = (text(live), text(wanted));
+    let from = first_shown(&live, &wanted);
+    format!("{path} is {}, was {}", cut(&live, from), cut(&wanted, from))
 }
 
 fn below(path: &str, key: &str) -> String {
@@ -78,16 +82,33 @@ fn by_name(list: &[Value]) -> Option<Vec<(&str, &Value)>> {
     named.collect()
 }
 
-fn shown(value: &Value) -> String {
-    let text = match value {
+fn text(value: &Value) -> String {
+    match value {
         Value::String(text) => text.clone(),
         other => other.to_string(),
-    };
-    if text.chars().count() <= SHOWN {
-        return text;
     }
-    let cut: String = text.chars().take(SHOWN).collect();
-    format!("{cut}…")
+}
+
+/// The character from which two texts are shown: the first, unless what differs would be cut off.
+fn first_shown(one: &str, other: &str) -> usize {
+    let pairs = one.chars().zip(other.chars());
+    let same = pairs.take_while(|(a, b)| a == b).count();
+    if same < SHOWN - LEAD {
+        return 0;
+    }
+    same - LEAD
+}
+
+/// `text` from the character `from` on, with a mark where something is left away.
+fn cut(text: &str, from: usize) -> String {
+    let before = if from > 0 { "…" } else { "" };
+    let shown: String = text.chars().skip(from).take(SHOWN).collect();
+    let after = if text.chars().count() > from + SHOWN {
+        "…"
+    } else {
+        ""
+    };
+    format!("{before}{shown}{after}")
 }
 
 #[cfg(test)]
@@ -112,6 +133,23 @@ mod tests {
                 "spec.containers[mine] was added",
                 "spec.replicas is 1, was 3",
             ]
+        );
+    }
+
+    #[test]
+    fn of_long_values_the_part_is_shown_in_which_they_differ() {
+        let list = |last: &str| json!({"args": ["--entrypoint=http", "--log=info", "--ping", "--accesslog", last]});
+        assert_eq!(
+            differing(
+                &list("--on"),
+                &list("--off-and-on-again-and-then-off-once-more")
+            ),
+            ["args is …slog\",\"--off-and-on-again-and-then-off-o…, was …slog\",\"--on\"]"]
+        );
+        let long = "a".repeat(100);
+        assert_eq!(
+            differing(&json!({"a": long}), &json!({"a": "b"})),
+            [format!("a is b, was {}…", "a".repeat(40))]
         );
     }
 }

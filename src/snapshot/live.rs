@@ -33,6 +33,18 @@ pub struct LiveError {
     pub source: Box<dyn std::error::Error + Send + Sync>,
 }
 
+impl LiveError {
+    /// Whether the connection was closed instead of an answer: one that was kept for the next question
+    /// may be closed at any time, and a question that only reads can be asked again.
+    fn is_cut_off(&self) -> bool {
+        let error = self.source.downcast_ref::<kube::Error>();
+        matches!(
+            error,
+            Some(kube::Error::Service(_) | kube::Error::HyperError(_))
+        )
+    }
+}
+
 /// The objects of a cluster, as far as a snapshot could be of them, and those that they own.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Live {
@@ -189,7 +201,11 @@ impl Reach {
         let api: Api<DynamicObject> = Api::all_with(self.client.clone(), resource);
         let what = format!("list {}", resource.plural);
         let params = ListParams::default();
-        let listed = match answer(&what, api.list(&params)).await {
+        let mut listed = answer(&what, api.list(&params)).await;
+        if listed.as_ref().is_err_and(LiveError::is_cut_off) {
+            listed = answer(&what, api.list(&params)).await;
+        }
+        let listed = match listed {
             Ok(listed) => listed,
             // The kind was there a moment ago: its definition is being deleted.
             Err(error) if error.code == Some(404) => return Ok(Vec::new()),

@@ -4,6 +4,7 @@
 
 pub mod action;
 pub mod assertion;
+pub mod build;
 pub mod client_load;
 pub mod duration;
 pub mod fact;
@@ -26,6 +27,7 @@ pub mod yaml;
 
 pub use action::{Action, Undo};
 pub use assertion::Assertion;
+pub use build::Build;
 pub use duration::Within;
 pub use fact::{ClaimFact, Fact, Facts, PodFact};
 pub use measurement::Measurement;

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::{Lab, validate::nearest};
+use super::{Build, Lab, validate::nearest};
 
 /// The value of each parameter, by its name.
 pub type Chosen = BTreeMap<String, String>;
@@ -40,6 +40,8 @@ pub struct Image {
     pub on: ImageOn,
     /// With which values it is used.
     pub when: When,
+    /// How it is built where it is not to be had; it is on a registry otherwise.
+    pub build: Option<Build>,
 }
 
 /// The nodes on which pods use an image. In a cluster without workers all of them run on the control
@@ -211,6 +213,8 @@ struct ImageAtLength {
     on: ImageOn,
     #[serde(default, skip_serializing_if = "When::is_always")]
     when: When,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    build: Option<Build>,
 }
 
 impl<'de> Deserialize<'de> for Image {
@@ -219,26 +223,34 @@ impl<'de> Deserialize<'de> for Image {
             image,
             on: ImageOn::default(),
             when: When::default(),
+            build: None,
         };
-        let wanted = "an image, or `image` with `on` or `when`";
+        let wanted = "an image, or `image` with `on`, `when` or `build`";
         let ImageAtLength {
             image: name,
             on,
             when,
+            build,
         } = text_or(deserializer, wanted, always)?;
-        Ok(Self { name, on, when })
+        Ok(Self {
+            name,
+            on,
+            when,
+            build,
+        })
     }
 }
 
 impl Serialize for Image {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if self.when.is_always() && self.on.is_default() {
+        if self.when.is_always() && self.on.is_default() && self.build.is_none() {
             return self.name.serialize(serializer);
         }
         let at_length = ImageAtLength {
             image: self.name.clone(),
             on: self.on,
             when: self.when.clone(),
+            build: self.build.clone(),
         };
         at_length.serialize(serializer)
     }

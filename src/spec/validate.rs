@@ -23,6 +23,8 @@ use tools::Brought;
 pub struct Known {
     /// The names of the kind configurations.
     pub kind_templates: BTreeSet<String>,
+    /// The names of what images can be built from without the lab bringing it along.
+    pub image_sources: BTreeSet<String>,
 }
 
 /// Reads the lab of `tree` and checks it whole.
@@ -63,6 +65,11 @@ fn resolved(lab: &Lab, tree: &LabTree, known: &Known) -> Vec<Fault> {
     }
     for data in &lab.data {
         checker.data(data);
+    }
+    for image in &lab.images {
+        for fault in sources::of_image(image, tree, known) {
+            checker.fault(format!("{LAB_FILE}: image `{}`: {fault}", image.name));
+        }
     }
     let ids: Vec<&str> = lab.steps.iter().map(|step| step.id.as_str()).collect();
     for (index, step) in lab.steps.iter().enumerate() {

@@ -190,11 +190,6 @@ impl Bundle {
         self.index.tools.iter().find(|tool| tool.name == name)
     }
 
-    /// Where the archive of `image` is, once its digest was seen to be right.
-    pub fn archive(&self, image: &ImageEntry) -> Result<PathBuf, BundleError> {
-        self.verified(&image.path, &image.digest)
-    }
-
     /// Where the file at `path` is, once its digest was seen to be `digest`.
     pub fn verified(&self, inside: &Path, digest: &str) -> Result<PathBuf, BundleError> {
         let path = self.dir.join(inside);

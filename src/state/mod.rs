@@ -1,6 +1,7 @@
 //! Environments on disk: where they are, who holds them, what was done in them.
 
 pub mod archive;
+pub mod build_context;
 pub mod bundle;
 pub mod environment;
 pub mod error;

@@ -1,6 +1,6 @@
 //! Command lines of the container engine.
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 use super::{Invocation, Stdin};
 
@@ -171,6 +171,15 @@ pub fn load(archive: &Path) -> Invocation {
 #[must_use]
 pub fn pull(image: &str) -> Invocation {
     Invocation::new("docker", ["pull", "--quiet", image])
+}
+
+/// Builds the image `name` from what is in `dir`, with these values of its Dockerfile's arguments.
+#[must_use]
+pub fn build(name: &str, args: &BTreeMap<String, String>, dir: &Path) -> Invocation {
+    let build = Invocation::new("docker", ["build", "--tag", name]);
+    let args = args.iter().map(|(name, value)| format!("{name}={value}"));
+    let build = args.fold(build, |build, arg| build.arg("--build-arg").arg(arg));
+    build.arg(dir.to_string_lossy())
 }
 
 /// Writes an image of the engine into an archive.

@@ -25,6 +25,7 @@ mod foreign;
 mod full_disk;
 mod heal;
 mod helm;
+mod images;
 mod journal;
 mod killed;
 mod kind;

@@ -154,7 +154,7 @@ pub(crate) fn claim(world: &World) {
         .up(&[])
         .exits(1)
         .says("pvc-reattached postgres-0 no longer holds");
-    let run = run.says("would not mend it").says("labctl down");
+    let run = run.says("would not mend it").says("labctl reset");
     assert!(
         !run.text().contains('{'),
         "stdout is for machines\n{}",

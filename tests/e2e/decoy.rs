@@ -4,7 +4,7 @@
 //! cluster of one node that writes down every request, and it stays the current one.
 
 use std::{
-    env, fs,
+    fs,
     net::TcpListener,
     path::{Path, PathBuf},
     process::Command,
@@ -18,7 +18,10 @@ use std::{
 
 use serde_json::Value;
 
-use crate::{remains::docker, world::wait_for};
+use crate::{
+    remains::docker,
+    world::{setting, wait_for},
+};
 
 /// Where the decoy's API server writes its audit log, in the node.
 const LOG: &str = "/var/log/kubernetes/audit.log";
@@ -57,9 +60,9 @@ pub(crate) struct Audited {
 }
 
 impl Decoy {
-    /// A decoy beside the environment `name`, with its files in `root`.
+    /// A decoy beside the environments that are named like `name`, with its files in `root`.
     pub(crate) fn open(name: &str, root: &Path, bundle: Option<&Path>) -> Self {
-        if env::var_os("LABCTL_E2E_AUDIT").is_some_and(|v| !v.is_empty()) {
+        if setting("LABCTL_E2E_AUDIT").is_some() {
             Self::Audited(Audited::create(&format!("{name}-decoy"), root, bundle))
         } else {
             Self::listen()

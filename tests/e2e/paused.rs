@@ -1,14 +1,13 @@
-//! A cluster that is stopped on purpose, that a restart left behind, that is not the only one, or
-//! that is another one by now.
+//! A cluster that is stopped on purpose, that a restart left behind, or that is another one by now.
 
-use std::{env, process::Command};
+use std::process::Command;
 
 use labctl::event::{EventKind, Outcome, RunOutcome, Status};
 
 use crate::{
     remains::{self, docker},
     run::Run,
-    world::{STEPS, World},
+    world::{STEPS, World, setting},
 };
 
 /// Stopped with labctl, nothing is known, and nothing passes; started, everything is as it was.
@@ -102,14 +101,14 @@ pub(crate) fn left_behind(world: &World) {
 
 /// The command that restarts the engine, if it may be restarted.
 pub(crate) fn engine_restart() -> Option<String> {
-    env::var("LABCTL_E2E_RESTART_ENGINE")
-        .ok()
-        .filter(|v| !v.is_empty())
+    setting("LABCTL_E2E_RESTART_ENGINE").and_then(|command| command.into_string().ok())
 }
 
 /// The engine is restarted under an environment.
 pub(crate) fn engine_restarted(world: &World) {
     let restart = engine_restart().expect("a command that restarts the engine");
+    // What stands there may be one that was broken for good.
+    world.remove();
     world.at_the_end();
     let before = identity(world);
     let ours = |name: &String| name.starts_with(&world.name);
@@ -134,33 +133,6 @@ pub(crate) fn engine_restarted(world: &World) {
     world.verify(0);
     assert_eq!(identity(world), before);
     nothing_was_done(&world.up(&["--output", "json"]).exits(0));
-}
-
-/// A second environment of the same lab: both are shown, and the end of one is not the other's.
-pub(crate) fn side_by_side(world: &World) {
-    world.at_the_end();
-    let before = remains::containers(&world.name);
-    let other = world.other();
-    let up = world.start_up_in(&other, &["--to", "cluster"]);
-    let up = world.ended(up).exits(0);
-    world.figure(format!(
-        "a second cluster beside the first: {:.1?}",
-        up.took
-    ));
-    for verb in ["list", "status"] {
-        let shown = world.labctl_bare(&[verb]).exits(0);
-        shown.says(&world.name).says(&other);
-    }
-    let status = world.labctl_bare(&["status"]).exits(0);
-    let answering = status.text().matches("answers").count();
-    assert_eq!(answering, 2, "{}", status.transcript());
-    world.ended(world.start_in(&other, &["stop"])).exits(0);
-    assert_eq!(running(&world.name).len(), 4);
-    world.ended(world.start_in(&other, &["down"])).exits(0);
-    assert_eq!(remains::containers(&other), [""; 0]);
-    assert_eq!(remains::networks(&other), [""; 0]);
-    assert_eq!(remains::containers(&world.name), before);
-    world.verify(0);
 }
 
 /// Under the environment's name stands a cluster that it did not make: nothing that changes
@@ -230,7 +202,7 @@ fn identity(world: &World) -> Vec<String> {
 }
 
 /// The names of the running node containers of the cluster `name`.
-fn running(name: &str) -> Vec<String> {
+pub(crate) fn running(name: &str) -> Vec<String> {
     let label = format!("label=io.x-k8s.kind.cluster={name}");
     docker(&["ps", "--format", "{{.Names}}", "--filter", &label])
 }

@@ -1,10 +1,16 @@
-//! Releases, by a real helm that is killed in the middle.
+//! Releases, by a real helm that is killed in the middle; and an image that is built.
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{
+    fs,
+    path::PathBuf,
+    process::{Command, Output},
+    time::Duration,
+};
 
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::{
+    remains::docker,
     run::Run,
     world::{World, wait_for},
 };
@@ -17,6 +23,8 @@ fn lab(world: &World) -> PathBuf {
     for name in [
         "lab.yaml",
         "values.yaml",
+        "image/Dockerfile",
+        "image/note.txt",
         "charts/app/Chart.yaml",
         "charts/app/values.yaml",
         "charts/app/templates/objects.yaml",
@@ -79,17 +87,48 @@ impl Release<'_> {
     }
 }
 
+/// The image that the lab says how to build.
+const IMAGE: &str = "docker.io/labctl/e2e-built:1";
+
+/// It was built, from nothing, and the nodes have it.
+#[track_caller]
+fn is_built(name: &str) {
+    let format = "{{.Config.Labels.note}}";
+    assert_eq!(
+        docker(&["image", "inspect", "--format", format, IMAGE]),
+        ["built"]
+    );
+    let worker = format!("{name}-worker");
+    let images = docker(&[
+        "exec",
+        &worker,
+        "ctr",
+        "--namespace=k8s.io",
+        "images",
+        "ls",
+        "--quiet",
+    ]);
+    assert!(images.iter().any(|image| image == IMAGE), "{images:?}");
+    remove_image().expect("docker can be run");
+}
+
+fn remove_image() -> std::io::Result<Output> {
+    Command::new("docker")
+        .args(["image", "rm", "--force", IMAGE])
+        .output()
+}
+
 /// A release left pending by our own helm is put in order and made anew, one left by a student's is
 /// not touched; `reset` puts back what a release made, and takes releases away that came later.
 pub(crate) fn cut_short(world: &World) {
-    let name = world.other();
+    world.remove();
+    let name = world.name.clone();
     let release = Release {
         world,
         name: name.clone(),
         lab: lab(world),
     };
-    // Whatever an earlier run left.
-    world.ended(world.start_in(&name, &["down"]));
+    let _ = remove_image();
     // The first install.
     let mut up = world.start_lab(&name, &release.lab.to_string_lossy(), &[]);
     wait_for("the cluster", Duration::from_mins(5), || {
@@ -97,6 +136,7 @@ pub(crate) fn cut_short(world: &World) {
         let status = world.ended(world.start_in(&name, &["status"])).text();
         status.contains("1/2 cluster")
     });
+    is_built(&name);
     release.kill_helm("app-hook");
     world.ended(up).exits(1).says("was ended by signal 9");
     assert_eq!(release.history(), ["pending-install"]);

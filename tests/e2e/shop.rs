@@ -1,9 +1,9 @@
-//! Lab 10.1, beside lab 10.3: reached from outside, broken in all its tiers, and put back.
+//! Lab 10.1: reached from outside, broken in all its tiers and put back, and beside lab 10.3.
 
 use std::net::TcpListener;
 
 use crate::{
-    remains,
+    paused, remains,
     run::{Run, Verified},
     world::World,
 };
@@ -17,24 +17,35 @@ struct Shop<'a> {
 }
 
 impl<'a> Shop<'a> {
-    fn new(world: &'a World) -> Self {
-        let name = world.other();
-        // Whatever an earlier run left.
-        world.ended(world.start_in(&name, &["down"]));
-        Self { world, name }
+    /// The lab in a new environment, as far as it can be reached, and how it was brought up.
+    fn new(world: &'a World, ingress: &str) -> (Self, Run) {
+        world.remove();
+        let name = world.name.clone();
+        let shop = Self { world, name };
+        let up = shop.up(ingress, &["--to", "scale"]);
+        (shop, up)
+    }
+
+    /// The whole lab, in the environment that is there, made if there is none, and how it was brought
+    /// up.
+    fn whole(world: &'a World, ingress: &str) -> (Self, Run) {
+        let name = world.name.clone();
+        let shop = Self { world, name };
+        let up = shop.up(ingress, &[]);
+        (shop, up)
     }
 
     fn labctl(&self, args: &[&str]) -> Run {
         self.world.ended(self.world.start_in(&self.name, args))
     }
 
-    fn up(&self, ingress: &str) -> Run {
+    fn up(&self, ingress: &str, how_far: &[&str]) -> Run {
         let set = format!("ingress={ingress}");
-        let up = self
-            .world
-            .start_lab(&self.name, LAB, &["--set", &set, "-v"]);
+        let args = [&["--set", &set, "-v"], how_far].concat();
+        let up = self.world.start_lab(&self.name, LAB, &args);
         let up = self.world.ended(up).exits(0);
-        let took = format!("up {LAB} with {ingress}: {:.1?}", up.took);
+        let line = [&["up", LAB, "with", ingress], how_far].concat().join(" ");
+        let took = format!("{line}: {:.1?}", up.took);
         self.world.figure(took);
         up
     }
@@ -75,19 +86,14 @@ impl<'a> Shop<'a> {
     }
 }
 
-/// By an Ingress. The port that is wished for is taken; each tier is broken once.
+/// By an Ingress. The port that is wished for is taken.
 pub(crate) fn ingress(world: &World) {
-    world.at_the_end();
-    let shop = Shop::new(world);
     // Where it cannot be had, somebody else has it.
     let taken = TcpListener::bind("127.0.0.1:80");
-    let up = shop.up("traefik");
+    let (shop, up) = Shop::new(world, "traefik");
     drop(taken);
-    let up = up.says("port 80").says("http://127.0.0.1:80");
-    lost_requests(&up);
-    shop.verify(0);
-    let both = world.labctl_bare(&["list"]).exits(0);
-    both.says(&world.name).says(&shop.name);
+    up.says("port 80").says("http://127.0.0.1:80");
+    shop.labctl(&["verify", "--to", "scale"]).exits(0);
 
     // What a user sees of it; without a browser nothing is tried, which the script says.
     let browser = world.script("browser-test", &[&shop.name]).exits(0);
@@ -97,7 +103,18 @@ pub(crate) fn ingress(world: &World) {
         format!("{:.1?}", browser.took)
     };
     world.figure(format!("  the front end in a browser: {was}"));
+}
 
+/// What clients notice of an update and of emptied nodes.
+pub(crate) fn clients(world: &World) {
+    let (shop, up) = Shop::whole(world, "traefik");
+    lost_requests(&up);
+    shop.verify(0);
+}
+
+/// Each tier is broken once.
+pub(crate) fn broken(world: &World) {
+    let (shop, _) = Shop::whole(world, "traefik");
     let scale = [
         "scale",
         "deployment/traefik",
@@ -125,16 +142,45 @@ pub(crate) fn ingress(world: &World) {
         &["patch", "ingress", "shop", "--type=json", "--patch", path],
         &["/api", "shop"],
     );
+}
+
+/// Lab 10.3 beside it: both are shown, and the end of one is not the other's.
+pub(crate) fn side_by_side(world: &World) {
+    let (shop, _) = Shop::whole(world, "traefik");
+    let before = remains::containers(&shop.name);
+    let other = world.other();
+    let up = world
+        .ended(world.start_up_in(&other, &["--to", "cluster"]))
+        .exits(0);
+    world.figure(format!("lab 10.3's cluster beside it: {:.1?}", up.took));
+    for verb in ["list", "status"] {
+        let shown = world.labctl_bare(&[verb]).exits(0);
+        shown.says(&shop.name).says(&other);
+    }
+    let status = world.labctl_bare(&["status"]).exits(0);
+    let answering = status.text().matches(" answers ").count();
+    assert_eq!(answering, 2, "{}", status.transcript());
+    world.ended(world.start_in(&other, &["stop"])).exits(0);
+    assert_eq!(paused::running(&shop.name).len(), 4);
+    world.ended(world.start_in(&other, &["down"])).exits(0);
+    assert_eq!(remains::containers(&other), [""; 0]);
+    assert_eq!(remains::networks(&other), [""; 0]);
+    assert_eq!(remains::containers(&shop.name), before);
+    shop.verify(0);
 
     shop.labctl(&["down"]).exits(0);
     assert_eq!(remains::containers(&shop.name), [""; 0]);
-    world.verify(0);
 }
 
-/// By the Gateway API, with what else there is to see.
+/// By the Gateway API.
 pub(crate) fn gateway(world: &World) {
-    let shop = Shop::new(world);
-    let up = shop.up("gateway");
+    let (shop, _) = Shop::new(world, "gateway");
+    shop.labctl(&["verify", "--to", "scale"]).exits(0);
+}
+
+/// The same as with an Ingress.
+pub(crate) fn gateway_clients(world: &World) {
+    let (shop, up) = Shop::whole(world, "gateway");
     lost_requests(&up);
     shop.verify(0);
     shop.labctl(&["down"]).exits(0);

@@ -2,13 +2,14 @@
 //! as they are.
 
 use std::{
-    env, fs,
-    fs::File,
+    env,
+    ffi::OsString,
+    fs,
     hash::{DefaultHasher, Hash, Hasher},
     path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::{
-        Mutex,
+        Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
     thread,
@@ -16,7 +17,7 @@ use std::{
 };
 
 use crate::{
-    decoy::Decoy,
+    lanes::Machine,
     remains,
     run::{Run, Running, Verified},
 };
@@ -40,45 +41,51 @@ const MARK: &str = "LABCTL_E2E_MARK";
 pub(crate) struct World {
     program: PathBuf,
     bundle: Option<PathBuf>,
+    lane: &'static str,
     root: PathBuf,
     /// The environment's name.
     pub(crate) name: String,
-    decoy: Decoy,
+    machine: Arc<Machine>,
     peak: AtomicU64,
     figures: Mutex<Vec<String>>,
-    _lock: File,
+}
+
+/// Where the tests keep what they make.
+pub(crate) fn root() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("e2e")
+}
+
+/// What the names of environments begin with: one for each checkout, and the same each time.
+pub(crate) fn prefix() -> String {
+    let mut hasher = DefaultHasher::new();
+    root().hash(&mut hasher);
+    format!("e2e-{:04x}", hasher.finish() & 0xffff)
+}
+
+/// A setting of the tests, if it has a value.
+pub(crate) fn setting(name: &str) -> Option<OsString> {
+    env::var_os(name).filter(|value| !value.is_empty())
 }
 
 impl World {
-    /// The world, with nothing of an earlier, killed run of these tests in it.
-    pub(crate) fn open() -> Self {
-        let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("e2e");
-        fs::create_dir_all(&root).expect("a directory for the tests");
-        let lock = File::create(root.join("lock")).expect("a lock file");
-        lock.try_lock().expect("these tests run once at a time");
-        // One of its own for each checkout, and the same each time.
-        let mut hasher = DefaultHasher::new();
-        root.hash(&mut hasher);
-        let name = format!("e2e-{:04x}", hasher.finish() & 0xffff);
-        let path = |name: &str| {
-            env::var_os(name)
-                .filter(|v| !v.is_empty())
-                .map(PathBuf::from)
-        };
-        let bundle = path("LABCTL_E2E_BUNDLE");
+    /// The world of `lane`, with nothing of an earlier, killed run of these tests in it. `suffix`
+    /// tells the names of its environments from those of others.
+    pub(crate) fn open(machine: Arc<Machine>, lane: &'static str, suffix: Option<&str>) -> Self {
+        let path = |name: &str| setting(name).map(PathBuf::from);
+        let suffix = suffix.map_or_else(String::new, |suffix| format!("-{suffix}"));
         let world = Self {
             program: path("LABCTL_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_labctl").into()),
-            decoy: Decoy::open(&name, &root, bundle.as_deref()),
-            bundle,
-            root,
-            name,
+            bundle: path("LABCTL_E2E_BUNDLE"),
+            lane,
+            root: root().join(lane),
+            name: format!("{}{suffix}", prefix()),
+            machine,
             peak: AtomicU64::new(0),
             figures: Mutex::default(),
-            _lock: lock,
         };
         fs::create_dir_all(world.home().join(".kube")).expect("a home");
         for kubeconfig in world.kubeconfigs() {
-            fs::write(kubeconfig, world.decoy.kubeconfig()).expect("a kubeconfig");
+            fs::write(kubeconfig, world.machine.decoy.kubeconfig()).expect("a kubeconfig");
         }
         world.remove();
         let _ = fs::remove_dir_all(world.state());
@@ -96,9 +103,9 @@ impl World {
         } else {
             self.remove();
         }
-        self.decoy.close();
         let peak = self.peak.load(Ordering::Relaxed);
         self.figure(format!("the most memory that any labctl had: {peak} KiB"));
+        eprintln!("in the lane {}:", self.lane);
         for figure in self.figures.lock().expect("no other thread").iter() {
             eprintln!("  {figure}");
         }
@@ -120,7 +127,7 @@ impl World {
         }
     }
 
-    /// The name of a second environment.
+    /// The name of a second environment in the lane.
     pub(crate) fn other(&self) -> String {
         format!("{}-other", self.name)
     }
@@ -310,7 +317,7 @@ impl World {
         let at = STEPS.iter().position(|step| *step == last).expect("a step");
         let status = self.labctl(&["status"]).text();
         if STEPS[at + 1..].iter().any(|step| status.contains(step)) {
-            self.remove();
+            self.labctl(&["reset", "--to", last]).exits(0);
         }
         self.up(&["--to", last]).exits(0);
     }
@@ -340,18 +347,18 @@ impl World {
             let text = fs::read_to_string(&path).expect("the kubeconfig is there");
             assert_eq!(
                 text,
-                self.decoy.kubeconfig(),
+                self.machine.decoy.kubeconfig(),
                 "{} was changed",
                 path.display()
             );
         }
-        self.decoy.was_not_asked();
+        self.machine.decoy.was_not_asked();
     }
 
     /// After all scenarios: the audit log of the user's own cluster, if it keeps one, is clean.
     #[track_caller]
     pub(crate) fn assert_clean_log(&self) {
-        if let Some(figure) = self.decoy.has_a_clean_log() {
+        if let Some(figure) = self.machine.decoy.has_a_clean_log() {
             self.figure(figure);
         }
     }

@@ -174,6 +174,7 @@ fn healthy() -> Vec<Rule> {
         ),
         rule("docker", "load", []),
         rule("docker", "pull", []),
+        rule("docker", "build", []),
         rule("docker", "save", []),
         rule("docker", "exec", []),
         rule("kubectl", "--kubeconfig", []),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::{
     api::{
-        apps::v1::Deployment,
+        apps::v1::{Deployment, DeploymentSpec},
         core::v1::{Pod, Service},
         discovery::v1::EndpointSlice,
     },
@@ -89,24 +89,36 @@ pub(in crate::assert) fn pods(
     pods
 }
 
-/// Those Deployments whose pods `selector` would select, if they had any.
+/// That those Deployments have no pods which `selector` would select.
 fn without_replicas(
     selector: &BTreeMap<String, String>,
     observed: &Observed,
     namespace: &str,
 ) -> Vec<String> {
-    let deployments = observed.list::<Deployment>(Some(namespace));
-    let none = deployments
+    let none = deployments(selector, observed, namespace)
+        .into_iter()
+        .filter(|(_, spec)| spec.replicas == Some(0))
+        .map(|(name, _)| format!("deployment {} has 0 replicas", clean(&name)));
+    none.collect()
+}
+
+/// The Deployments whose pods `selector` selects, whether they have any or not, by name.
+pub(super) fn deployments(
+    selector: &BTreeMap<String, String>,
+    observed: &Observed,
+    namespace: &str,
+) -> Vec<(String, DeploymentSpec)> {
+    let all = observed.list::<Deployment>(Some(namespace));
+    let selected = all
         .unwrap_or_default()
         .into_iter()
         .filter_map(|deployment| {
             let spec = deployment.spec?;
             let labels = spec.template.metadata.as_ref()?.labels.as_ref();
             let name = deployment.metadata.name.unwrap_or_default();
-            let is_none = spec.replicas == Some(0) && matches(selector, labels);
-            is_none.then(|| format!("deployment {} has 0 replicas", clean(&name)))
+            matches(selector, labels).then_some((name, spec))
         });
-    none.collect()
+    selected.collect()
 }
 
 fn matches(selector: &BTreeMap<String, String>, labels: Option<&BTreeMap<String, String>>) -> bool {

@@ -3,7 +3,7 @@
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
 use serde_json::Value;
 
-use super::{backend, entrance};
+use super::{backend, dependency, entrance};
 use crate::{
     assert::{Observed, Scope, observed::Missing, text::clean},
     spec::request::Request,
@@ -20,16 +20,17 @@ pub(in crate::assert) fn http_routes(namespace: &str) -> Scope {
 }
 
 /// Why `request`, through the port `node` of the node, is not answered as expected: by what opens
-/// the port, the rule for its host and path, and the Service behind that. `given` says whether it is
-/// answered at all.
+/// the port, the rule for its host and path, the Service behind that, and what its pods depend on.
+/// `status` is that of the answer, if there is one at all.
 #[must_use]
 pub(in crate::assert) fn why(
     request: &Request,
     node: u16,
-    given: bool,
+    status: Option<u16>,
     observed: &Observed,
     namespace: &str,
 ) -> Vec<String> {
+    let given = status.is_some();
     let entrance = entrance::why(node, observed);
     if !given && !entrance.is_empty() {
         return entrance;
@@ -45,7 +46,9 @@ pub(in crate::assert) fn why(
         return Vec::new();
     }
     let all: Vec<String> = rules.iter().map(Rule::shown).collect();
-    rules.retain(|rule| rule.is_for(host) && rule.takes(path));
+    rules.retain(|rule| rule.is_for(host));
+    let is_host_known = !rules.is_empty();
+    rules.retain(|rule| rule.takes(path));
     // The longest path decides, and of two, the exact one.
     let Some(rule) = rules
         .into_iter()
@@ -56,11 +59,17 @@ pub(in crate::assert) fn why(
         } else {
             format!("there are {}", all.join("; "))
         };
-        let host = if host.is_empty() { "no host" } else { host };
+        let host = match host {
+            "" => "requests without a host".to_owned(),
+            host => format!("the host {}", clean(host)),
+        };
+        let lacks = if is_host_known {
+            format!("has the path {} for {host}", clean(path))
+        } else {
+            format!("is for {host}")
+        };
         return vec![format!(
-            "no rule of an Ingress or HTTPRoute has the path {} for {}: {there}",
-            clean(path),
-            clean(host)
+            "no rule of an Ingress or HTTPRoute {lacks}: {there}"
         )];
     };
     let mut why = vec![format!("the way is {}", rule.shown())];
@@ -78,10 +87,13 @@ pub(in crate::assert) fn why(
             ));
         }
         Ok(ready) if ready > 0 && behind.is_empty() && given && why.len() == 1 => {
-            let service = clean(service);
+            let shown = clean(service);
             why.push(format!(
-                "Service {service} has {ready} ready endpoints: the answer is most likely its own"
+                "Service {shown} has {ready} ready endpoints: the answer is most likely its own"
             ));
+            if status.is_some_and(|status| status >= 500) {
+                why.extend(dependency::why(service, observed, namespace));
+            }
         }
         _ => {}
     }

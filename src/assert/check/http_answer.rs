@@ -68,23 +68,27 @@ fn of_answers(a: &Http, port: &Port, answers: &[Answer], context: &Context<'_>) 
             actual,
         )];
     };
-    let (given, evidence) = match answer {
-        Answer::Given { headers, body, .. } => {
+    let (status, evidence) = match answer {
+        Answer::Given {
+            status,
+            headers,
+            body,
+        } => {
             let server = headers
                 .get("server")
                 .map(|server| format!("server: {}", clean(server)));
             let said = first_lines(body).into_iter().next();
             let said = said.map(|line| format!("body: {line}"));
-            (true, server.into_iter().chain(said).collect())
+            (Some(*status), server.into_iter().chain(said).collect())
         }
-        Answer::None(_, message) => (false, vec![clean(message)]),
+        Answer::None(_, message) => (None, vec![clean(message)]),
     };
     if let Some(first) = faults.first_mut() {
         if a.times > 1 {
             first.actual = format!("{}, answer {} of {}", first.actual, index + 1, a.times);
         }
         let (observed, namespace) = (context.observed, context.namespace);
-        first.because = routing::why(&a.request(), port.node, given, observed, namespace);
+        first.because = routing::why(&a.request(), port.node, status, observed, namespace);
         if let Answer::None(NoAnswer::Refused, _) = answer {
             let address = port.address();
             first.because.push(format!(

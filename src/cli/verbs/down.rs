@@ -4,12 +4,10 @@ use crate::{
     cli::{
         args::Changing,
         error::CliError,
-        exit,
         hold::Hold,
-        labs, output,
+        output,
         session::{self, Kept},
         settings::Settings,
-        signals,
     },
     engine,
 };
@@ -18,23 +16,17 @@ use crate::{
 pub(crate) fn run(args: &Changing, settings: &Settings) -> Result<u8, CliError> {
     let environment = session::find(settings, args.lab.as_deref())?;
     // Whatever became of the lab's files: what they made can be removed without them.
-    let loaded = session::applied_lab(&environment);
-    let loaded = loaded.unwrap_or_else(|_| labs::unknown(&environment.record.lab));
+    let loaded = session::applied_lab_or_unknown(&environment);
     let bundle = session::bundle_of(&environment);
     let name = environment.name().to_owned();
-    session::runtime()?.block_on(async {
-        let stopper = signals::listen()?;
-        let hold = Hold {
-            settings,
-            name: &name,
-            verb: "down",
-            wait: args.waiting.wait,
-            exists: true,
-        };
-        let mut say = |text: &str| output::note(settings, text);
-        let Some(_lock) = hold.take(&stopper, &mut say).await? else {
-            return Ok(exit::signalled(stopper.now().signal().unwrap_or_default()));
-        };
+    let hold = Hold {
+        settings,
+        name: &name,
+        verb: "down",
+        wait: args.waiting.wait,
+        exists: true,
+    };
+    hold.alone(async |stopper| {
         let (journal, replayed) = session::journal(settings, &environment)?;
         let context = session::context(settings, environment, loaded, bundle, 1.0);
         let kept = Kept {

@@ -211,7 +211,8 @@ fn throughout(step: &Step) -> Vec<String> {
 /// How each image gets into the nodes, and what it was made from.
 fn images(context: &Context) -> Vec<String> {
     let mut lines = Vec::new();
-    for image in context.lab.images.iter().map(|image| image.name.as_str()) {
+    for wanted in &context.lab.images {
+        let image = wanted.name.as_str();
         let bundled = context
             .bundle
             .as_ref()
@@ -227,7 +228,14 @@ fn images(context: &Context) -> Vec<String> {
             bundle.dir.join(&entry.path)
         } else {
             let archive = context.environment.images_dir().join("IMAGE.tar");
-            lines.push(docker::pull(image).to_string());
+            let get = match &wanted.build {
+                Some(build) => {
+                    lines.push(format!("# {image}: built, unless the engine has it"));
+                    plan::build::command(image, build, &context.target())
+                }
+                None => docker::pull(image),
+            };
+            lines.push(get.to_string());
             lines.push(docker::save(image, &archive).to_string());
             archive
         };

@@ -11,7 +11,6 @@ use crate::{
         labs::Loaded,
         output, session,
         settings::Settings,
-        signals,
         verbs::env::no_cluster,
     },
     engine::{self, Context, reset::Options},
@@ -48,19 +47,14 @@ fn one(args: &Reset, environment: Environment, settings: &Settings) -> Result<u8
     }
     let bundle = session::bundle_of(&environment);
     let name = environment.name().to_owned();
-    session::runtime()?.block_on(async {
-        let stopper = signals::listen()?;
-        let hold = Hold {
-            settings,
-            name: &name,
-            verb: "reset",
-            wait: args.waiting.wait,
-            exists: true,
-        };
-        let mut say = |text: &str| output::note(settings, text);
-        let Some(_lock) = hold.take(&stopper, &mut say).await? else {
-            return Ok(exit::signalled(stopper.now().signal().unwrap_or_default()));
-        };
+    let hold = Hold {
+        settings,
+        name: &name,
+        verb: "reset",
+        wait: args.waiting.wait,
+        exists: true,
+    };
+    hold.alone(async |stopper| {
         let (journal, replayed) = session::journal(settings, &environment)?;
         let options = options(args, &environment, &loaded, &replayed.state)?;
         let scale = args.scale.timeout_scale;

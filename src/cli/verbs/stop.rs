@@ -4,11 +4,9 @@ use crate::{
     cli::{
         args::{Changing, Start, Waiting},
         error::CliError,
-        exit,
         hold::Hold,
-        labs, output, preflight, session,
+        preflight, session,
         settings::Settings,
-        signals,
         verbs::env::no_cluster,
     },
     engine,
@@ -41,23 +39,17 @@ fn run(
 ) -> Result<u8, CliError> {
     let environment = session::find(settings, lab)?;
     // Whatever became of the lab's files: the containers are there without them.
-    let loaded = session::applied_lab(&environment);
-    let loaded = loaded.unwrap_or_else(|_| labs::unknown(&environment.record.lab));
+    let loaded = session::applied_lab_or_unknown(&environment);
     let bundle = session::bundle_of(&environment);
     let name = environment.name().to_owned();
-    session::runtime()?.block_on(async {
-        let stopper = signals::listen()?;
-        let hold = Hold {
-            settings,
-            name: &name,
-            verb: &verb.to_string(),
-            wait,
-            exists: true,
-        };
-        let mut say = |text: &str| output::note(settings, text);
-        let Some(_lock) = hold.take(&stopper, &mut say).await? else {
-            return Ok(exit::signalled(stopper.now().signal().unwrap_or_default()));
-        };
+    let hold = Hold {
+        settings,
+        name: &name,
+        verb: &verb.to_string(),
+        wait,
+        exists: true,
+    };
+    hold.alone(async |stopper| {
         let (journal, replayed) = session::journal(settings, &environment)?;
         if replayed.state.cluster.is_none() {
             return Err(no_cluster(&environment));

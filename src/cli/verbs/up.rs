@@ -93,23 +93,22 @@ pub(super) fn bring(
             wait,
             exists: false,
         };
-        let mut say = |text: &str| output::note(settings, text);
-        let Some(_lock) = hold.take(&stopper, &mut say).await? else {
-            return Ok(exit::signalled(stopper.now().signal().unwrap_or_default()));
-        };
-        let is_new = matches!(settings.store.get(&name), Err(StateError::Absent { .. }));
-        let result = match make(settings, &name, &loaded, bundle.as_ref()) {
-            Ok(environment) => {
-                let scale = scale.timeout_scale;
-                let context = session::context(settings, environment, loaded, bundle, scale);
-                bring_up(settings, &context, goal, stopper).await
+        hold.held(stopper, async |stopper| {
+            let is_new = matches!(settings.store.get(&name), Err(StateError::Absent { .. }));
+            let result = match make(settings, &name, &loaded, bundle.as_ref()) {
+                Ok(environment) => {
+                    let scale = scale.timeout_scale;
+                    let context = session::context(settings, environment, loaded, bundle, scale);
+                    bring_up(settings, &context, goal, stopper).await
+                }
+                Err(error) => Err(error),
+            };
+            if is_new && result.as_ref().is_err_and(CliError::is_of_files) {
+                forget(settings, &name);
             }
-            Err(error) => Err(error),
-        };
-        if is_new && result.as_ref().is_err_and(CliError::is_of_files) {
-            forget(settings, &name);
-        }
-        result
+            result
+        })
+        .await
     })
 }
 

@@ -59,7 +59,7 @@ pub async fn reset(
     let outcome = if options.hard {
         rewind(context, options.to, 0, &emitter).await?;
         recover::remove_cluster(context, &emitter, &mut stopper).await?;
-        up::go_on(context, options.to, &emitter, &mut stopper).await?
+        up::go_on(context, options.to, None, &emitter, &mut stopper).await?
     } else {
         one(context, options, &emitter, &mut stopper).await?
     };
@@ -210,8 +210,9 @@ async fn put_back(
         live,
         differences,
     } = seen;
-    let is_data_same =
-        prints.is_some_and(|now| data::changed(&snapshot.data, &now, options.data).is_empty());
+    let is_data_same = prints
+        .as_ref()
+        .is_some_and(|now| data::changed(&snapshot.data, now, options.data).is_empty());
     for difference in &differences {
         let differing = told(difference, &context.lab.namespace);
         emitter.emit(EventKind::Differs { differing });
@@ -243,8 +244,12 @@ async fn put_back(
         if let Settled::Fails(verdicts) = settled {
             return asks.mend(verdicts, emitter, &mut stopper).await;
         }
-        let (wanted, force) = (&snapshot.data, options.data);
-        data::restore(context, &cluster, wanted, force, emitter, &stopper).await?
+        let now = match prints {
+            Some(now) => now,
+            None => data::fingerprints(context, &cluster).await,
+        };
+        let changed = data::changed(&snapshot.data, &now, options.data);
+        data::restore(context, &snapshot.data, &now, changed, emitter, &stopper).await?
     };
     match asks.settle(|_| true, emitter, &mut stopper).await? {
         Settled::Holds(_, observed) => {
@@ -269,7 +274,7 @@ async fn again(
     stopper: &mut Stopper,
 ) -> Result<RunOutcome, EngineError> {
     rewind(context, to, from, emitter).await?;
-    up::go_on(context, to, emitter, stopper).await
+    up::go_on(context, to, None, emitter, stopper).await
 }
 
 /// Has the step at `at`, and those behind it, no longer count as seen to hold, on the way back to
@@ -377,9 +382,19 @@ impl Asks<'_> {
             .filter(own)
             .filter(|(_, s)| s.action.is_repeatable());
         let repeatable: Vec<&Step> = repeatable.map(|(_, step)| step).collect();
+        let mut open = Some(self.cluster.clone());
         for step in &repeatable {
             let reason = "what it expects does not hold".to_owned();
-            step::perform(self.context, step, &reason, true, emitter, stopper).await?;
+            step::perform(
+                self.context,
+                step,
+                &reason,
+                true,
+                &mut open,
+                emitter,
+                stopper,
+            )
+            .await?;
         }
         if repeatable.is_empty() {
             return Err(EngineError::Step(Box::new(unmet(verdicts, Duration::ZERO))));

@@ -1,9 +1,10 @@
 //! What is wrong with where an action takes something from: charts, values, manifests elsewhere.
 
-use super::{is_name, nearest};
+use super::{Known, is_name, nearest};
 use crate::spec::{
-    LabTree,
+    Image, LabTree,
     action::{Annotate, Apply},
+    build::DOCKERFILE,
     helm::{Chart, Helm},
 };
 
@@ -66,6 +67,30 @@ pub(super) fn of_annotate(annotate: &Annotate) -> Vec<String> {
         faults.push(format!("`{key}` is both set and removed"));
     }
     faults
+}
+
+/// All faults of how `image` is built, of a lab whose files are `tree`.
+pub(super) fn of_image(image: &Image, tree: &LabTree, known: &Known) -> Vec<String> {
+    let Some(build) = &image.build else {
+        return Vec::new();
+    };
+    match (&build.sources, &build.context) {
+        (Some(name), None) if known.image_sources.contains(name) => Vec::new(),
+        (Some(name), None) => {
+            let near = nearest(name, known.image_sources.iter());
+            vec![format!("labctl brings no sources `{name}` along{near}")]
+        }
+        (None, Some(dir)) => {
+            let mut faults: Vec<String> = leads_out(dir).into_iter().collect();
+            let file = format!("{}/{DOCKERFILE}", dir.trim_end_matches('/'));
+            if !tree.files.contains_key(&file) {
+                let near = nearest(&file, tree.files.keys());
+                faults.push(format!("there is no file `{file}`{near}"));
+            }
+            faults
+        }
+        _ => vec!["`build` needs either `sources` or a `context`".to_owned()],
+    }
 }
 
 /// All faults of a `helm`, whose lab's files are `tree`.

@@ -14,6 +14,7 @@ fn faults(lab_yaml: &str) -> Vec<String> {
     };
     let known = Known {
         kind_templates: ["three-workers".to_owned()].into(),
+        image_sources: ["demo-web".to_owned()].into(),
     };
     match load(&tree, &known) {
         Ok(_) => Vec::new(),
@@ -89,6 +90,28 @@ fn parameters_and_what_depends_on_them_are_checked_with_every_combination() {
     lab.yaml: step `d`: there is no later step `z`
     lab.yaml: step `b`: there is no file `manifests/b.yaml`; did you mean `manifests/a.yaml`? (with ingress=traefik, size=large)
     lab.yaml: step `a`: there is no later step `c` (with ingress=gateway, size=small, and 1 more)
+    ");
+}
+
+#[test]
+fn what_an_image_is_built_from_is_there() {
+    let head = HEAD.replace(
+        "steps:",
+        "images:\n\
+         - {image: a:1, build: {sources: demo-wep}}\n\
+         - {image: b:1, build: {sources: demo-web}}\n\
+         - {image: c:1, build: {context: manifests}}\n\
+         - {image: d:1, build: {context: ../d}}\n\
+         - {image: e:1, build: {args: {A: b}}}\n\
+         steps:",
+    );
+    let steps = "- {id: a, title: A, do: observe}\n";
+    insta::assert_snapshot!(faults(&format!("{head}{steps}")).join("\n"), @r"
+    lab.yaml: image `a:1`: labctl brings no sources `demo-wep` along; did you mean `demo-web`?
+    lab.yaml: image `c:1`: there is no file `manifests/Dockerfile`
+    lab.yaml: image `d:1`: `../d` leads out of the lab
+    lab.yaml: image `d:1`: there is no file `../d/Dockerfile`
+    lab.yaml: image `e:1`: `build` needs either `sources` or a `context`
     ");
 }
 

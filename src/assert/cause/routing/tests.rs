@@ -116,7 +116,7 @@ fn a_path_or_host_that_no_rule_has_is_named_with_the_way_that_is_taken_instead()
     assert_eq!(
         World::shop().why(&elsewhere, given(404, "")),
         [
-            "no rule of an Ingress or HTTPRoute has the path /api/entries for shop.example: there are \
+            "no rule of an Ingress or HTTPRoute is for the host shop.example: there are \
              Ingress shop: shop.localhost/ → Service web; Ingress shop: shop.localhost/api → Service \
              api"
         ]
@@ -138,6 +138,34 @@ fn an_answer_of_the_application_itself_is_called_that() {
             WAY,
             "Service api has 2 ready endpoints: the answer is most likely its own"
         ]
+    );
+}
+
+#[test]
+fn what_an_application_with_an_error_depends_on_is_named() {
+    let variables = json!({"spec": {"template": {"spec": {"containers": [{"name": "api", "env": [
+        {"name": "PGHOST", "value": "web"},
+        {"name": "PGUSER", "value": "shop"},
+        {"name": "PGPASSWORD", "valueFrom": {"secretKeyRef": {"name": "database", "key": "password"}}},
+    ]}]}}}});
+    let shop = World::shop().with("Deployment", "api", variables);
+    let secret = "deployment api takes PGPASSWORD from `password` of Secret database, as that was \
+                  when its pods started";
+    let own = "Service api has 2 ready endpoints: the answer is most likely its own";
+    assert_eq!(shop.why(API, given(503, "")), [WAY, own, secret]);
+    assert_eq!(shop.why(API, given(404, "")), [WAY, own]);
+    let gone = shop.clone().without("Service", "web");
+    let absent = "deployment api has PGHOST=web, and there is no Service web";
+    assert_eq!(gone.why(API, given(503, "")), [WAY, own, absent, secret]);
+    let scaled = shop
+        .with("Deployment", "web", json!({"spec": {"replicas": 0}}))
+        .without("Pod", "web-0")
+        .without("Pod", "web-1")
+        .add(slice("web", &[]));
+    let why = scaled.why(API, given(503, ""));
+    assert!(
+        why.contains(&"deployment api has PGHOST=web: deployment web has 0 replicas".to_owned()),
+        "{why:?}"
     );
 }
 
