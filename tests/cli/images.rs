@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::support::{Act, IMAGE_LAB, Sandbox, rule};
+use crate::support::{Act, IMAGE_LAB, Rule, Sandbox, rule};
 
 const DOCKERFILE: &str = "ARG BASE=scratch\nFROM ${BASE}\nCOPY run.sh /\n";
 
@@ -17,7 +17,18 @@ fn sandbox() -> Sandbox {
     sandbox.write("small/app/Dockerfile", DOCKERFILE);
     sandbox.write("small/app/run.sh", "#!/bin/sh\n");
     sandbox.write("small/apple/not-of-it", "");
+    obey(&sandbox, []);
     sandbox
+}
+
+/// Three workers start, one after another; and `rules`.
+fn obey<const N: usize>(sandbox: &Sandbox, rules: [Rule; N]) {
+    let started = ["worker", "worker2", "worker3"];
+    let started = started.map(|node| Act::Out(format!("lab-small-{node} worker")));
+    let events: Vec<Act> = started.into_iter().chain([Act::Hang]).collect();
+    let mut all = Vec::from(rules);
+    all.push(rule("docker", "events", events));
+    sandbox.fakes.obey(all);
 }
 
 const SOURCES: &str = "envs/lab-small/build/docker.io-library-app-1";
@@ -57,7 +68,7 @@ fn an_image_that_the_engine_does_not_have_is_built_and_not_pulled() {
 fn an_image_that_the_engine_has_is_not_built_again() {
     let sandbox = sandbox();
     let there = rule("docker", "image inspect", [Act::Out("sha256:1".into())]);
-    sandbox.fakes.obey([there]);
+    obey(&sandbox, [there]);
     sandbox.labctl("up small").run();
     assert_eq!(sandbox.fakes.calls_of("docker", "build"), []);
     assert_eq!(sandbox.fakes.calls_of("docker", "save").len(), 1);
@@ -80,7 +91,7 @@ fn what_docker_says_of_a_build_that_fails_is_shown_and_the_cluster_is_removed() 
     let sandbox = sandbox();
     let says = "COPY failed: file not found in build context";
     let fails = rule("docker", "build", [Act::Err(says.into()), Act::Exit(1)]);
-    sandbox.fakes.obey([fails]);
+    obey(&sandbox, [fails]);
     let answer = sandbox.labctl("up small").run().exits(1);
     answer
         .tells("failed to build the image docker.io/library/app:1")

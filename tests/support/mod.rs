@@ -22,7 +22,7 @@ pub(crate) use fakes::{
 pub(crate) use labs::{CRASH_LAB, IMAGE_LAB, MANIFEST, SMALL_LAB};
 pub(crate) use processes::{is_alive, signal, wait_for};
 pub(crate) use sandbox::{Command, Running, Sandbox};
-pub(crate) use script::{Act, Call};
+pub(crate) use script::{Act, Call, Rule};
 pub(crate) use seeded::{
     Seeded, UNREACHABLE_KUBECONFIG, drain_started, fact, run_finished, step_started, verified,
 };
