@@ -171,7 +171,7 @@ async fn one(
         });
     }
     if let Undo::RemoveToxic(placed) = &fault.undo {
-        toxic::take_back(context, cluster, placed, &what, emitter).await?;
+        Box::pin(toxic::take_back(context, cluster, placed, &what, emitter)).await?;
         return undone(context, &fault.step, emitter).await;
     }
     // A fault is taken back even while the run is being stopped.

@@ -66,7 +66,7 @@ pub async fn perform(
     // interrupted run left by half is made whole, whatever holds.
     let known = emitter.state().steps.remove(&step.id).unwrap_or_default();
     let left = helm::left_behind(context, step, known.acting, stopper).await?;
-    toxic::prepare(context, step, &cluster, emitter).await?;
+    Box::pin(toxic::prepare(context, step, &cluster, emitter)).await?;
     let is_cut_short = known.acting && matches!(step.action, Action::Helm(_));
     // What clients notice of it shows only while it is done.
     let is_shown = step.load().is_some();
@@ -259,7 +259,9 @@ async fn act(
         Action::Helm(release) => return helm::act(context, release, left, emitter, stopper).await,
         Action::Tool(tool) => return lab_tool::provide(context, tool, emitter, stopper).await,
         Action::Certificates(wanted) => return certificates::make(context, wanted, emitter),
-        Action::Load(load) => return measure::act(context, step, load, emitter, stopper).await,
+        Action::Load(load) => {
+            return Box::pin(measure::act(context, step, load, emitter, stopper)).await;
+        }
         Action::Apply(apply) => {
             if let Some(output) = &apply.output {
                 lab_tool::prepare(context, output, emitter, stopper).await?;

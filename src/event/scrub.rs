@@ -62,7 +62,6 @@ impl Redactor {
                 clean(image);
                 node.iter_mut().for_each(clean);
             }
-            EventKind::Measuring { step, .. } => clean(step),
             EventKind::Measured { step, measurement } => {
                 clean(step);
                 clean_measurement(measurement);
@@ -93,7 +92,7 @@ impl Redactor {
                     Outcome::Changed | Outcome::Cancelled => {}
                 }
             }
-            EventKind::Applied { step } => clean(step),
+            EventKind::Applied { step } | EventKind::Measuring { step, .. } => clean(step),
             EventKind::Undone { step, rewound } => {
                 clean(step);
                 rewound.iter_mut().for_each(rewound_cleaned);
@@ -216,8 +215,8 @@ fn clean_measurement(measurement: &mut Measurement) {
         .collect();
     for toxic in toxics {
         let at = &mut toxic.at;
-        let names = [&mut toxic.step, &mut at.service, &mut at.proxy];
-        names.into_iter().chain(&mut at.name).for_each(clean);
+        let texts = [&mut toxic.step, &mut at.service, &mut at.proxy];
+        texts.into_iter().chain(&mut at.name).for_each(clean);
     }
     if let Mesh::Unknown(why) = mesh {
         clean(why);

@@ -42,7 +42,7 @@ impl<'a> Toxics<'a> {
                     r#""enabled": true}]"#,
                     r#""enabled": true}, {"name": "api", "listen": "[::]:8080", "upstream": "api:8080", "enabled": true}]"#,
                 )
-                .replace("  - name: toxics\n", "  - name: http\n    port: 8080\n  - name: toxics\n");
+                .replace("  - name: toxics\n    port: 8474\n", "  - name: http\n    port: 8080\n  - name: toxics\n    port: 8474\n");
             // The namespace is made by the first of them.
             let order = if name == "database" { "0" } else { "1" };
             fs::write(manifests.join(format!("{order}-{name}.yaml")), text).expect("a manifest");

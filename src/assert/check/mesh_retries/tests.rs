@@ -26,6 +26,7 @@ const THREE_TIMES: &str =
     "mesh-retries: {of: load, per-request: {exactly: 3}, given-up: {exactly: 1}}";
 const SOME: &str = "mesh-retries: {of: load, per-request: {at-least: 0.5}}";
 
+#[allow(clippy::needless_pass_by_value)] // what json! makes
 fn well(annotations: Value) -> Value {
     let mut all = json!({"retry.linkerd.io/http": "5xx", "retry.linkerd.io/limit": "3"});
     all.as_object_mut()
