@@ -1,10 +1,10 @@
 //! Images: onto this machine once, and into the nodes as soon as those run, beside the boot of the
 //! control plane.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use futures::{StreamExt, future::join_all, stream::FuturesUnordered};
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::Instant};
 
 use super::{Context, Emitter, EngineError, build::build, pinned, tools};
 use crate::{
@@ -15,8 +15,12 @@ use crate::{
         bundle::{ImageEntry, Role},
         files,
     },
-    tool::{Progress, Stop, Stopper, docker},
+    tool::{Progress, Stop, Stopper, ToolError, docker},
 };
+
+/// How long a node's containerd may take until it listens, and how long it is left alone in between.
+const LISTENING: Duration = Duration::from_mins(2);
+const REST: Duration = Duration::from_millis(300);
 
 /// Makes sure that the engine has the node image, if the bundle has it.
 pub async fn ensure_node_image(
@@ -205,6 +209,16 @@ async fn of_engine(
     Ok(archive)
 }
 
+/// Whether nothing listened on the socket of the node's containerd. `ctr` waits for the socket to be
+/// there, and kind starts containerd a second time while a node boots: then it is there too early.
+fn is_refused(error: &ToolError) -> bool {
+    let ToolError::Exit { tail, .. } = error else {
+        return false;
+    };
+    let says = |line: &String| line.contains("containerd.sock") && line.contains("refused");
+    tail.iter().any(says)
+}
+
 async fn import(
     context: &Context,
     node: String,
@@ -215,7 +229,20 @@ async fn import(
     for Archive { image, path } in archives {
         let what = format!("import {image} into {node}");
         let command = docker::import(&node, path);
-        tools::tell(context, &command, &what, emitter, &mut stopper.clone()).await?;
+        let mut stopper = stopper.clone();
+        let deadline = Instant::now() + LISTENING;
+        loop {
+            let told = tools::tell(context, &command, &what, emitter, &mut stopper).await;
+            match told {
+                Err(EngineError::Tool { source, .. })
+                    if is_refused(&source) && Instant::now() < deadline => {}
+                told => break drop(told?),
+            }
+            tokio::select! {
+                () = tokio::time::sleep(REST) => {}
+                _ = stopper.beyond(Stop::Run) => return Err(EngineError::Stopped),
+            }
+        }
         emitter.emit(EventKind::Image {
             image: image.clone(),
             node: Some(node.clone()),

@@ -5,7 +5,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::support::{Act, Answer, IMAGE_LAB, Sandbox, link, rule};
+use crate::support::{Act, Answer, IMAGE_LAB, Sandbox, link, rule, wait_for};
 
 /// The archive of the image, and its digest.
 const ARCHIVE: &str = "an image";
@@ -233,4 +233,40 @@ fn plan_shows_what_comes_from_the_bundle() {
         .answers("# docker.io/library/app:1: a test, built from packages")
         .answers("bundle/images/app.tar");
     sandbox.is_untouched();
+}
+
+#[test]
+fn a_node_whose_containerd_does_not_listen_yet_is_asked_again() {
+    let sandbox = with_bundle(&sound_index());
+    let events =
+        ["worker", "worker2", "worker3"].map(|n| Act::Out(format!("lab-small-{n} worker")));
+    let events: Vec<Act> = events.into_iter().chain([Act::Hang]).collect();
+    let refuses = || {
+        let why = "ctr: failed to dial \"/run/containerd/containerd.sock\": connection refused";
+        [Act::Err(why.into()), Act::Exit(1)]
+    };
+    let exec = "exec --interactive lab-small-worker2";
+    sandbox.fakes.obey([
+        rule("docker", "events", events.clone()),
+        rule("docker", exec, refuses()),
+        rule(
+            "kind",
+            "create cluster",
+            [Act::Await("imported".into()), Act::Exit(1)],
+        ),
+    ]);
+    let up = sandbox.labctl("up small --bundle bundle").start();
+    let tries = || sandbox.fakes.calls_of("docker", exec).len();
+    wait_for("a second try", || tries() >= 2);
+    sandbox.fakes.obey([
+        rule("docker", "events", events),
+        rule(
+            "docker",
+            exec,
+            [Act::Write("imported".into(), String::new())],
+        ),
+    ]);
+    let up = up.finish();
+    assert!(!up.whole.contains("failed to import"), "{}", up.whole);
+    assert!(sandbox.fakes.has("imported"));
 }

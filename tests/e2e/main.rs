@@ -26,6 +26,7 @@ mod faults;
 mod interrupted;
 mod lab;
 mod lanes;
+mod mesh;
 mod paused;
 mod releases;
 mod remains;
@@ -47,7 +48,7 @@ use world::World;
 type Listed = (Lane, &'static str, fn(&World));
 
 /// The scenarios, in the order of each lane.
-const SCENARIOS: [Listed; 38] = [
+const SCENARIOS: [Listed; 40] = [
     (
         Lane::Database,
         "interrupted::ctrl_c_leaves_nothing",
@@ -151,6 +152,8 @@ const SCENARIOS: [Listed; 38] = [
     ),
     (Lane::Sundry, "releases::cut_short", releases::cut_short),
     (Lane::Sundry, "toxics::each", toxics::each),
+    (Lane::Sundry, "mesh::without_linkerd", mesh::without),
+    (Lane::Sundry, "mesh::with_linkerd", mesh::with_linkerd),
     (
         Lane::Alone,
         "paused::the_engine_is_restarted",
@@ -175,6 +178,7 @@ fn main() -> ExitCode {
     let ignored = |name: &str| match name {
         "interrupted::any_moment_is_picked_up" => interrupted::moments() == 0,
         "paused::the_engine_is_restarted" => paused::engine_restart().is_none(),
+        "mesh::with_linkerd" => mesh::missing().is_some(),
         // The next one does the same, and more.
         "broken::deleted_row" => world::setting("LABCTL_E2E_FULL").is_none(),
         _ => false,
@@ -187,5 +191,8 @@ fn main() -> ExitCode {
         ignored: ignored(name),
     };
     let scenarios = SCENARIOS.map(scenario).into();
+    if let Some(why) = mesh::missing() {
+        eprintln!("skipped: e2e::mesh::with_linkerd, as {why}");
+    }
     lanes::run(Arguments::from_args(), scenarios).exit_code()
 }
