@@ -23,9 +23,7 @@ pub fn make(
 ) -> Result<(), EngineError> {
     let today = jiff::Timestamp::now().to_zoned(TimeZone::UTC).date();
     let made = Made::new(wanted, today).map_err(|error| {
-        let mut failure = Failure::of(&error);
-        failure.causes.insert(0, failure.summary);
-        failure.summary = "failed to make the certificates".to_owned();
+        let failure = Failure::by("failed to make the certificates", &error);
         EngineError::Step(Box::new(failure))
     })?;
     for file in CertificateFile::ALL {

@@ -115,12 +115,8 @@ async fn found(
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, EngineError> {
-    fs::read(path).map_err(|error| {
-        let mut failure = Failure::of(&error);
-        failure.causes.insert(0, failure.summary);
-        failure.summary = format!("failed to read {}", path.display());
-        failed(failure)
-    })
+    let what = || format!("failed to read {}", path.display());
+    fs::read(path).map_err(|error| failed(Failure::by(what(), &error)))
 }
 
 async fn fetched(

@@ -71,10 +71,10 @@ pub async fn verified(
     let (held, path, digest) = (bundle.clone(), path.to_owned(), digest.to_owned());
     let checked = tokio::task::spawn_blocking(move || held.verified(&path, &digest)).await;
     let refused = |error: &dyn std::error::Error| {
-        let mut failure = Failure::of(error);
-        failure.causes.insert(0, failure.summary);
-        failure.summary = format!("failed to take {what} from the bundle");
-        failed(failure)
+        failed(Failure::by(
+            format!("failed to take {what} from the bundle"),
+            error,
+        ))
     };
     match checked {
         Ok(Ok(path)) => Ok(path),

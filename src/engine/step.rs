@@ -66,7 +66,7 @@ pub async fn perform(
     // interrupted run left by half is made whole, whatever holds.
     let known = emitter.state().steps.remove(&step.id).unwrap_or_default();
     let left = helm::left_behind(context, step, known.acting, stopper).await?;
-    Box::pin(toxic::prepare(context, step, &cluster, emitter)).await?;
+    Box::pin(toxic::prepare(context, step, cluster, emitter)).await?;
     let is_cut_short = known.acting && matches!(step.action, Action::Helm(_));
     // What clients notice of it shows only while it is done.
     let is_shown = step.load().is_some();

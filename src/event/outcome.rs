@@ -58,6 +58,15 @@ impl Failure {
         self
     }
 
+    /// The failure with this summary, of which `error` and its chain of sources are the causes.
+    #[must_use]
+    pub fn by(summary: impl Into<String>, error: &dyn std::error::Error) -> Self {
+        let mut failure = Self::of(error);
+        failure.causes.insert(0, failure.summary);
+        failure.summary = summary.into();
+        failure
+    }
+
     /// The failure that `error` is, with its chain of sources as causes.
     #[must_use]
     pub fn of(error: &dyn std::error::Error) -> Self {

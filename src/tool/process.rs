@@ -154,9 +154,7 @@ impl ToolError {
     /// This error as the reason of a failed step.
     #[must_use]
     pub fn failure(&self, summary: impl Into<String>) -> Failure {
-        let mut failure = Failure::of(self);
-        failure.causes.insert(0, failure.summary);
-        failure.summary = summary.into();
+        let mut failure = Failure::by(summary, self);
         if let Self::Exit { tail, .. } = self {
             failure.tail.clone_from(tail);
         }
