@@ -234,6 +234,46 @@ mod tests {
     }
 
     #[test]
+    fn what_linkerd_said_on_a_real_cluster_is_named_with_its_cause() {
+        let cause = |stdout: &str| {
+            let faults = answered(stdout, "").faults(PRE);
+            let named = |clause: &Clause| {
+                let because = clause.because.first().map_or("", String::as_str);
+                let because: String = because.chars().take(34).collect();
+                format!("{} ({because})", clause.what)
+            };
+            faults.iter().map(named).collect::<Vec<_>>().join("; ")
+        };
+        assert_eq!(
+            cause(include_str!(
+                "../testdata/linkerd-check/without-gateway-crds.json"
+            )),
+            "gateway-api-crd: Gateway API CRDs are installed (the definitions of the Gateway API)"
+        );
+        // Two documents; what fails in the second is what the first one says.
+        let expired = cause(include_str!(
+            "../testdata/linkerd-check/issuer-expired.json"
+        ));
+        assert!(
+            expired.starts_with(
+                "linkerd-identity: issuer cert is within its validity period (the issuer's \
+                 certificate has expir); linkerd-viz: "
+            ),
+            "{expired}"
+        );
+        assert_eq!(
+            cause(include_str!(
+                "../testdata/linkerd-check/prometheus-down.json"
+            )),
+            "linkerd-viz: viz extension self-check (Viz knows only what its Prometheus)"
+        );
+        assert_eq!(
+            cause(include_str!("../testdata/linkerd-check/not-injected.json")),
+            "linkerd-data-plane: data plane proxies are ready ()"
+        );
+    }
+
+    #[test]
     fn what_is_no_answer_never_passes() {
         let clause = answered("", "Error: connection refused").fault(PRE);
         assert_eq!(clause.actual, "no answer that is JSON");
