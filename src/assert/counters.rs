@@ -149,6 +149,27 @@ mod tests {
         );
     }
 
+    /// Printed by the proxy of a client whose requests to `api` in `shop` were sent again.
+    #[test]
+    fn retries_are_read_as_a_proxy_prints_them() {
+        let api = ServicePort {
+            namespace: "shop".to_owned(),
+            ..service("api", 8080)
+        };
+        let counted = of_service(include_str!("testdata/proxy-metrics-retries.txt"), &api);
+        assert_eq!(
+            (counted.retries, counted.retry_successes, counted.given_up),
+            (414, 212, 25)
+        );
+        assert_eq!(
+            counted.effective,
+            Answers {
+                good: 3674,
+                bad: 220
+            }
+        );
+    }
+
     #[test]
     fn only_the_service_that_is_asked_for_counts() {
         for other in [service("web", 80), service("api", 81)] {

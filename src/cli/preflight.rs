@@ -11,7 +11,7 @@ use crate::{
         inotify::{Limits, Nodes},
         template,
     },
-    spec::{Action, AtLeast, Lab, Step},
+    spec::{Action, AtLeast, Lab, Step, tool::Tool},
     state::{Bundle, Journal, bundle::Role},
     tool::{Invocation, Stopper, ToolError, Toolbox, docker, helm, kind, kubectl},
 };
@@ -49,7 +49,14 @@ pub(crate) async fn check(
         .into_iter()
         .filter_map(Result::err)
         .collect();
-    faults.extend(bundle.and_then(|bundle| lacks(lab, bundle, toolbox)));
+    match bundle {
+        Some(bundle) => faults.extend(lacks(lab, bundle, toolbox)),
+        None => faults.extend(
+            lab.steps
+                .iter()
+                .filter_map(|step| not_to_be_had(step, toolbox)),
+        ),
+    }
     if faults.is_empty() {
         return Ok(());
     }
@@ -206,6 +213,22 @@ fn lacks(lab: &Lab, bundle: &Bundle, toolbox: &Toolbox) -> Option<Fault> {
             missing.join(", ")
         ),
         hint: "make the bundle anew, or leave --bundle away".to_owned(),
+    })
+}
+
+/// That the tool which `step` brings is nowhere.
+fn not_to_be_had(step: &Step, toolbox: &Toolbox) -> Option<Fault> {
+    let Action::Tool(tool) = &step.action else {
+        return None;
+    };
+    let platform = Tool::platform();
+    if toolbox.programs.contains_key(&tool.name) || tool.from.contains_key(&platform) {
+        return None;
+    }
+    let Tool { name, version, .. } = tool;
+    Some(Fault {
+        text: format!("{name} is not on PATH, and the lab names no download of it for {platform}"),
+        hint: format!("install {name} {version}, or use a bundle that has it"),
     })
 }
 

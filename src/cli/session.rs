@@ -145,7 +145,8 @@ pub(crate) fn context(
 ) -> Context {
     let Loaded { lab, tree, .. } = loaded;
     let mut toolbox = tools::find(settings, bundle.as_ref());
-    tools::add_of(&lab, &mut toolbox, settings, bundle.as_ref());
+    let kept = environment.tools();
+    tools::add_of(&lab, &mut toolbox, settings, bundle.as_ref(), Some(&kept));
     toolbox.kubectl_cache = Some(environment.kubectl_cache());
     toolbox.helm_home = Some(environment.helm_home());
     Context {

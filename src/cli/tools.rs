@@ -1,6 +1,6 @@
 //! Where the tools are: in the bundle, then on `PATH`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::settings::Settings;
 use crate::{
@@ -19,17 +19,25 @@ pub(crate) fn find(settings: &Settings, bundle: Option<&Bundle>) -> Toolbox {
     toolbox
 }
 
-/// Adds those that `lab` brings along, as far as they are there already.
+/// Adds those that `lab` brings along, as far as they are there already: the last place that is
+/// looked into is `kept`, where an environment has them.
 pub(crate) fn add_of(
     lab: &Lab,
     toolbox: &mut Toolbox,
     settings: &Settings,
     bundle: Option<&Bundle>,
+    kept: Option<&Path>,
 ) {
     let names = lab.steps.iter().filter_map(|step| match &step.action {
         Action::Tool(tool) => Some(tool.name.as_str()),
         _ => None,
     });
+    for name in names.clone() {
+        let kept = kept.map(|dir| dir.join(name)).filter(|path| path.is_file());
+        toolbox
+            .programs
+            .extend(kept.map(|path| (name.to_owned(), path)));
+    }
     add(toolbox, names, settings, bundle);
 }
 

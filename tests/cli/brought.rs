@@ -105,6 +105,9 @@ fn a_tool_is_kept_and_what_it_prints_is_applied() {
     // A shell in the environment finds the tool.
     let shell = world.sandbox.labctl("env crash").run().exits(0);
     shell.answers("/lab-crash/tools:\"$PATH\"");
+    // It is the environment's own by now.
+    world.sandbox.uninstall("linkerd");
+    world.sandbox.labctl("up crash").run().exits(0);
 }
 
 #[test]
@@ -166,6 +169,16 @@ fn another_version_is_not_taken() {
     let up = world.sandbox.labctl("up crash --to tool").run();
     up.exits(0);
     assert!(tools.join("linkerd").exists());
+}
+
+#[test]
+fn one_that_is_nowhere_is_told_before_anything_is_made() {
+    let world = World::new("edge-26.8.3");
+    world.sandbox.uninstall("linkerd");
+    let up = world.sandbox.labctl("up crash").run().exits(4);
+    up.tells("linkerd is not on PATH, and the lab names no download of it for ")
+        .tells("install linkerd edge-26.8.3, or use a bundle that has it");
+    assert_eq!(world.sandbox.fakes.changes(), [""; 0]);
 }
 
 #[test]

@@ -78,7 +78,14 @@ pub(super) fn bring(
         trust::ensure(lab, &loaded, &would_run, existing.as_ref(), settings)?;
     }
     let mut toolbox = tools::find(settings, bundle.as_ref());
-    tools::add_of(&loaded.lab, &mut toolbox, settings, bundle.as_ref());
+    let kept = existing.as_ref().map(Environment::tools);
+    tools::add_of(
+        &loaded.lab,
+        &mut toolbox,
+        settings,
+        bundle.as_ref(),
+        kept.as_deref(),
+    );
     session::runtime()?.block_on(async {
         let stopper = signals::listen()?;
         let checked = preflight::check(&loaded.lab, &toolbox, bundle.as_ref(), &stopper).await;
