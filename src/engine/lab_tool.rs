@@ -1,8 +1,8 @@
 //! Tools that a lab brings along: put into the environment, once they are what the lab pins.
 
 use std::{
-    fs::{self, Permissions},
-    os::unix::fs::PermissionsExt,
+    fs::{self, File},
+    io::{self, Read},
     path::Path,
     time::Duration,
 };
@@ -42,11 +42,8 @@ pub async fn provide(
         return Ok(());
     }
     files::create_dir(&dir)?;
-    let (origin, bytes) = found(context, tool, emitter, stopper).await?;
-    files::write(&path, &bytes)?;
-    drop(bytes);
-    fs::set_permissions(&path, Permissions::from_mode(0o700))
-        .map_err(crate::state::StateError::file("make executable", &path))?;
+    let (origin, program) = found(context, tool, emitter, stopper).await?;
+    files::write_program(&path, program)?;
     if let Err(why) = reported(context, tool, &path, stopper).await {
         // Nothing that is not what the lab pins is left where later steps look for it.
         let _ = fs::remove_file(&path);
@@ -86,13 +83,16 @@ pub async fn prepare(
     Ok(files::write(&file, b"")?)
 }
 
+/// What is read of a program.
+type Program = Box<dyn Read + Send>;
+
 /// The program, and where it is from.
 async fn found(
     context: &Context,
     tool: &Tool,
     emitter: &Emitter,
     stopper: &mut Stopper,
-) -> Result<(String, Vec<u8>), EngineError> {
+) -> Result<(String, Program), EngineError> {
     if let Some(bundle) = &context.bundle
         && let Some(entry) = bundle.tool(&tool.name)
     {
@@ -114,16 +114,17 @@ async fn found(
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, EngineError> {
+fn read(path: &Path) -> Result<Program, EngineError> {
     let what = || format!("failed to read {}", path.display());
-    fs::read(path).map_err(|error| failed(Failure::by(what(), &error)))
+    let file = File::open(path).map_err(|error| failed(Failure::by(what(), &error)))?;
+    Ok(Box::new(file))
 }
 
 async fn fetched(
     from: &Download,
     emitter: &Emitter,
     stopper: &mut Stopper,
-) -> Result<(String, Vec<u8>), EngineError> {
+) -> Result<(String, Program), EngineError> {
     let url = download::shown(&from.url);
     let text = format!("fetching {url}");
     emitter.emit(EventKind::Notice { text });
@@ -134,7 +135,7 @@ async fn fetched(
     let bytes = fetched.map_err(|error| failed(Failure::of(&error)))?;
     let actual = digest::hex(&bytes);
     if actual == from.sha256 {
-        return Ok((url.to_owned(), bytes));
+        return Ok((url.to_owned(), Box::new(io::Cursor::new(bytes))));
     }
     Err(failed(pinned::another(url, &actual, &from.sha256)))
 }

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File, Permissions},
-    io::Write,
+    io::{self, Read},
     os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt},
     path::Path,
 };
@@ -52,6 +52,16 @@ pub fn private(path: &Path) -> Result<(), StateError> {
 
 /// Puts `bytes` at `path`, replacing what was there in one step.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), StateError> {
+    put(path, bytes, 0o600)
+}
+
+/// Puts what `program` reads, which its owner may run, at `path`, replacing what was there in one
+/// step.
+pub fn write_program(path: &Path, program: impl Read) -> Result<(), StateError> {
+    put(path, program, 0o700)
+}
+
+fn put(path: &Path, mut from: impl Read, mode: u32) -> Result<(), StateError> {
     let failed = |source| StateError::File {
         what: "write",
         path: path.to_owned(),
@@ -60,9 +70,9 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), StateError> {
     let parent = path.parent().unwrap_or(Path::new("."));
     let mut new = tempfile::NamedTempFile::new_in(parent).map_err(failed)?;
     new.as_file()
-        .set_permissions(Permissions::from_mode(0o600))
+        .set_permissions(Permissions::from_mode(mode))
         .map_err(failed)?;
-    new.write_all(bytes).map_err(failed)?;
+    io::copy(&mut from, &mut new).map_err(failed)?;
     new.as_file().sync_all().map_err(failed)?;
     new.persist(path).map_err(|e| failed(e.error))?;
     sync_dir(parent).map_err(failed)
