@@ -50,14 +50,15 @@ impl Tool {
     /// The platform that this labctl was built for, as `from` names it.
     #[must_use]
     pub fn platform() -> String {
-        let system = match std::env::consts::OS {
-            "macos" => "darwin",
-            other => other,
+        let system = if cfg!(target_os = "macos") {
+            "darwin"
+        } else {
+            "linux"
         };
-        let processor = match std::env::consts::ARCH {
-            "x86_64" => "amd64",
-            "aarch64" => "arm64",
-            other => other,
+        let processor = if cfg!(target_arch = "aarch64") {
+            "arm64"
+        } else {
+            "amd64"
         };
         format!("{system}/{processor}")
     }
