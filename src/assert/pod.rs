@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use k8s_openapi::{
-    api::core::v1::{Pod, PodCondition},
+    api::core::v1::{ContainerStatus, Pod, PodCondition},
     apimachinery::pkg::apis::meta::v1::OwnerReference,
 };
 
@@ -49,7 +49,7 @@ pub(super) fn phase(pod: &Pod) -> &str {
 }
 
 /// The container of a Linkerd proxy: beside the others, or, as a native sidecar, before them.
-const PROXY: &str = "linkerd-proxy";
+pub(super) const PROXY: &str = "linkerd-proxy";
 
 /// Whether a Linkerd proxy runs in the pod.
 pub(super) fn is_meshed(pod: &Pod) -> bool {
@@ -75,12 +75,15 @@ pub(super) fn has_a_running_container(pod: &Pod) -> bool {
 
 /// The id of the container that is the pod's Linkerd proxy: it counts from 0 on.
 pub(super) fn proxy_id(pod: &Pod) -> Option<&str> {
+    proxy(pod)?.container_id.as_deref()
+}
+
+/// What is said of the pod's proxy.
+pub(super) fn proxy(pod: &Pod) -> Option<&ContainerStatus> {
     let status = pod.status.as_ref()?;
     let initial = status.init_container_statuses.iter().flatten();
     let mut all = status.container_statuses.iter().flatten().chain(initial);
-    all.find(|container| container.name == PROXY)?
-        .container_id
-        .as_deref()
+    all.find(|container| container.name == PROXY)
 }
 
 /// The node the pod is bound to.

@@ -21,10 +21,13 @@ resolver = \"3\"
 /// The files that an image is built from, by their path.
 pub(crate) type Sources = BTreeMap<String, Vec<u8>>;
 
+/// The names of those sources.
+pub(crate) const NAMES: [&str; 2] = ["demo-api", "demo-web"];
+
 /// What images can be built from without a lab that brings it along, by name. Each has a Dockerfile.
 pub(crate) fn image_sources() -> BTreeMap<String, Sources> {
-    let named = [("demo-api", api()), ("demo-web", files("web"))];
-    named.map(|(name, files)| (name.to_owned(), files)).into()
+    let named = NAMES.map(ToOwned::to_owned).into_iter();
+    named.zip([api(), files("web")]).collect()
 }
 
 fn api() -> Sources {

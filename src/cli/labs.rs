@@ -97,7 +97,7 @@ pub(crate) fn id(name: &str, settings: &Settings) -> Result<String, CliError> {
 pub(crate) fn check(tree: LabTree) -> Result<Loaded, CliError> {
     let known = Known {
         kind_templates: kind_templates().into_keys().collect::<BTreeSet<_>>(),
-        image_sources: demo::image_sources().into_keys().collect(),
+        image_sources: demo::NAMES.map(ToOwned::to_owned).into(),
     };
     let lab = validate::load(&tree, &known).map_err(|faults| invalid(&tree, &faults))?;
     Ok(loaded(lab, tree))

@@ -4,13 +4,10 @@ use std::path::{Path, PathBuf};
 
 use super::settings::Settings;
 use crate::{
-    spec::{Action, Lab},
+    spec::{Action, Lab, tool::WRAPPED},
     state::Bundle,
     tool::Toolbox,
 };
-
-/// The programs that labctl wraps.
-pub(crate) const WRAPPED: [&str; 4] = ["docker", "helm", "kind", "kubectl"];
 
 /// Finds the tools. One that is not found is missing in the box, and is named when it is needed.
 pub(crate) fn find(settings: &Settings, bundle: Option<&Bundle>) -> Toolbox {

@@ -32,14 +32,14 @@ pub async fn act(
     context: &Context,
     step: &Step,
     load: &ClientLoad,
+    cluster: &Cluster,
     emitter: &Emitter,
     stopper: &mut Stopper,
 ) -> Result<(), EngineError> {
-    let cluster = owner::open(context, &emitter.state()).await?;
-    let before = clients(context, &cluster, load).await?;
+    let before = clients(context, cluster, load).await?;
     let before = before.map_err(|why| failure(step, "failed to measure", why))?;
     let report = send(context, step, load, emitter, stopper).await?;
-    let after = clients(context, &cluster, load).await?;
+    let after = clients(context, cluster, load).await?;
     let measurement = Measurement {
         url: load.url.clone(),
         from: load.from.to_string(),
@@ -50,7 +50,7 @@ pub async fn act(
         took: report.took(),
         codes: report.codes,
         series: report.series,
-        toxics: toxic::open(context, &cluster, emitter).await?,
+        toxics: toxic::open(context, cluster, emitter).await?,
         mesh: mesh(&before, after),
     };
     emitter

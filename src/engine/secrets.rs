@@ -9,29 +9,46 @@ use crate::{
     state::Environment,
 };
 
-/// The secrets of an environment.
+/// The secrets of an environment. One that was seen stays one, whatever becomes of its file.
 #[derive(Debug)]
 pub struct Secrets {
-    of_lab: spec::Secrets,
-    kubeconfig: PathBuf,
-    keys: Vec<PathBuf>,
-    /// The lengths of those files and when they were written, as they were read.
-    seen: Vec<Option<(u64, SystemTime)>>,
+    known: spec::Secrets,
+    files: Vec<Seen>,
     redactor: Redactor,
+}
+
+/// A file with secrets, as it was last read.
+#[derive(Debug)]
+struct Seen {
+    path: PathBuf,
+    /// Takes what the file's text holds.
+    add: fn(&mut spec::Secrets, &str),
+    /// Its length and when it was written.
+    at: Option<(u64, SystemTime)>,
 }
 
 impl Secrets {
     /// Those of the lab in `tree`, and of the files of `environment`, which need not exist yet.
     #[must_use]
     pub fn new(tree: &LabTree, environment: &Environment) -> Self {
+        let known = spec::Secrets::of_lab(tree);
+        let redactor = Redactor::new(&known.values, &known.public);
+        let seen = |path, add| Seen {
+            path,
+            add,
+            at: None,
+        };
         let keys = CertificateFile::ALL.into_iter().filter(|f| f.is_key());
-        let of_lab = spec::Secrets::of_lab(tree);
-        let redactor = Redactor::new(&of_lab.values, &of_lab.public);
+        let keys = keys.map(|key| {
+            seen(
+                key.path_in(&environment.dir),
+                spec::Secrets::add_key as fn(&mut _, &_),
+            )
+        });
+        let kubeconfig = seen(environment.kubeconfig(), spec::Secrets::add_kubeconfig);
         Self {
-            of_lab,
-            kubeconfig: environment.kubeconfig(),
-            keys: keys.map(|key| key.path_in(&environment.dir)).collect(),
-            seen: Vec::new(),
+            files: std::iter::once(kubeconfig).chain(keys).collect(),
+            known,
             redactor,
         }
     }
@@ -39,23 +56,58 @@ impl Secrets {
     /// What takes them out of text. A run makes those files, and tools rewrite the kubeconfig: they
     /// are looked at each time, and read again if one of them is another.
     pub fn redactor(&mut self) -> &Redactor {
-        let written = |path: &PathBuf| {
-            let metadata = fs::metadata(path);
-            metadata.and_then(|m| Ok((m.len(), m.modified()?))).ok()
-        };
-        let files = std::iter::once(&self.kubeconfig).chain(&self.keys);
-        let now: Vec<_> = files.map(written).collect();
-        if now != self.seen && now.iter().any(Option::is_some) {
-            let mut all = self.of_lab.clone();
-            if let Ok(text) = fs::read_to_string(&self.kubeconfig) {
-                all.add_kubeconfig(&text);
+        let mut is_new = false;
+        for file in &mut self.files {
+            let metadata = fs::metadata(&file.path);
+            let now = metadata.and_then(|m| Ok((m.len(), m.modified()?))).ok();
+            if now.is_some()
+                && now != file.at
+                && let Ok(text) = fs::read_to_string(&file.path)
+            {
+                (file.add)(&mut self.known, &text);
+                file.at = now;
+                is_new = true;
             }
-            for text in self.keys.iter().flat_map(fs::read_to_string) {
-                all.add_key(&text);
-            }
-            self.redactor = Redactor::new(&all.values, &all.public);
-            self.seen = now;
+        }
+        if is_new {
+            self.redactor = Redactor::new(&self.known.values, &self.known.public);
         }
         &self.redactor
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::state::Record;
+
+    #[test]
+    fn what_was_seen_stays_secret_when_its_file_is_gone() {
+        let dir = tempfile::tempdir().unwrap();
+        let environment = Environment {
+            dir: dir.path().to_owned(),
+            record: Record::new("a", "a", None, jiff::Timestamp::UNIX_EPOCH),
+        };
+        let tree = LabTree {
+            origin: String::new(),
+            files: BTreeMap::new(),
+        };
+        let mut secrets = Secrets::new(&tree, &environment);
+        let text = "with token-in-the-kubeconfig and line-of-a-private-key";
+        assert_eq!(secrets.redactor().text(text), text);
+        let kubeconfig = "users: [{user: {token: token-in-the-kubeconfig}}]";
+        fs::write(environment.kubeconfig(), kubeconfig).unwrap();
+        assert!(!secrets.redactor().text(text).contains("token-in"));
+        fs::remove_file(environment.kubeconfig()).unwrap();
+        let key = CertificateFile::IssuerKey.path_in(&environment.dir);
+        fs::create_dir_all(key.parent().unwrap()).unwrap();
+        fs::write(key, "-----BEGIN PRIVATE KEY-----\nline-of-a-private-key\n").unwrap();
+        let shown = secrets.redactor().text(text).clone();
+        assert!(
+            !shown.contains("token-in") && !shown.contains("line-of"),
+            "{shown}"
+        );
     }
 }

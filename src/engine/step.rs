@@ -124,7 +124,7 @@ async fn act_and_settle(
     emitter: &Emitter,
     stopper: &mut Stopper,
 ) -> Result<Settled, EngineError> {
-    act(context, step, left, emitter, stopper).await?;
+    act(context, step, left, cluster, emitter, stopper).await?;
     // What it measured is among the facts by now.
     let facts = emitter.state().facts;
     let wait = wait(context, step, &facts);
@@ -245,6 +245,7 @@ async fn act(
     context: &Context,
     step: &Step,
     left: Option<Unfinished>,
+    cluster: &Cluster,
     emitter: &Emitter,
     stopper: &mut Stopper,
 ) -> Result<(), EngineError> {
@@ -260,7 +261,7 @@ async fn act(
         Action::Tool(tool) => return lab_tool::provide(context, tool, emitter, stopper).await,
         Action::Certificates(wanted) => return certificates::make(context, wanted, emitter),
         Action::Load(load) => {
-            return Box::pin(measure::act(context, step, load, emitter, stopper)).await;
+            return Box::pin(measure::act(context, step, load, cluster, emitter, stopper)).await;
         }
         Action::Apply(apply) => {
             if let Some(output) = &apply.output {

@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use super::action::Pinned;
 
+/// The programs that labctl wraps: a lab does not replace them.
+pub const WRAPPED: [&str; 4] = ["docker", "helm", "kind", "kubectl"];
+
 /// `tool`: a program, put into the environment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]

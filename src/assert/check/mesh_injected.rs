@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::{
     apps::v1::Deployment,
-    core::v1::{ContainerStatus, Namespace, Pod, PodTemplateSpec},
+    core::v1::{Namespace, Pod, PodTemplateSpec},
 };
 
 use super::{Context, workload_pods};
@@ -17,7 +17,6 @@ const LINKERD: &str = "linkerd";
 const INJECTOR: &str = "linkerd-proxy-injector";
 /// The annotation by which a namespace, or a pod, asks for a proxy.
 const INJECT: &str = "linkerd.io/inject";
-const PROXY: &str = "linkerd-proxy";
 
 /// What says why a pod has no proxy.
 pub(in crate::assert) fn explaining() -> [Scope; 2] {
@@ -41,7 +40,7 @@ pub(super) fn check(a: &MeshInjected, context: &Context<'_>) -> Vec<Clause> {
     let without = stay.iter().filter(|pod| !pod::is_meshed(pod)).count();
     let waiting: Vec<&&Pod> = stay
         .iter()
-        .filter(|pod| pod::is_meshed(pod) && !proxy_is_ready(pod))
+        .filter(|pod| pod::is_meshed(pod) && pod::proxy(pod).is_none_or(|proxy| !proxy.ready))
         .collect();
     let injected = stay.len() - without;
     let actual = match waiting.as_slice() {
@@ -60,17 +59,6 @@ pub(super) fn check(a: &MeshInjected, context: &Context<'_>) -> Vec<Clause> {
         because.extend(why.into_iter().map(|text| format!("pod {name}: {text}")));
     }
     vec![clause.because(because)]
-}
-
-fn proxy_is_ready(pod: &Pod) -> bool {
-    let status = pod.status.iter();
-    let init = |s: &&k8s_openapi::api::core::v1::PodStatus| s.init_container_statuses.clone();
-    let of_init = status.clone().filter_map(|s| init(&s)).flatten();
-    let of_containers = status
-        .filter_map(|s| s.container_statuses.clone())
-        .flatten();
-    let mut all = of_init.chain(of_containers);
-    all.any(|status: ContainerStatus| status.name == PROXY && status.ready)
 }
 
 /// Why pods of `of` have no proxy: nobody asked for one, it was asked not to, the injector was not
@@ -124,7 +112,10 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::assert::fixture::{World, not_ready, patched, said};
+    use crate::assert::{
+        fixture::{World, not_ready, patched, said},
+        pod::PROXY,
+    };
 
     const API: &str = "mesh-injected: {of: deployment/api}";
 

@@ -7,11 +7,9 @@ use super::{
 use crate::spec::{
     Action, Assertion, Step,
     mesh::MeshMtls,
-    tool::{Certificates, Output, Tool},
+    tool::{Certificates, Output, Tool, WRAPPED},
 };
 
-/// Programs that labctl itself calls: a lab does not replace them.
-const OUR_OWN: [&str; 4] = ["docker", "helm", "kind", "kubectl"];
 /// The tool that assertions about a mesh ask.
 const LINKERD: &str = "linkerd";
 /// The most days: a hundred years.
@@ -91,7 +89,7 @@ fn of_tool(tool: &Tool) -> Vec<String> {
     if !is_name(name) {
         faults.push("a tool's `name` is lower-case letters, digits and `-`".to_owned());
     }
-    if OUR_OWN.contains(&name.as_str()) {
+    if WRAPPED.contains(&name.as_str()) {
         faults.push(format!("`{name}` is a program that labctl itself uses"));
     }
     if tool.version.trim().is_empty() || tool.version.contains(char::is_whitespace) {
