@@ -204,6 +204,7 @@ where
 {
     let outputs = Outputs {
         journal: kept.journal,
+        begun: None,
         log: kept.log,
         sink: Some(show),
         secrets: kept.secrets,

@@ -45,7 +45,10 @@ pub async fn wait(
             Settled::Holds(..) => return Ok(()),
             Settled::Fails(verdicts) => verdicts,
         },
-        () = quiet(context, cluster) => wait.first(context, &mut wait.watch(cluster)).await.0,
+        () = quiet(context, cluster) => {
+            let mut watch = wait.watch(cluster);
+            wait.first(context, &mut watch, stopper).await?.0
+        }
     };
     let unmet: Vec<&Verdict> = unmet.iter().filter(|v| v.status != Status::Pass).collect();
     if let Some(first) = unmet.first() {

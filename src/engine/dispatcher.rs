@@ -80,8 +80,10 @@ impl Emitter {
 
 /// Where events go.
 pub struct Outputs<'a> {
-    /// The journal; none for runs that change nothing.
+    /// The journal; none for runs that must not write to it.
     pub journal: Option<Journal>,
+    /// How the run began, until it is journalled.
+    pub begun: Option<Event>,
     /// The file of all events of this run.
     pub log: Option<RunLog>,
     /// Whoever shows them; none once that failed.
@@ -208,11 +210,29 @@ fn outcome(error: &EngineError, stop: Stop) -> RunOutcome {
 impl Outputs<'_> {
     /// Journals an event, if a later command has to know it. One that could not be journalled does
     /// not stand in the way of the next one.
+    ///
+    /// That a run which only looks has begun is journalled before the first thing that it found, and
+    /// not at all if it found nothing: `verify` in a loop leaves a journal as it is.
     fn journal(&mut self, event: &Event) -> Result<(), EngineError> {
-        match &mut self.journal {
-            Some(journal) if event.event.is_durable() => Ok(journal.append(event)?),
-            _ => Ok(()),
+        let Some(journal) = self.journal.as_mut().filter(|_| event.event.is_durable()) else {
+            return Ok(());
+        };
+        let event = Event {
+            event: event.event.clone().without_texts(),
+            ..*event
+        };
+        match &event.event {
+            EventKind::RunStarted { verb, .. } if !verb.changes() => {
+                self.begun = Some(event);
+                return Ok(());
+            }
+            EventKind::RunFinished { .. } if self.begun.take().is_some() => return Ok(()),
+            _ => {}
         }
+        if let Some(begun) = self.begun.take() {
+            journal.append(&begun)?;
+        }
+        Ok(journal.append(&event)?)
     }
 
     /// Writes an event to the run's file, until that fails once: what follows half a line cannot be

@@ -43,17 +43,25 @@ impl Wait<'_> {
         Watch::start(cluster, &self.needs)
     }
 
-    /// What the assertions come to as soon as everything was seen once, and what was seen.
-    pub async fn first(&self, context: &Context, watch: &mut Watch) -> (Vec<Verdict>, Observed) {
+    /// Evaluates the assertions after the first complete observation; returns what was seen, too.
+    pub async fn first(
+        &self,
+        context: &Context,
+        watch: &mut Watch,
+        stopper: &mut Stopper,
+    ) -> Result<(Vec<Verdict>, Observed), EngineError> {
         /// The API server may just have come up; then the first look is as good as none.
         const PATIENCE: Duration = Duration::from_secs(10);
         let deadline = Instant::now() + PATIENCE;
         loop {
             let seen = self.look(context, watch);
-            let was_complete = watch.is_complete();
-            let changed = tokio::time::timeout_at(deadline, watch.changed());
-            if was_complete || changed.await.is_err() {
-                return seen;
+            if watch.is_complete() {
+                return Ok(seen);
+            }
+            tokio::select! {
+                () = watch.changed() => {}
+                () = tokio::time::sleep_until(deadline) => return Ok(seen),
+                _ = stopper.beyond(Stop::Run) => return Err(EngineError::Stopped),
             }
         }
     }

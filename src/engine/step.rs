@@ -66,14 +66,14 @@ pub async fn perform(
     // interrupted run left by half is made whole, whatever holds.
     let known = emitter.state().steps.remove(&step.id).unwrap_or_default();
     let left = helm::left_behind(context, step, known.acting, stopper).await?;
-    Box::pin(toxic::prepare(context, step, cluster, emitter)).await?;
+    Box::pin(toxic::prepare(context, step, cluster, emitter, stopper)).await?;
     let is_cut_short = known.acting && matches!(step.action, Action::Helm(_));
     // What clients notice of it shows only while it is done.
     let is_shown = step.load().is_some();
     let must_act = is_due || is_shown || known.healed || is_cut_short;
     let can_skip = !redo && !cluster_made && !must_act;
     if can_skip && !wait.assertions.is_empty() {
-        let (verdicts, observed) = wait.first(context, &mut watch).await;
+        let (verdicts, observed) = wait.first(context, &mut watch, stopper).await?;
         if Verdict::worst(&verdicts) == Status::Pass {
             verified(
                 context, step, cluster, verdicts, &observed, emitter, stopper,

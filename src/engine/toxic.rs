@@ -13,7 +13,7 @@ use crate::{
     event::Failure,
     plan::toxic::{proxy_path, remove},
     spec::{Action, Step, Undo, measurement::OpenToxic, toxic::PlacedToxic},
-    tool::Stopper,
+    tool::{Stop, Stopper},
 };
 
 /// How long a Toxiproxy that has just been started may take to answer.
@@ -43,6 +43,7 @@ pub async fn prepare(
     step: &Step,
     cluster: &Cluster,
     emitter: &Emitter,
+    stopper: &mut Stopper,
 ) -> Result<(), EngineError> {
     let Action::Toxic(toxic) = &step.action else {
         return Ok(());
@@ -51,7 +52,7 @@ pub async fn prepare(
         heal::of_step(context, cluster, &step.id, emitter).await?;
     }
     let placed = toxic.placed();
-    let why = match answered(context, cluster, &placed).await? {
+    let why = match answered(context, cluster, &placed, stopper).await? {
         Standing::Absent(_) => return Ok(()),
         Standing::Present(_) => {
             let failure = Failure::new(format!(
@@ -75,6 +76,7 @@ async fn answered(
     context: &Context,
     cluster: &Cluster,
     placed: &PlacedToxic,
+    stopper: &mut Stopper,
 ) -> Result<Standing, EngineError> {
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -82,7 +84,10 @@ async fn answered(
         if !matches!(standing, Standing::Silent(_)) || Instant::now() >= deadline {
             return Ok(standing);
         }
-        tokio::time::sleep(PAUSE).await;
+        tokio::select! {
+            () = tokio::time::sleep(PAUSE) => {}
+            _ = stopper.beyond(Stop::Run) => return Err(EngineError::Stopped),
+        }
     }
 }
 

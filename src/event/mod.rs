@@ -146,9 +146,11 @@ pub enum EventKind {
         environment: String,
         /// The lab's id.
         lab: String,
-        /// The lab's title.
+        /// The lab's title; not journalled.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
         title: String,
-        /// All steps of the run, in order.
+        /// All steps of the run, in order; not journalled.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
         steps: Vec<StepInfo>,
     },
     /// A step's action is about to be done. Journalled and synced before anything is touched.
@@ -345,6 +347,16 @@ impl EventKind {
                 | Self::Differs { .. }
                 | Self::Notice { .. }
         )
+    }
+
+    /// The event without what only a reader of the run has to know: the lesson's texts.
+    #[must_use]
+    pub fn without_texts(mut self) -> Self {
+        if let Self::RunStarted { title, steps, .. } = &mut self {
+            title.clear();
+            steps.clear();
+        }
+        self
     }
 
     /// Whether the event has to be on the disk before the run goes on: intents, and what they

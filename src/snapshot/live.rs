@@ -1,6 +1,9 @@
 //! A cluster's objects as they are, and the changes that put them back. The module's only I/O.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use futures::future::join_all;
 use kube::{
@@ -82,16 +85,20 @@ impl Live {
         }
     }
 
-    /// What `owner` owns, and what that owns, and so on: owners before what they own.
+    /// What `owner` owns, and what that owns, and so on, each once: owners before what they own.
+    /// Anybody may write who owns an object, and so objects may own each other, or themselves.
     #[must_use]
     pub fn owned_by(&self, owner: &LiveObject) -> Vec<&LiveObject> {
         let mut found: Vec<&LiveObject> = Vec::new();
+        let mut known = BTreeSet::from([owner.uid()]);
         let mut next = vec![owner.uid()];
         while let Some(uid) = next.pop() {
-            let parts: Vec<&LiveObject> =
-                self.objects.iter().filter(|o| o.is_owned_by(uid)).collect();
-            next.extend(parts.iter().map(|o| o.uid()));
-            found.extend(parts);
+            for part in self.objects.iter().filter(|o| o.is_owned_by(uid)) {
+                if known.insert(part.uid()) {
+                    next.push(part.uid());
+                    found.push(part);
+                }
+            }
         }
         found
     }
@@ -392,5 +399,39 @@ fn failed(
         what: what.to_owned(),
         code,
         source: source.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config_map(name: &str, owners: &[&str]) -> LiveObject {
+        let owners = owners.iter().map(|uid| json!({"uid": uid}));
+        let metadata = json!({"name": name, "namespace": "lab", "uid": name,
+            "ownerReferences": owners.collect::<Vec<_>>()});
+        let object = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata});
+        LiveObject::of(object, true).unwrap()
+    }
+
+    #[test]
+    fn objects_that_own_each_other_or_themselves_are_found_once() {
+        let live = Live {
+            objects: vec![
+                config_map("self", &["self"]),
+                config_map("a", &["c"]),
+                config_map("b", &["a"]),
+                config_map("c", &["b", "self"]),
+                config_map("other", &["nobody"]),
+            ],
+            ..Live::default()
+        };
+        let owned_by = |at: usize| -> Vec<&str> {
+            let owned = live.owned_by(&live.objects[at]);
+            owned.into_iter().map(LiveObject::name).collect()
+        };
+        assert_eq!(owned_by(0), ["c", "a", "b"]);
+        assert_eq!(owned_by(1), ["b", "c"]);
+        assert_eq!(owned_by(4), [""; 0]);
     }
 }

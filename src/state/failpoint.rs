@@ -1,4 +1,4 @@
-//! A death at an exact moment, for tests of what survives it. No labctl that anybody installs has
+//! A death, or a hang, at an exact moment, for tests of what survives it. No labctl that anybody installs has
 //! this: it is compiled with the feature `failpoints` only.
 
 use std::str::FromStr;
@@ -18,9 +18,11 @@ pub enum Moment {
     Written,
     /// Once it is written, and synced if it is an event that is.
     After,
+    /// Before it is written; instead of dying, nothing is done any more.
+    Stuck,
 }
 
-/// Where labctl kills itself with SIGKILL: `MOMENT KIND N`, the `N`th event of the kind `KIND`
+/// Where labctl kills itself with SIGKILL, or hangs: `MOMENT KIND N`, the `N`th event of the kind `KIND`
 /// (`verified`; `any` is every kind) that this process journals, counted from 1.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failpoint {
@@ -33,13 +35,14 @@ impl FromStr for Failpoint {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is no failpoint: before|torn|written|after KIND N");
+        let wrong = || format!("`{text}` is no failpoint: before|torn|written|after|stuck KIND N");
         let mut words = text.split_whitespace();
         let moment = match words.next() {
             Some("before") => Moment::Before,
             Some("torn") => Moment::Torn,
             Some("written") => Moment::Written,
             Some("after") => Moment::After,
+            Some("stuck") => Moment::Stuck,
             _ => return Err(wrong()),
         };
         let kind = words.next().ok_or_else(wrong)?.to_owned();
@@ -64,6 +67,13 @@ impl Failpoint {
     #[must_use]
     pub fn is(&self, moment: Moment) -> bool {
         self.left == 0 && self.moment == moment
+    }
+
+    /// Hangs as a computation does that never ends, if this is the moment.
+    pub fn stick(&self) {
+        while self.is(Moment::Stuck) {
+            std::thread::park();
+        }
     }
 
     /// Dies, if this is the moment.

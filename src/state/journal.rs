@@ -108,6 +108,7 @@ impl Journal {
         #[cfg(feature = "failpoints")]
         if let Some(failpoint) = &mut self.failpoint {
             failpoint.meet(event);
+            failpoint.stick();
             failpoint.pass(Moment::Before);
             if failpoint.is(Moment::Torn) {
                 let _ = self.file.write_all(&line.as_bytes()[..line.len() / 2]);

@@ -2,7 +2,7 @@
 
 use labctl::event::{Event, EventKind, RunOutcome, RunState};
 
-use crate::support::{Act, Sandbox, Seeded, created, is_alive, rule, wait_for};
+use crate::support::{Act, Api, CRASH_LAB, Sandbox, Seeded, created, is_alive, rule, wait_for};
 
 #[test]
 fn as_json_a_run_is_one_event_a_line_and_nothing_else() {
@@ -117,4 +117,41 @@ fn a_reader_that_went_away_ends_the_run_and_leaves_no_cluster() {
         "the half-made cluster is removed"
     );
     assert_eq!(answer.code, 141, "the lab is not up:\n{}", answer.whole);
+}
+
+#[test]
+fn verify_in_a_loop_leaves_the_journal_as_it_is_and_no_journal_has_the_texts_of_the_lesson() {
+    let api = Api::start();
+    let sandbox = Sandbox::in_memory().with_crash_lab(&api);
+    let lab = CRASH_LAB.replace(
+        "  title: Start the application\n",
+        "  title: Start the application\n  teach: What a student reads of it.\n",
+    );
+    sandbox.write("crash/lab.yaml", &lab);
+    sandbox.labctl("up crash --to app").run().exits(0);
+    let after_up = sandbox.journal("lab-crash");
+    for _ in 0..3 {
+        sandbox.labctl("verify --to app").run().exits(0);
+    }
+    assert_eq!(sandbox.journal("lab-crash"), after_up);
+    // What it finds is kept, with how the run began that found it.
+    let by_hand = "--kubeconfig K --context C exec app-0".split_whitespace();
+    let kubectl = sandbox.path("bin/kubectl");
+    sandbox
+        .program(&kubectl.to_string_lossy(), by_hand)
+        .run()
+        .exits(0);
+    sandbox.labctl("verify --to write").run().exits(0);
+    let found = sandbox.journal("lab-crash");
+    let new = found.strip_prefix(&after_up).unwrap();
+    for said in ["run-started", "verified", "run-finished"] {
+        assert_eq!(new.matches(said).count(), 1, "{new}");
+    }
+    for text in [
+        "A lab with a step",
+        "Start the application",
+        "What a student reads",
+    ] {
+        assert!(!found.contains(text), "{found}");
+    }
 }

@@ -238,3 +238,24 @@ fn when_nobody_reads_any_more_what_is_undone_is_journalled_all_the_same() {
         ["kind create", "kind delete", "docker network rm"]
     );
 }
+
+#[test]
+fn the_third_signal_ends_a_labctl_that_is_stuck() {
+    let sandbox = Sandbox::new().with_small_lab();
+    let up = sandbox
+        .labctl("up small")
+        .env("LABCTL_FAILPOINT", "stuck cluster-intended 1");
+    let mut up = up.start();
+    wait_for("labctl to begin", || {
+        sandbox.journal("lab-small").contains("step-started")
+    });
+    // Signals that come at the same time are one: they are sent until there were three.
+    wait_for("its end", || {
+        let runs = up.runs();
+        if runs {
+            signal(up.pid(), Signal::INT);
+        }
+        !runs
+    });
+    up.finish().exits(130);
+}
