@@ -1,6 +1,13 @@
 # shellcheck shell=bash
 # What the scripts share: messages, the cache folder, Debian packages, tidy times. Sourced.
 
+# `wait -p` came with 5.1, EPOCHREALTIME with 5.0; macOS brings 3.2. Nothing before this asks for more.
+if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] < 501)); then
+  printf 'error: the scripts need bash 5.1 or later; this is bash %s\n' "$BASH_VERSION" >&2
+  printf 'hint: %s\n' 'install a newer one so that it is the first bash on PATH; on macOS: brew install bash' >&2
+  exit 1
+fi
+
 say() { printf '%s\n' "$*" >&2; }
 die() {
   printf 'error: %s\n' "$1" >&2

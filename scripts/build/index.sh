@@ -74,11 +74,45 @@ files() {
   done
 }
 
+# is_bundle FOLDER: whether its index begins as the ones that are written here.
+is_bundle() {
+  [[ -f $1/index.json && $(head -c 80 "$1/index.json" | tr -d ' \n') == '{"version":1,"platform":"'* ]]
+}
+
+# can_hold_a_bundle FOLDER: refuses one with other things in it.
+can_hold_a_bundle() {
+  [[ ! -e $1 && ! -L $1 ]] && return
+  [[ -d $1 ]] || die "$1 is not a folder" "name a folder that is not there yet, or is empty"
+  is_bundle "$1" && return
+  local within
+  # shellcheck disable=SC2035 # names are shown, and given to nothing
+  within=$(cd "$1" && shopt -s dotglob nullglob && set -- * && printf '%s ' "${@:1:3}")
+  [[ -z ${within// /} ]] || die "$1 is not a bundle and not empty: there are $within" \
+    "name a folder that is not there yet, or is empty"
+}
+
+# claim FOLDER: makes it a bundle without contents, unless it is one. A build that is interrupted from
+# here on leaves a folder that the next one takes for a bundle.
+claim() {
+  can_hold_a_bundle "$1"
+  mkdir -p "$1"
+  is_bundle "$1" && return
+  jq -n '{version: 1, platform: "linux/amd64", tools: [], images: [], files: []}' >"$1/index.json.new"
+  mv "$1/index.json.new" "$1/index.json"
+}
+
+# named_in INDEX: the paths that it names, as far as they are inside of the bundle.
+named_in() {
+  jq -r '[.tools, .images, .charts, .files] | map(. // []) | add | .[].path' "$1" |
+    grep -Ex '(tools|images|charts|files)/[^/]+' || true
+}
+
 # publish BUNDLE: places everything that is built, and the index last.
 publish() {
-  local bundle=$1 kubernetes kept path stage
+  local bundle=$1 kubernetes before after path stage
   kubernetes=$(module_version "${here:?}/packages/cluster" k8s.io/kubernetes)
-  mkdir -p "$bundle"
+  claim "$bundle"
+  before=$(named_in "$bundle/index.json")
   {
     tool "$bundle" kind kind "$here/packages/kind" sigs.k8s.io/kind
     tool "$bundle" kubectl cluster-programs "$here/packages/cluster" k8s.io/kubernetes
@@ -98,10 +132,9 @@ publish() {
   else
     mv "$bundle/index.json.new" "$bundle/index.json"
   fi
-  # Files of an earlier version, which the index no longer names.
-  kept=$(jq -r '(.tools + .images + .files)[].path' "$bundle/index.json")
-  mkdir -p "$bundle/files"
-  (cd "$bundle" && find tools images files -type f) | while read -r path; do
-    grep -qxF -e "$path" <<<"$kept" || rm -f "$bundle/$path"
-  done
+  # Files that the index named before and names no more; whatever else is there is not ours.
+  after=$(named_in "$bundle/index.json")
+  while read -r path; do
+    [[ -z $path ]] || grep -qxF -e "$path" <<<"$after" || rm -f "$bundle/$path"
+  done <<<"$before"
 }

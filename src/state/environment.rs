@@ -249,9 +249,15 @@ impl Environment {
     /// Puts the lab's files into [`Environment::lab_dir`], if they are not there already.
     pub fn put_lab(&self, tree: &LabTree) -> Result<(), StateError> {
         let dir = self.lab_dir();
-        if self.lab()?.files == tree.files {
+        let before = self.lab()?.files;
+        if before == tree.files {
             return Ok(());
         }
+        let gone = before.keys().filter(|name| !tree.files.contains_key(*name));
+        // A name that was a file may be a directory's now, or the other way round.
+        let (in_the_way, others): (Vec<_>, Vec<_>) =
+            gone.partition(|old| tree.files.keys().any(|new| collide(old, new)));
+        remove(&dir, &in_the_way)?;
         for (name, bytes) in &tree.files {
             let path = dir.join(name);
             if let Some(parent) = path.parent() {
@@ -259,13 +265,7 @@ impl Environment {
             }
             files::write(&path, bytes)?;
         }
-        for name in self.lab()?.files.keys() {
-            if !tree.files.contains_key(name) {
-                let path = dir.join(name);
-                fs::remove_file(&path).map_err(StateError::file("remove", path))?;
-            }
-        }
-        Ok(())
+        remove(&dir, &others)
     }
 
     /// The lab as it was last applied here.
@@ -282,6 +282,31 @@ impl Environment {
     }
 }
 
+/// Whether one of two files would have to be a directory for the other one to be there.
+fn collide(a: &str, b: &str) -> bool {
+    let is_below = |name: &str, dir: &str| {
+        let rest = name.strip_prefix(dir);
+        rest.is_some_and(|rest| rest.starts_with('/'))
+    };
+    is_below(a, b) || is_below(b, a)
+}
+
+/// Removes files of `dir`, and the directories that are empty then.
+fn remove(dir: &Path, names: &[&String]) -> Result<(), StateError> {
+    for name in names {
+        let path = dir.join(name);
+        fs::remove_file(&path).map_err(StateError::file("remove", &path))?;
+        let above = path.ancestors().skip(1).take_while(|above| *above != dir);
+        for above in above {
+            // One that is not empty stays.
+            if fs::remove_dir(above).is_err() {
+                break;
+            }
+        }
+    }
+    Ok(())
+}
+
 /// The number that the name of a run's file begins with; 0 if it is none of ours.
 fn number(run: &Path) -> u64 {
     let name = run.file_name().and_then(|name| name.to_str());
@@ -292,6 +317,34 @@ fn number(run: &Path) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_that_becomes_a_directory_is_replaced_and_the_other_way_round() {
+        let dir = tempfile::tempdir().unwrap();
+        let environment = Environment {
+            dir: dir.path().to_owned(),
+            record: Record::new("a", "a", None, Timestamp::UNIX_EPOCH),
+        };
+        let lab = |names: &[&str]| LabTree {
+            origin: String::new(),
+            files: names
+                .iter()
+                .map(|name| ((*name).to_owned(), name.as_bytes().to_vec()))
+                .collect(),
+        };
+        for names in [
+            &["lab.yaml", "app", "deep/er/file"][..],
+            &["lab.yaml", "app/a.yaml", "app/b/c.yaml", "deep"],
+            &["lab.yaml", "app", "deep/er/file/s"],
+            &["lab.yaml", "deep/er/file"],
+        ] {
+            let lab = lab(names);
+            environment.put_lab(&lab).unwrap();
+            assert_eq!(environment.lab().unwrap().files, lab.files);
+        }
+        let left = fs::read_dir(environment.lab_dir()).unwrap();
+        assert_eq!(left.count(), 2, "an empty directory is left");
+    }
 
     #[test]
     fn the_last_run_is_the_last_whatever_the_clock_says() {

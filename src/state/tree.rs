@@ -1,7 +1,18 @@
 //! A lab's files read from a directory, and what their names may be.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{
+    collections::BTreeMap,
+    ffi::CStr,
+    fs::File,
+    io::{self, Read},
+    os::fd::OwnedFd,
+    path::{Path, PathBuf},
+};
 
+use rustix::{
+    fs::{AtFlags, Dir, FileType, Mode, OFlags, fstat, openat, statat},
+    io::Errno,
+};
 use unicode_normalization::UnicodeNormalization;
 
 use super::{StateError, error::Faults};
@@ -16,11 +27,25 @@ pub(super) const TOO_MUCH: &str = "it holds more than a lab does (16 MiB, 2000 f
 /// What Windows takes for a device, whatever its extension.
 const DEVICES: [&str; 6] = ["con", "prn", "aux", "nul", "conin$", "conout$"];
 
+/// How a directory is opened, and how a file: never through a link, and without waiting for whoever
+/// writes into a pipe.
+const DIRECTORY: OFlags = OFlags::RDONLY
+    .union(OFlags::DIRECTORY)
+    .union(OFlags::CLOEXEC);
+const PLAIN: OFlags = OFlags::RDONLY
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::NONBLOCK)
+    .union(OFlags::CLOEXEC);
+
 /// Reads all files below `dir` into memory. Links are not followed, and refused: a lab is what its
 /// own files say. All faults are told at once.
+///
+/// Everything is opened from the directory above it, and what was opened is looked at, not what a
+/// name leads to by then: whoever may write in `dir` can change it, and not have it lead elsewhere.
 pub fn read_tree(dir: &Path) -> Result<LabTree, StateError> {
     let mut reader = Reader::default();
-    reader.read(dir)?;
+    let read = reader.read(dir);
+    read.map_err(|(path, error)| StateError::file("read", path)(error))?;
     reader.faults.extend(collisions(reader.files.keys()));
     refuse(&dir.display().to_string(), reader.faults)?;
     Ok(LabTree {
@@ -46,50 +71,95 @@ struct Reader {
 }
 
 impl Reader {
-    fn read(&mut self, dir: &Path) -> Result<(), StateError> {
-        let mut pending = vec![(dir.to_owned(), String::new())];
+    fn read(&mut self, dir: &Path) -> Result<(), (PathBuf, io::Error)> {
+        let at = |inside: &str| {
+            let path = dir.join(inside);
+            move |error: Errno| (path, error.into())
+        };
+        let root = rustix::fs::open(dir, DIRECTORY, Mode::empty()).map_err(at(""))?;
+        let mut pending = vec![String::new()];
         let (mut entries, mut bytes) = (0, 0);
-        while let Some((path, prefix)) = pending.pop() {
-            for entry in fs::read_dir(&path).map_err(StateError::file("read", &path))? {
-                let entry = entry.map_err(StateError::file("read", &path))?;
-                let path = entry.path();
+        while let Some(prefix) = pending.pop() {
+            let Some(open) = inside(&root, &prefix).map_err(at(&prefix))? else {
+                self.no_plain_file(prefix.trim_end_matches('/'));
+                continue;
+            };
+            for entry in Dir::read_from(&open).map_err(at(&prefix))? {
+                let entry = entry.map_err(at(&prefix))?;
                 let name = entry.file_name();
                 // What editors and version control leave behind is no part of a lab.
-                if name.as_encoded_bytes().starts_with(b".") {
+                if name.to_bytes().starts_with(b".") {
                     continue;
                 }
-                let Some(name) = name.to_str() else {
+                let Ok(text) = name.to_str() else {
                     let shown = format!("{prefix}{}", name.to_string_lossy());
                     self.faults
                         .push(format!("`{}` is not UTF-8", shown.escape_debug()));
                     continue;
                 };
-                let whole = format!("{prefix}{name}");
+                let whole = format!("{prefix}{text}");
                 self.faults.extend(name_faults(&whole));
-                let kind = entry.file_type().map_err(StateError::file("read", &path))?;
                 entries += 1;
-                if kind.is_dir() {
-                    pending.push((path, format!("{whole}/")));
-                } else if kind.is_file() {
-                    bytes += entry.metadata().map_or(0, |m| m.len());
-                } else {
-                    let shown = whole.escape_debug();
-                    self.faults.push(format!("`{shown}` is not a plain file"));
-                    continue;
+                let there = statat(&open, name, AtFlags::SYMLINK_NOFOLLOW).map_err(at(&whole))?;
+                match FileType::from_raw_mode(there.st_mode) {
+                    FileType::Directory => pending.push(format!("{whole}/")),
+                    FileType::RegularFile => {
+                        let left = MOST_BYTES.saturating_sub(bytes);
+                        match content(&open, name, left) {
+                            Ok(Some(content)) => {
+                                bytes += content.len() as u64;
+                                self.files.insert(whole, content);
+                            }
+                            Ok(None) => self.no_plain_file(&whole),
+                            Err(error) => return Err((dir.join(&whole), error)),
+                        }
+                    }
+                    _ => self.no_plain_file(&whole),
                 }
                 if entries > MOST_FILES || bytes > MOST_BYTES {
                     self.faults.push(TOO_MUCH.to_owned());
                     return Ok(());
                 }
-                if kind.is_file() {
-                    let content =
-                        fs::read(entry.path()).map_err(StateError::file("read", entry.path()))?;
-                    self.files.insert(whole, content);
-                }
             }
         }
         Ok(())
     }
+
+    fn no_plain_file(&mut self, name: &str) {
+        let shown = name.escape_debug();
+        self.faults.push(format!("`{shown}` is not a plain file"));
+    }
+}
+
+/// The directory at `path`, of which each part ends in a slash, below `root`; `None` if a part of it
+/// is no directory, or a link to one. Each is opened from the one above it; only one is open at a
+/// time, as there may be more of them than files that may be open.
+fn inside(root: &OwnedFd, path: &str) -> Result<Option<OwnedFd>, Errno> {
+    let mut open = openat(root, ".", DIRECTORY, Mode::empty())?;
+    for part in path.split_terminator('/') {
+        let found = openat(&open, part, DIRECTORY | OFlags::NOFOLLOW, Mode::empty());
+        open = match found {
+            Err(Errno::NOTDIR | Errno::LOOP) => return Ok(None),
+            found => found?,
+        };
+    }
+    Ok(Some(open))
+}
+
+/// What is in the plain file `name` of the directory `dir`, and not much more than `most` bytes of it;
+/// `None` if it is no plain file.
+fn content(dir: &OwnedFd, name: &CStr, most: u64) -> io::Result<Option<Vec<u8>>> {
+    let open = match openat(dir, name, PLAIN, Mode::empty()) {
+        Err(Errno::LOOP) => return Ok(None),
+        open => open?,
+    };
+    let opened = fstat(&open)?;
+    if FileType::from_raw_mode(opened.st_mode) != FileType::RegularFile {
+        return Ok(None);
+    }
+    let mut content = Vec::new();
+    File::from(open).take(most + 1).read_to_end(&mut content)?;
+    Ok(Some(content))
 }
 
 /// What is wrong with the name of a file in a lab: it has to mean the same file, inside the lab, on
@@ -178,7 +248,66 @@ fn folded(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        fs,
+        os::unix::fs::symlink,
+        sync::atomic::{AtomicBool, Ordering},
+        time::{Duration, Instant},
+    };
+
     use super::*;
+
+    #[test]
+    fn a_link_that_is_put_there_while_it_is_read_leads_nowhere() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        fs::create_dir_all(path("elsewhere")).unwrap();
+        fs::create_dir_all(path("lab/inner")).unwrap();
+        fs::write(path("elsewhere/file"), "not of the lab").unwrap();
+        fs::write(path("lab/inner/file"), "of the lab").unwrap();
+        fs::write(path("lab/file"), "of the lab").unwrap();
+        symlink(path("elsewhere/file"), path("link")).unwrap();
+        symlink(path("elsewhere"), path("links")).unwrap();
+        let over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !over.load(Ordering::Relaxed) {
+                    for (a, b) in [("link", "lab/file"), ("links", "lab/inner")] {
+                        swap(&path(a), &path(b));
+                    }
+                }
+            });
+            let began = Instant::now();
+            let mut read = 0;
+            while began.elapsed() < Duration::from_millis(500) || read == 0 {
+                let Ok(tree) = read_tree(&path("lab")) else {
+                    continue;
+                };
+                read += 1;
+                for (name, content) in tree.files {
+                    assert_eq!(content, b"of the lab", "{name}");
+                }
+            }
+            over.store(true, Ordering::Relaxed);
+        });
+    }
+
+    /// Has two names change places, so that both are there all the time.
+    fn swap(a: &Path, b: &Path) {
+        use rustix::fs::{CWD, RenameFlags, renameat_with};
+        renameat_with(CWD, a, CWD, b, RenameFlags::EXCHANGE).unwrap();
+    }
+
+    #[test]
+    fn a_pipe_is_no_plain_file_and_is_not_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let fifo = dir.path().join("pipe");
+        let mode = Mode::from_raw_mode(0o600);
+        rustix::fs::mknodat(rustix::fs::CWD, &fifo, FileType::Fifo, mode, 0).unwrap();
+        let error = read_tree(dir.path()).unwrap_err();
+        let faults = std::error::Error::source(&error).unwrap().to_string();
+        assert!(faults.contains("`pipe` is not a plain file"), "{faults}");
+    }
 
     #[test]
     fn names_that_mean_something_else_elsewhere_are_faults() {

@@ -40,6 +40,7 @@ mod plan;
 mod planted;
 mod ports;
 mod preflight;
+mod scripts;
 mod signals;
 mod state_dir;
 mod trust;
