@@ -175,8 +175,20 @@ pub(super) fn web_pod(name: &str) -> Value {
     patched(
         pod(0),
         json!({"metadata": {"name": name, "uid": name, "labels": {"app": "web"},
-            "ownerReferences": null}, "spec": {"volumes": null}}),
+            "ownerReferences": owner("ReplicaSet", "rs-web")}, "spec": {"volumes": null}}),
     )
+}
+
+fn owner(kind: &str, uid: &str) -> Value {
+    json!([{"apiVersion": "apps/v1", "kind": kind, "name": uid, "uid": uid, "controller": true}])
+}
+
+/// The `ReplicaSet` that a controller makes for the Deployment `name`.
+fn replica_set(name: &str) -> Value {
+    json!({"apiVersion": "apps/v1", "kind": "ReplicaSet",
+        "metadata": {"name": format!("{name}-5c"), "namespace": NS, "uid": format!("rs-{name}"),
+            "ownerReferences": owner("Deployment", &format!("d-{name}"))},
+        "spec": {"selector": {}}})
 }
 
 fn service() -> Value {

@@ -19,6 +19,7 @@ pub mod load;
 pub mod load_report;
 pub mod needs;
 pub mod observed;
+mod owned;
 mod pod;
 pub mod proxied;
 mod retry;

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use k8s_openapi::api::{
-    apps::v1::{DaemonSet, Deployment, StatefulSet},
+    apps::v1::{DaemonSet, Deployment, ReplicaSet, StatefulSet},
     core::v1::{Node, PersistentVolume, PersistentVolumeClaim, Pod, Service},
     discovery::v1::EndpointSlice,
     networking::v1::{Ingress, IngressClass},
@@ -19,7 +19,7 @@ use super::{
     check::{
         evicted_refused, http_answer, linkerd_check, mesh_injected, mesh_mtls, sql, stable_identity,
     },
-    kinds, pod,
+    kinds, owned, pod,
 };
 use crate::spec::{Assertion, Workload, WorkloadKind, model::Record, request::Request};
 
@@ -102,31 +102,29 @@ fn scopes(assertion: &Assertion, namespace: &str) -> Vec<Scope> {
     let namespaced = Some(namespace);
     match assertion {
         Assertion::NodesReady(_) => vec![Scope::of::<Node>(None)],
-        Assertion::RolloutComplete(a) => with_pods(namespace, Some(workload(&a.of, namespace))),
-        Assertion::PvcBound(a) => with_pods(namespace, Some(workload(&a.of, namespace))),
-        Assertion::PvcReattached(_) | Assertion::Sql(_) => with_pods(namespace, None),
-        Assertion::StableIdentity(_) => {
-            with_pods(namespace, Some(Scope::of::<Service>(namespaced)))
-        }
+        Assertion::RolloutComplete(a) => with_pods(namespace, workload(&a.of, namespace)),
+        Assertion::PvcBound(a) => with_pods(namespace, workload(&a.of, namespace)),
+        Assertion::PvcReattached(_) | Assertion::Sql(_) => with_pods(namespace, []),
+        Assertion::StableIdentity(_) => with_pods(namespace, [Scope::of::<Service>(namespaced)]),
         Assertion::Object(a) => vec![kinds::scope(&a.api_version, &a.kind, namespace)],
         Assertion::Absent(a) => vec![kinds::scope(&a.api_version, &a.kind, namespace)],
         Assertion::Http(_) => with_the_way(namespace),
         Assertion::EndpointsReady(_) => with_backend(namespace),
-        Assertion::SpreadOverNodes(a) => with_pods(namespace, Some(workload(&a.of, namespace))),
-        Assertion::ImageRunning(a) => with_pods(namespace, Some(workload(&a.of, namespace))),
+        Assertion::SpreadOverNodes(a) => with_pods(namespace, workload(&a.of, namespace)),
+        Assertion::ImageRunning(a) => with_pods(namespace, workload(&a.of, namespace)),
         Assertion::EvictedRefused(_) => vec![
             Scope::of::<Pod>(namespaced),
             Scope::of::<PodDisruptionBudget>(namespaced),
         ],
         Assertion::LinkerdCheck(_) => Vec::new(),
         Assertion::MeshInjected(a) => {
-            let mut scopes = with_pods(namespace, Some(workload(&a.of, namespace)));
+            let mut scopes = with_pods(namespace, workload(&a.of, namespace));
             scopes.extend(mesh_injected::explaining());
             scopes
         }
         Assertion::MeshMtls(a) => {
-            let mut scopes = with_pods(namespace, Some(workload(&a.from, namespace)));
-            scopes.push(workload(&a.to, namespace));
+            let mut scopes = with_pods(namespace, workload(&a.from, namespace));
+            scopes.extend(workload(&a.to, namespace));
             scopes.extend(mesh_mtls::explaining());
             scopes
         }
@@ -135,21 +133,25 @@ fn scopes(assertion: &Assertion, namespace: &str) -> Vec<Scope> {
             Scope::of::<Pod>(namespaced),
             Scope::of::<Service>(namespaced),
             Scope::of::<Deployment>(namespaced),
+            Scope::of::<ReplicaSet>(namespaced),
             Scope::of::<StatefulSet>(namespaced),
             mesh::service_profiles(namespace),
         ],
     }
 }
 
-fn workload(of: &Workload, namespace: &str) -> Scope {
-    match of.kind {
+/// A workload, and what leads from it to its pods.
+fn workload(of: &Workload, namespace: &str) -> Vec<Scope> {
+    let own = match of.kind {
         WorkloadKind::Deployment => Scope::of::<Deployment>(Some(namespace)),
         WorkloadKind::StatefulSet => Scope::of::<StatefulSet>(Some(namespace)),
-    }
+    };
+    let between = owned::between(of.kind, namespace);
+    std::iter::once(own).chain(between).collect()
 }
 
-/// Pods, and what says why they are not ready; and one more scope.
-fn with_pods(namespace: &str, more: Option<Scope>) -> Vec<Scope> {
+/// The scopes that explain unready pods, plus `more`.
+fn with_pods(namespace: &str, more: impl IntoIterator<Item = Scope>) -> Vec<Scope> {
     let pods = [
         Scope::of::<Pod>(Some(namespace)),
         Scope::of::<PersistentVolumeClaim>(Some(namespace)),
@@ -161,7 +163,7 @@ fn with_pods(namespace: &str, more: Option<Scope>) -> Vec<Scope> {
 
 /// A Service, and what says why nothing is behind it.
 fn with_backend(namespace: &str) -> Vec<Scope> {
-    let mut scopes = with_pods(namespace, Some(Scope::of::<Service>(Some(namespace))));
+    let mut scopes = with_pods(namespace, [Scope::of::<Service>(Some(namespace))]);
     scopes.push(Scope::of::<EndpointSlice>(Some(namespace)));
     scopes.push(Scope::of::<Deployment>(Some(namespace)));
     scopes
@@ -246,6 +248,7 @@ mod tests {
             kinds,
             [
                 "Deployment",
+                "ReplicaSet",
                 "Node",
                 "PersistentVolume",
                 "PersistentVolumeClaim",

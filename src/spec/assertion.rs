@@ -61,6 +61,9 @@ pub enum Assertion {
 pub struct NodesReady {
     /// How many.
     pub count: usize,
+    /// A node that is cordoned does not count.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub schedulable: bool,
 }
 
 /// `rollout-complete`
@@ -225,6 +228,9 @@ impl fmt::Display for Assertion {
     /// The assertion and its subject, as reports name it: `pvc-reattached postgres-0`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::NodesReady(a) if a.schedulable => {
+                write!(f, "nodes-ready {}, schedulable", a.count)
+            }
             Self::NodesReady(a) => write!(f, "nodes-ready {}", a.count),
             Self::RolloutComplete(a) => write!(f, "rollout-complete {}", a.of),
             Self::PvcBound(a) => write!(f, "pvc-bound {}", a.of),

@@ -1,6 +1,6 @@
 //! Why nothing, or too little, answers behind a Service.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::{
     api::{
@@ -16,7 +16,8 @@ use crate::assert::{Observed, cause::why_not_ready, labels, observed::Missing, p
 /// The label by which a slice says of which Service it is.
 const SERVICE: &str = "kubernetes.io/service-name";
 
-/// How many ready endpoints the Service `name` has.
+/// How many ready endpoints the Service `name` has. One that stands in several slices, as a pod with
+/// addresses of two families does, and any for a moment while slices are rewritten, is one.
 pub(in crate::assert) fn ready(
     name: &str,
     observed: &Observed,
@@ -33,10 +34,15 @@ pub(in crate::assert) fn ready(
     let endpoints = of_service.flat_map(|slice| &slice.endpoints);
     // An endpoint that does not say whether it is ready is.
     let is_ready = |ready: Option<bool>| ready != Some(false);
-    let ready = endpoints
+    let ready: BTreeSet<&str> = endpoints
         .filter(|endpoint| is_ready(endpoint.conditions.as_ref().and_then(|c| c.ready)))
-        .map(|endpoint| endpoint.addresses.len().min(1));
-    Ok(ready.sum())
+        .filter_map(|endpoint| {
+            let address = endpoint.addresses.first()?;
+            let target = endpoint.target_ref.as_ref();
+            Some(target.and_then(|t| t.uid.as_deref()).unwrap_or(address))
+        })
+        .collect();
+    Ok(ready.len())
 }
 
 /// Why there are fewer ready endpoints behind the Service `name` than its pods could be; nothing if

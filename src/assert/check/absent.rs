@@ -19,7 +19,8 @@ pub(super) fn check(a: &ObjectRef, context: &Context<'_>) -> Vec<Clause> {
     }]
 }
 
-fn present(object: &Value) -> String {
+/// How an object that is there stands: what keeps one that is being deleted.
+pub(super) fn present(object: &Value) -> String {
     let metadata = &object["metadata"];
     let Some(since) = metadata["deletionTimestamp"].as_str() else {
         return "exists".to_owned();

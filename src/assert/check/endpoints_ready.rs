@@ -56,6 +56,24 @@ mod tests {
     }
 
     #[test]
+    fn an_endpoint_in_two_slices_is_one() {
+        let mut moved = slice("api", &[true]);
+        moved["metadata"]["name"] = serde_json::json!("api-x2");
+        let one = World::shop().add(slice("api", &[true])).add(moved.clone());
+        assert_eq!(one.fault(API).actual, "1");
+        // One of another family has another address, and is the same pod.
+        moved["endpoints"][0]["addresses"] = serde_json::json!(["fd00::1"]);
+        let one = World::shop().add(slice("api", &[true])).add(moved.clone());
+        assert_eq!(one.fault(API).actual, "1");
+        // Without a pod behind it, the address tells.
+        moved["endpoints"][0]["targetRef"] = serde_json::Value::Null;
+        World::shop()
+            .add(slice("api", &[true]))
+            .add(moved)
+            .passes(API);
+    }
+
+    #[test]
     fn a_service_that_is_absent_or_cannot_be_asked_for_never_passes() {
         assert_eq!(World::empty().fault(API).actual, "absent");
         assert_eq!(World::unreachable().fault(API).status, Status::Unknown);

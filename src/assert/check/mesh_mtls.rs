@@ -4,7 +4,7 @@
 //! why there was no TLS. It knows of six reasons and passes on any other as none, so that both
 //! identities are asked for, too. Edges are what its Prometheus saw of open connections.
 
-use k8s_openapi::api::{apps::v1::Deployment, core::v1::Pod};
+use k8s_openapi::api::apps::v1::Deployment;
 use serde::Deserialize;
 
 use super::{
@@ -14,7 +14,7 @@ use super::{
     workload_pods::{self, WorkloadPods},
 };
 use crate::{
-    assert::{Observed, Probe, Scope, labels, pod, text::clean},
+    assert::{Observed, Probe, Scope, pod, text::clean},
     event::{Clause, Status},
     spec::{Workload, WorkloadKind, mesh::MeshMtls},
 };
@@ -53,15 +53,10 @@ pub(in crate::assert) fn probe(
             arguments: arguments.map(ToOwned::to_owned).to_vec(),
         });
     };
-    let pods: Vec<Pod> = observed.list(Some(namespace)).ok()?;
-    let (selector, _) = workload_pods::asked(&a.from, namespace, observed).ok()?;
-    let mut pods = pods.iter();
-    let caller = pods.find(|pod| {
-        pod::is_ready(pod) && labels::selects(&selector, pod.metadata.labels.as_ref())
-    })?;
+    let caller = workload_pods::any_ready(&a.from, namespace, observed)?;
     Some(Probe::Exec {
         namespace: namespace.to_owned(),
-        pod: pod::name(caller).to_owned(),
+        pod: pod::name(&caller).to_owned(),
         command: ["/demo", "get", url].map(ToOwned::to_owned).to_vec(),
     })
 }

@@ -10,27 +10,31 @@ use crate::{
 };
 
 pub(super) fn check(a: &NodesReady, context: &Context<'_>) -> Vec<Clause> {
-    const WHAT: &str = "nodes Ready";
+    let what = if a.schedulable {
+        "nodes Ready and not cordoned"
+    } else {
+        "nodes Ready"
+    };
     let expected = a.count.to_string();
     let nodes = match context.observed.list::<Node>(None) {
         Ok(nodes) => nodes,
-        Err(why) => return vec![unknown(WHAT, expected, &why)],
+        Err(why) => return vec![unknown(what, expected, &why)],
     };
-    let not_ready: Vec<String> = nodes
-        .iter()
-        .filter_map(|node| {
-            let name = clean(node.metadata.name.as_deref().unwrap_or_default());
-            Some(format!(
-                "node {name} is not Ready: {}",
-                not_ready_reason(node)?
-            ))
-        })
-        .collect();
-    let ready = nodes.len() - not_ready.len();
+    let trouble = |node: &Node| {
+        let name = clean(node.metadata.name.as_deref().unwrap_or_default());
+        if let Some(reason) = not_ready_reason(node) {
+            return Some(format!("node {name} is not Ready: {reason}"));
+        }
+        let is_cordoned = node.spec.as_ref().and_then(|spec| spec.unschedulable) == Some(true);
+        (a.schedulable && is_cordoned)
+            .then(|| format!("node {name} is cordoned (kubectl uncordon {name})"))
+    };
+    let troubles: Vec<String> = nodes.iter().filter_map(trouble).collect();
+    let well = nodes.len() - troubles.len();
     // No node at all is no cluster, however few were asked for.
-    let holds = ready >= a.count.max(1);
-    let clause = Clause::when(holds, Status::Pending, WHAT, expected, ready.to_string());
-    vec![clause.evidence(not_ready)]
+    let holds = well >= a.count.max(1);
+    let clause = Clause::when(holds, Status::Pending, what, expected, well.to_string());
+    vec![clause.evidence(troubles)]
 }
 
 #[cfg(test)]
@@ -65,6 +69,23 @@ mod tests {
              status.",
                 "node lab-10-3-worker3 is not Ready: it reports no condition Ready",
             ]
+        );
+    }
+
+    #[test]
+    fn a_cordoned_node_counts_unless_it_has_to_take_pods() {
+        let cordoned = json!({"spec": {"unschedulable": true}});
+        let world = World::well().with("Node", "lab-10-3-worker2", cordoned);
+        world.passes("nodes-ready: {count: 4}");
+        world.passes("nodes-ready: {count: 3, schedulable: true}");
+        let clause = world.fault("nodes-ready: {count: 4, schedulable: true}");
+        assert_eq!(
+            said(&clause),
+            "Pending: nodes Ready and not cordoned: expected 4, is 3"
+        );
+        assert_eq!(
+            clause.evidence,
+            ["node lab-10-3-worker2 is cordoned (kubectl uncordon lab-10-3-worker2)"]
         );
     }
 

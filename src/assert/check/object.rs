@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::{
     Context,
+    absent::present,
     matching::{self, shown},
     missing,
 };
@@ -20,6 +21,17 @@ pub(super) fn check(a: &ObjectMatch, context: &Context<'_>) -> Vec<Clause> {
         Ok(object) => object,
         Err(why) => return vec![missing(format!("{object_name} exists"), "exists", &why)],
     };
+    // What goes is as good as gone, unless the lab looks at just that.
+    let is_going = object["metadata"]["deletionTimestamp"].is_string();
+    if is_going && a.fields["metadata"]["deletionTimestamp"].is_null() {
+        let what = format!("{object_name} exists");
+        return vec![Clause::new(
+            Status::Pending,
+            what,
+            "exists",
+            present(object),
+        )];
+    }
     if a.fields.is_null() {
         return vec![Clause::new(
             Status::Pass,
@@ -139,6 +151,21 @@ mod tests {
             "Pending: status of configmap/app is current: expected generation 3, is generation 2"
         );
         world.passes(&object("{spec: {replicas: 3}}"));
+    }
+
+    #[test]
+    fn an_object_that_is_being_deleted_is_as_good_as_gone() {
+        let going = world().deleting("ConfigMap", "app");
+        for fields in ["{}", "{spec: {replicas: 3}}"] {
+            assert_eq!(
+                said(&going.fault(&object(fields))),
+                "Pending: configmap/app exists: expected exists, is being deleted since \
+                 2026-11-21T09:59:22Z"
+            );
+        }
+        going.passes(&object(
+            "{metadata: {deletionTimestamp: '2026-11-21T09:59:22Z'}}",
+        ));
     }
 
     #[test]

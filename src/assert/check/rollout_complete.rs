@@ -83,12 +83,7 @@ fn clauses(
 ) -> Vec<Clause> {
     let of = &a.of;
     let mut clauses = Vec::new();
-    if let Some(replicas) = a.replicas {
-        let what = format!("replicas asked for by {of}");
-        let (expected, actual) = (replicas.to_string(), rollout.asked.to_string());
-        let holds = replicas == rollout.asked;
-        clauses.push(Clause::when(holds, Status::Failed, what, expected, actual));
-    }
+    clauses.extend(asked(a, rollout.asked));
     if rollout.metadata.deletion_timestamp.is_some() {
         let actual = format!("being deleted{}", held_by(rollout.metadata));
         clauses.push(Clause::new(
@@ -134,6 +129,27 @@ fn clauses(
         first.evidence.extend(rollout.complaints.iter().cloned());
     }
     clauses
+}
+
+/// The clause about how many replicas the workload asks for, if something is asserted of that: a
+/// number, or, where the lab names none, that there are any. None at all are complete at any time.
+fn asked(a: &RolloutComplete, asked: i32) -> Option<Clause> {
+    let what = format!("replicas asked for by {}", a.of);
+    match a.replicas {
+        Some(replicas) => Some(Clause::when(
+            replicas == asked,
+            Status::Failed,
+            what,
+            replicas.to_string(),
+            asked.to_string(),
+        )),
+        None if asked == 0 => {
+            let because = format!("{} is scaled to 0 (kubectl scale {0} --replicas=…)", a.of);
+            let clause = Clause::new(Status::Failed, what, "at least 1", "0");
+            Some(clause.because(vec![because]))
+        }
+        None => None,
+    }
 }
 
 /// A clause for each field that does not hold, or one that all do.

@@ -69,6 +69,13 @@ mod tests {
     }
 
     #[test]
+    fn pods_of_others_do_not_count() {
+        let foreign = json!({"metadata": {"ownerReferences": null}});
+        let clause = World::shop().with("Pod", "api-1", foreign).fault(API);
+        assert_eq!(clause.actual, "1: lab-10-3-worker");
+    }
+
+    #[test]
     fn pods_that_are_not_ready_do_not_count_and_nothing_never_passes() {
         let one = World::shop().with("Pod", "api-1", not_ready());
         assert!(one.fault(API).because[0].starts_with("pod api-1: "));

@@ -57,7 +57,9 @@ fn assertion() -> impl Strategy<Value = Assertion> {
         json!({"spec": {"replicas": null}}),
     ]);
     prop_oneof![
-        (0_usize..3).prop_map(|count| Assertion::NodesReady(NodesReady { count })),
+        (0_usize..3, any::<bool>()).prop_map(|(count, schedulable)| {
+            Assertion::NodesReady(NodesReady { count, schedulable })
+        }),
         (workload(), proptest::option::of(0..3)).prop_map(|(of, replicas)| {
             Assertion::RolloutComplete(RolloutComplete { of, replicas })
         }),

@@ -5,12 +5,12 @@ use k8s_openapi::{
         apps::v1::{Deployment, StatefulSet},
         core::v1::{Pod, PodTemplateSpec},
     },
-    apimachinery::pkg::apis::meta::v1::LabelSelector,
+    apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
 
 use super::{Context, missing, unknown};
 use crate::{
-    assert::{Observed, labels, observed::Missing, pod},
+    assert::{Observed, observed::Missing, owned, pod},
     event::Clause,
     spec::{Workload, WorkloadKind},
 };
@@ -19,29 +19,38 @@ use crate::{
 pub(in crate::assert) struct WorkloadPods {
     /// What its pods are made from.
     pub(in crate::assert) template: PodTemplateSpec,
-    /// Those that its selector selects and that are Ready and stay.
+    /// Those that its controller made and that are Ready and stay.
     pub(in crate::assert) ready: Vec<Pod>,
     /// Those that are not.
     pub(in crate::assert) others: Vec<Pod>,
 }
 
-/// Which pods are those of `of`, and what they are made from.
-pub(in crate::assert) fn asked(
+/// The workload `of` itself, and what its pods are made from.
+fn asked(
     of: &Workload,
     namespace: &str,
     observed: &Observed,
-) -> Result<(LabelSelector, PodTemplateSpec), Missing> {
+) -> Result<(ObjectMeta, PodTemplateSpec), Missing> {
     let namespace = Some(namespace);
     match of.kind {
         WorkloadKind::Deployment => observed
             .get::<Deployment>(namespace, &of.name)
-            .map(|d| d.spec.unwrap_or_default())
-            .map(|spec| (spec.selector, spec.template)),
+            .map(|d| (d.metadata, d.spec.unwrap_or_default().template)),
         WorkloadKind::StatefulSet => observed
             .get::<StatefulSet>(namespace, &of.name)
-            .map(|s| s.spec.unwrap_or_default())
-            .map(|spec| (spec.selector, spec.template)),
+            .map(|s| (s.metadata, s.spec.unwrap_or_default().template)),
     }
+}
+
+/// A Ready pod of `of`, if there is one.
+pub(in crate::assert) fn any_ready(
+    of: &Workload,
+    namespace: &str,
+    observed: &Observed,
+) -> Option<Pod> {
+    let (metadata, _) = asked(of, namespace, observed).ok()?;
+    let pods = owned::pods(of.kind, &metadata, observed, namespace).ok()?;
+    pods.into_iter().find(pod::is_ready)
 }
 
 /// The pods of `of`, or the clause about why they are not known.
@@ -49,12 +58,10 @@ pub(in crate::assert) fn of(
     of: &Workload,
     context: &Context<'_>,
 ) -> Result<WorkloadPods, Box<Clause>> {
-    let namespace = Some(context.namespace);
-    let (selector, template) = asked(of, context.namespace, context.observed)
+    let (metadata, template) = asked(of, context.namespace, context.observed)
         .map_err(|why| Box::new(missing(format!("{of} exists"), "exists", &why)))?;
-    let pods: Result<Vec<Pod>, String> = context.observed.list(namespace);
-    let mut pods = pods.map_err(|why| Box::new(unknown(format!("pods of {of}"), "known", &why)))?;
-    pods.retain(|pod| labels::selects(&selector, pod.metadata.labels.as_ref()));
+    let pods = owned::pods(of.kind, &metadata, context.observed, context.namespace);
+    let pods = pods.map_err(|why| Box::new(unknown(format!("pods of {of}"), "known", &why)))?;
     let (ready, others) = pods.into_iter().partition(pod::is_ready);
     Ok(WorkloadPods {
         template,

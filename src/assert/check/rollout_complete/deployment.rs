@@ -7,7 +7,7 @@ use super::{
     pods::{self, Trouble},
 };
 use crate::{
-    assert::{check::unknown, labels, pod, text::clean},
+    assert::{check::unknown, owned, pod, text::clean},
     event::Clause,
     spec::assertion::RolloutComplete,
 };
@@ -60,10 +60,16 @@ pub(super) fn rollout(deployment: &Deployment) -> Rollout<'_> {
     }
 }
 
-/// The clause about the pods that the selector of `deployment` selects.
+/// The clause about the pods that the controller of `deployment` made.
 pub(super) fn pods(a: &RolloutComplete, deployment: &Deployment, context: &Context<'_>) -> Clause {
     let asked = asked(deployment);
-    let all: Vec<Pod> = match context.observed.list(Some(context.namespace)) {
+    let own = owned::pods(
+        a.of.kind,
+        &deployment.metadata,
+        context.observed,
+        context.namespace,
+    );
+    let own = match own {
         Ok(pods) => pods,
         Err(why) => {
             return unknown(
@@ -73,19 +79,10 @@ pub(super) fn pods(a: &RolloutComplete, deployment: &Deployment, context: &Conte
             );
         }
     };
-    let selector = deployment.spec.as_ref().map(|spec| &spec.selector);
-    let mut ready = 0;
+    let (ready, others): (Vec<Pod>, Vec<Pod>) = own.into_iter().partition(pod::is_ready);
     let mut trouble = Trouble::default();
-    for pod in &all {
-        let labels = pod.metadata.labels.as_ref();
-        if !selector.is_some_and(|selector| labels::selects(selector, labels)) {
-            continue;
-        }
-        if pod::is_ready(pod) {
-            ready += 1;
-        } else {
-            trouble.add(pod, context);
-        }
+    for pod in &others {
+        trouble.add(pod, context);
     }
-    pods::clause(a, asked, ready, trouble)
+    pods::clause(a, asked, ready.len(), trouble)
 }

@@ -62,6 +62,54 @@ fn other_replicas_asked_for_than_expected_fail_at_once() {
 }
 
 #[test]
+fn nothing_asked_for_passes_only_where_the_lab_says_0() {
+    let none = json!({"spec": {"replicas": 0}, "status": {"replicas": null, "readyReplicas": null,
+        "availableReplicas": null, "updatedReplicas": null}});
+    let set_status = json!({"status": {"replicas": 0}});
+    for (world, yaml, of) in [
+        (
+            set(none.clone()).with("StatefulSet", "postgres", set_status),
+            SET,
+            "statefulset/postgres",
+        ),
+        (
+            web()
+                .with("Deployment", "web", none)
+                .without("Pod", "web-a"),
+            WEB,
+            "deployment/web",
+        ),
+    ] {
+        let clause = world.fault(yaml);
+        let of_replicas = format!("replicas asked for by {of}");
+        assert_eq!(
+            said(&clause),
+            format!("Failed: {of_replicas}: expected at least 1, is 0")
+        );
+        let because = format!("{of} is scaled to 0 (kubectl scale {of} --replicas=…)");
+        assert_eq!(clause.because, [because]);
+        world.passes(&yaml.replace('}', ", replicas: 0}"));
+    }
+}
+
+#[test]
+fn ready_pods_of_others_do_not_count() {
+    let others = json!({"metadata": {"ownerReferences":
+        [{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "x", "uid": "x", "controller": true}]}});
+    for foreign in [others, json!({"metadata": {"ownerReferences": null}})] {
+        let world = web().with("Pod", "web-b", foreign);
+        assert_eq!(
+            said(&world.fault(WEB)),
+            "Pending: pods of deployment/web are Ready: expected 2, is 1"
+        );
+    }
+    let of_another = json!({"metadata": {"ownerReferences": null}});
+    let world = web().with("ReplicaSet", "web-5c", of_another);
+    assert_eq!(world.fault(WEB).actual, "0");
+    assert_eq!(web().lost("ReplicaSet").fault(WEB).status, Status::Unknown);
+}
+
+#[test]
 fn a_status_about_an_older_generation_says_nothing() {
     for (world, yaml, expected) in [
         (
