@@ -90,11 +90,13 @@ fn only(mut all: Vec<Environment>, none: &str, several: &str) -> Result<Environm
     })
 }
 
-/// The journal of `environment`, open for writing, and what it said.
+/// The journal of `environment`, open for writing, and what it said. An environment that an older
+/// labctl made gets what proves things to be its own first.
 pub(crate) fn journal(
     settings: &Settings,
-    environment: &Environment,
+    environment: &mut Environment,
 ) -> Result<(Journal, Replayed), CliError> {
+    environment.upgrade()?;
     let (journal, replayed) = Journal::open(&environment.journal())?;
     #[cfg(feature = "failpoints")]
     let journal = journal.dying_at(settings.failpoint.clone());

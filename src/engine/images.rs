@@ -6,7 +6,7 @@ use std::{path::PathBuf, time::Duration};
 use futures::{StreamExt, future::join_all, stream::FuturesUnordered};
 use tokio::{sync::mpsc, time::Instant};
 
-use super::{Context, Emitter, EngineError, build::build, pinned, tools};
+use super::{Context, Emitter, EngineError, build::build, pinned, proof, tools};
 use crate::{
     event::{EventKind, Failure, ImageState},
     spec::params::{Image, ImageOn},
@@ -121,12 +121,14 @@ async fn import_all(
                 let wanted: Vec<&Archive> = wanted.map(|(archive, _)| archive).collect();
                 imports.push(import(context, node, wanted, emitter, &stopper));
             }
-            Some(result) = imports.next() => {
-                if first.is_ok() && result.is_err() {
-                    first = result;
+            Some(result) = imports.next() => match result {
+                Ok(Imported::Foreign) => started -= 1,
+                Err(error) if first.is_ok() => {
+                    first = Err(error);
                     fail.send_replace(Stop::Term(0));
                 }
-            }
+                Ok(Imported::All) | Err(_) => {}
+            },
             _ = asked.beyond(Stop::Run), if first.is_ok() => first = Err(EngineError::Stopped),
         }
     }
@@ -219,13 +221,30 @@ fn is_refused(error: &ToolError) -> bool {
     tail.iter().any(says)
 }
 
+/// What became of a node.
+enum Imported {
+    /// It has all that it needs.
+    All,
+    /// It is another cluster's of the same name.
+    Foreign,
+}
+
 async fn import(
     context: &Context,
     node: String,
     archives: Vec<&Archive>,
     emitter: &Emitter,
     stopper: &Stopper,
-) -> Result<(), EngineError> {
+) -> Result<Imported, EngineError> {
+    // The engine tells of all that carry the cluster's name.
+    let survey = proof::survey(context, &emitter.state(), &mut stopper.clone()).await?;
+    if survey
+        .foreign
+        .iter()
+        .any(|container| container.name == node)
+    {
+        return Ok(Imported::Foreign);
+    }
     for Archive { image, path } in archives {
         let what = format!("import {image} into {node}");
         let command = docker::import(&node, path);
@@ -249,7 +268,7 @@ async fn import(
             state: ImageState::Imported,
         });
     }
-    Ok(())
+    Ok(Imported::All)
 }
 
 /// The archive of `image`, once its digest was seen to be right.

@@ -1,14 +1,14 @@
 //! The action `kind-cluster`: the cluster, its images, and its identity.
 
 use super::{
-    Context, Emitter, EngineError, error::Why, images, nodes, owner, ports, recover, tools,
+    Context, Emitter, EngineError, error::Why, images, network, owner, ports, proof, recover, tools,
 };
 use crate::{
     event::{ClusterIdentity, EventKind, Failure, Port},
     plan::{self, template},
     spec::{Action, Facts, action::KindCluster},
     state::files,
-    tool::{Stop, Stopper, docker},
+    tool::{Stop, Stopper},
 };
 
 /// Creates the cluster. If that fails or is stopped, nothing of it is left.
@@ -42,7 +42,10 @@ pub async fn create(
         }
     }
     match made {
-        Err(error) => Err(ports::explained(error, &ports, emitter).await?),
+        Err(error) => {
+            let error = or_name_taken(context, emitter, error).await;
+            Err(ports::explained(error, &ports, emitter).await?)
+        }
         Ok(()) => Ok(()),
     }
 }
@@ -54,29 +57,32 @@ async fn refuse_existing(
 ) -> Result<(), EngineError> {
     let state = emitter.state();
     let what = format!("create the cluster \"{}\"", context.name());
-    let ours = nodes::own(context, &state, &what, stopper).await?;
-    let network = context.environment.network();
-    let listed = tools::ask(
-        context,
-        &docker::networks(&network),
-        "list networks",
-        stopper,
-    )
-    .await?;
-    let why = if !ours.is_empty() {
-        format!(
-            "a cluster \"{}\" of this environment exists already",
-            context.name()
-        )
-    } else if listed.stdout.lines().any(|line| line == network) {
-        format!("a Docker network \"{network}\" exists, which this environment did not make")
-    } else {
+    let survey = proof::survey(context, &state, stopper).await?;
+    let own = survey.unshared(&what)?;
+    if own.is_empty() {
         return Ok(());
-    };
+    }
+    let name = context.name();
+    let why = format!("a cluster \"{name}\" of this environment exists already");
     Err(EngineError::Unsafe {
         what,
         why: Why(why),
     })
+}
+
+/// The error of a cluster that could not be made: if its name was taken by somebody else since it
+/// was looked at, that is why.
+async fn or_name_taken(context: &Context, emitter: &Emitter, error: EngineError) -> EngineError {
+    let what = format!("create the cluster \"{}\"", context.name());
+    let survey = proof::survey(context, &emitter.state(), &mut Stopper::never()).await;
+    match (error, survey.and_then(|survey| survey.unshared(&what))) {
+        (error @ EngineError::Tool { .. }, Err(taken @ EngineError::Unsafe { .. })) => {
+            // What the tool said is not lost: it is in what was told of the run.
+            drop(error);
+            taken
+        }
+        (error, _) => error,
+    }
 }
 
 /// Writes the rendered kind configuration. Returns the roles of its nodes.
@@ -107,6 +113,7 @@ async fn make(
     emitter: &Emitter,
     stopper: &mut Stopper,
 ) -> Result<(), EngineError> {
+    network::ensure(context, emitter, stopper).await?;
     let action = Action::KindCluster(cluster.clone());
     let mut commands = plan::commands(&action, &context.target(), &Facts::new()).into_iter();
     let name = context.name();
@@ -155,12 +162,12 @@ async fn identify(
     stopper: &mut Stopper,
 ) -> Result<(), EngineError> {
     let (_, uid) = owner::connect(context).await?;
-    let containers = nodes::list(context, stopper).await?;
+    let survey = proof::survey(context, &emitter.state(), stopper).await?;
     let name = context.name().to_owned();
     let cluster = ClusterIdentity {
         name,
         uid,
-        containers: containers.into_iter().map(|found| found.id).collect(),
+        containers: survey.own.into_iter().map(|found| found.id).collect(),
     };
     emitter.commit(EventKind::ClusterCreated { cluster }).await
 }

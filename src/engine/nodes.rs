@@ -1,9 +1,8 @@
-//! The containers that the nodes of the environment's cluster are: how the engine shows them, and
-//! whether they are the ones that were made.
+//! The containers that the nodes of the environment's cluster are, and how they stand.
 
-use super::{Context, EngineError, error::Why, tools};
+use super::{Context, EngineError, tools};
 use crate::{
-    event::{ClusterIdentity, RunState},
+    event::ClusterIdentity,
     tool::{
         Stopper,
         docker::{self, Container},
@@ -70,39 +69,6 @@ pub async fn list(context: &Context, stopper: &mut Stopper) -> Result<Vec<Contai
     Ok(docker::containers(&done.stdout))
 }
 
-/// The same; refuses `what` if there are any that the environment did not make.
-pub async fn own(
-    context: &Context,
-    state: &RunState,
-    what: &str,
-    stopper: &mut Stopper,
-) -> Result<Vec<Container>, EngineError> {
-    let found = list(context, stopper).await?;
-    let Some(foreign) = foreign(state, &found) else {
-        return Ok(found);
-    };
-    let short = foreign.id.get(..12).unwrap_or(&foreign.id);
-    let name = context.name();
-    Err(EngineError::Unsafe {
-        what: what.to_owned(),
-        why: Why(format!(
-            "the container {short} belongs to a kind cluster \"{name}\" that this environment did \
-             not make"
-        )),
-    })
-}
-
-/// One of `found` that the environment did not make.
-#[must_use]
-pub fn foreign<'a>(state: &RunState, found: &'a [Container]) -> Option<&'a Container> {
-    match (&state.cluster, &state.intended_cluster) {
-        (Some(cluster), _) => found.iter().find(|c| !cluster.containers.contains(&c.id)),
-        // Begun, and never seen to be done: what stands there is what is left of it.
-        (None, Some(_)) => None,
-        (None, None) => found.first(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -135,17 +101,6 @@ mod tests {
             let found = docker::containers(found);
             assert_eq!(Presence::of(&cluster(&["a", "b"]), &found), presence);
         }
-    }
-
-    #[test]
-    fn a_container_is_foreign_unless_it_was_recorded() {
-        let found = docker::containers("a running\nb running");
-        let mut state = RunState::default();
-        assert_eq!(foreign(&state, &found), Some(&found[0]));
-        state.cluster = Some(cluster(&["a"]));
-        assert_eq!(foreign(&state, &found), Some(&found[1]));
-        state.cluster = Some(cluster(&["a", "b", "c"]));
-        assert_eq!(foreign(&state, &found), None);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use super::{
     error::Why,
     lab_tool,
     nodes::{self, Presence},
+    proof,
 };
 use crate::{
     assert::{Cluster, ClusterError},
@@ -14,22 +15,35 @@ use crate::{
     tool::{Stopper, docker::Container},
 };
 
-/// Refuses `what`, which destroys or stops something, unless the cluster is the environment's: by
-/// its containers, and, if its API server answers, by its uid too. Returns the containers.
+/// Refuses `what`, which stops or starts something, unless the cluster is the environment's: by its
+/// containers, and, if its API server answers, by its uid too. Returns the containers.
 pub async fn guard(
     context: &Context,
     state: &RunState,
     what: &str,
     stopper: &mut Stopper,
 ) -> Result<Vec<Container>, EngineError> {
-    let found = nodes::own(context, state, what, stopper).await?;
-    if let Some(known) = state.cluster.as_ref().filter(|_| !found.is_empty())
-        && let Ok((_, uid)) = connect(context).await
-        && uid != known.uid
-    {
-        return Err(another(context, what, &uid, &known.uid));
+    let survey = proof::survey(context, state, stopper).await?;
+    let found = survey.unshared(what)?;
+    if !found.is_empty() {
+        leads_home(context, state, what).await?;
     }
     Ok(found)
+}
+
+/// Refuses `what` if the kubeconfig leads to an API server that answers and is another one than the
+/// environment's: something is not as the environment left it.
+pub async fn leads_home(
+    context: &Context,
+    state: &RunState,
+    what: &str,
+) -> Result<(), EngineError> {
+    match (&state.cluster, connect(context).await) {
+        (Some(known), Ok((_, uid))) if uid != known.uid => {
+            Err(another(context, what, &uid, &known.uid))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The environment's cluster as its kubeconfig describes it. Nothing is asked of it yet.

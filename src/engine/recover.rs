@@ -1,9 +1,10 @@
 //! Picking up what a labctl that was killed left behind.
 
-use super::{Context, Emitter, EngineError, owner, tools};
+use super::{Context, Emitter, EngineError, owner, proof, tools};
 use crate::{
     event::EventKind,
-    tool::{Stopper, docker, kind, process},
+    state::files,
+    tool::{Stopper, docker, process},
 };
 
 /// Ends children that outlived the labctl that started them.
@@ -21,36 +22,47 @@ pub async fn end_survivors(emitter: &Emitter) {
     }
 }
 
-/// Removes the cluster of the environment, and its network; what is not there is no error.
+/// Removes the cluster of the environment, and its network: what is provably its own. What is not
+/// there is no error, and what else carries the cluster's name is named and left alone.
 pub async fn remove_cluster(
     context: &Context,
     emitter: &Emitter,
     stopper: &mut Stopper,
 ) -> Result<(), EngineError> {
     let state = emitter.state();
-    let name = context.name();
-    // Nothing of it is there; a cluster of its name that somebody else made is none of its business.
-    if state.cluster.is_none() && state.intended_cluster.is_none() {
+    let survey = match proof::survey(context, &state, stopper).await {
+        Ok(survey) => survey,
+        // Nothing was begun, so there is nothing that the engine could be asked about.
+        Err(_) if state.is_without_cluster() => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    let others = survey.others();
+    for other in others {
+        emitter.emit(EventKind::Notice {
+            text: format!("{other}; it is left alone"),
+        });
+    }
+    let is_there = !(survey.own.is_empty() && survey.networks.is_empty());
+    if !is_there && state.is_without_cluster() {
         return Ok(());
     }
-    let what = format!("delete the cluster \"{name}\"");
-    owner::guard(context, &state, &what, stopper).await?;
-    let network = context.environment.network();
-    let delete = kind::delete(name, &network, &context.environment.kubeconfig());
+    let what = format!("delete the cluster \"{}\"", context.name());
+    if !survey.own.is_empty() {
+        owner::leads_home(context, &state, &what).await?;
+    }
     emitter.commit(EventKind::ClusterDeleting).await?;
-    tools::tell(context, &delete, &what, emitter, stopper).await?;
-    let networks = tools::ask(
-        context,
-        &docker::networks(&network),
-        "list networks",
-        stopper,
-    )
-    .await?;
-    if networks.stdout.lines().any(|line| line == network) {
-        let what = format!("remove the network \"{network}\"");
-        let remove = docker::remove_network(&network);
+    if !survey.own.is_empty() {
+        // By their ids: whatever gets their names meanwhile is not meant.
+        let ids: Vec<String> = survey.own.into_iter().map(|c| c.id).collect();
+        tools::tell(context, &docker::remove(&ids), &what, emitter, stopper).await?;
+    }
+    for network in survey.networks {
+        let what = format!("remove the network \"{}\"", network.name);
+        let remove = docker::remove_network(&network.id);
         tools::tell(context, &remove, &what, emitter, stopper).await?;
     }
+    // It leads nowhere any more.
+    files::remove(&context.environment.kubeconfig())?;
     emitter.commit(EventKind::ClusterDeleted).await
 }
 

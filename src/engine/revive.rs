@@ -3,13 +3,7 @@
 
 use tokio::time::Instant;
 
-use super::{
-    Context, Emitter, EngineError,
-    nodes::{self, Presence},
-    owner,
-    settle::unmet,
-    tools,
-};
+use super::{Context, Emitter, EngineError, nodes::Presence, owner, proof, settle::unmet, tools};
 use crate::{
     assert::{
         Cluster,
@@ -40,14 +34,14 @@ pub async fn ensure(
     let state = emitter.state();
     let what = format!("use the cluster \"{}\"", context.name());
     let opened = owner::open(context, &state);
-    let (answer, found) =
-        futures::future::join(opened, nodes::own(context, &state, &what, stopper)).await;
+    let (answer, survey) =
+        futures::future::join(opened, proof::survey(context, &state, stopper)).await;
     if let Err(error) = answer.as_ref()
         && !owner::is_unreachable(error)
     {
         return answer.map(|cluster| (cluster, false));
     }
-    let found = found?;
+    let found = survey?.unshared(&what)?;
     let Some(known) = &state.cluster else {
         return answer.map(|cluster| (cluster, false));
     };

@@ -177,6 +177,12 @@ impl RunState {
         }
     }
 
+    /// Whether no cluster was begun, as far as is known.
+    #[must_use]
+    pub fn is_without_cluster(&self) -> bool {
+        self.cluster.is_none() && self.intended_cluster.is_none()
+    }
+
     /// Whether the step was ever seen to hold.
     #[must_use]
     pub fn is_verified(&self, id: &StepId) -> bool {

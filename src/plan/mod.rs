@@ -9,6 +9,7 @@ pub mod fingerprint;
 pub mod helm;
 pub mod inotify;
 pub mod lab_tools;
+pub mod network;
 pub mod ports;
 pub mod reset;
 pub mod rewind;

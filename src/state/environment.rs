@@ -10,13 +10,13 @@ use std::{
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{StateError, files};
+use super::{Identity, StateError, files};
 use crate::spec::LabTree;
 
 pub use super::tree::read_tree;
 
 /// The version of the files' form; a labctl that finds a later one refuses to touch it.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// What an environment is, written once when it is made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +28,10 @@ pub struct Record {
     pub name: String,
     /// The lab's id.
     pub lab: String,
+    /// What proves at the engine that something is its own; none in an environment that an older
+    /// labctl made and this one has only read so far.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<Identity>,
     /// When it was made.
     pub created: Timestamp,
     /// The bundle it is made from, if from one.
@@ -64,6 +68,7 @@ impl Record {
             version: VERSION,
             name: name.to_owned(),
             lab: lab.to_owned(),
+            id: None,
             created: now,
             bundle,
             set: BTreeMap::new(),
@@ -115,6 +120,18 @@ impl Environment {
             why: e.to_string(),
         })?;
         files::write(&path, &text)
+    }
+
+    /// Gives an environment of an older form the present one: it gets an id. The caller holds it.
+    pub fn upgrade(&mut self) -> Result<(), StateError> {
+        if self.record.id.is_some() && self.record.version == VERSION {
+            return Ok(());
+        }
+        self.record.version = VERSION;
+        if self.record.id.is_none() {
+            self.record.id = Some(Identity::random()?);
+        }
+        self.save()
     }
 
     /// The environment's, and its cluster's, name.
@@ -178,9 +195,18 @@ impl Environment {
         format!("kind-{}", self.record.name)
     }
 
-    /// The Docker network of the nodes, made and removed with the cluster.
+    /// The Docker network of the nodes, made before the cluster and removed after it. A part of the
+    /// id keeps apart what environments of one name have on one engine; a placeholder stands for it
+    /// as long as there is none.
     #[must_use]
     pub fn network(&self) -> String {
+        let id = self.record.id.as_ref().map_or("<id>", Identity::short);
+        format!("labctl-{}-{id}", self.record.name)
+    }
+
+    /// The Docker network that kind made for the clusters of labctls that gave environments no id.
+    #[must_use]
+    pub fn former_network(&self) -> String {
         format!("labctl-{}", self.record.name)
     }
 

@@ -78,6 +78,14 @@ fn put(path: &Path, mut from: impl Read, mode: u32) -> Result<(), StateError> {
     sync_dir(parent).map_err(failed)
 }
 
+/// Removes the file at `path`; one that is not there is no error.
+pub fn remove(path: &Path) -> Result<(), StateError> {
+    match fs::remove_file(path) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(StateError::file("remove", path)(e)),
+        _ => Ok(()),
+    }
+}
+
 /// Makes what was created or renamed in `path` outlive a power cut.
 pub fn sync_dir(path: &Path) -> std::io::Result<()> {
     File::open(path)?.sync_all()

@@ -165,12 +165,7 @@ impl Store {
     pub fn remove(&self, name: &str) -> Result<(), StateError> {
         let dir = self.path(name);
         let record = dir.join("environment.json");
-        match fs::remove_file(&record) {
-            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-                return Err(StateError::file("remove", record)(e));
-            }
-            _ => {}
-        }
+        files::remove(&record)?;
         self.discard(name).map_err(StateError::file("remove", dir))
     }
 

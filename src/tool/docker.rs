@@ -9,6 +9,11 @@ const CLUSTER_LABEL: &str = "io.x-k8s.kind.cluster";
 /// The label by which kind says what a node is.
 const ROLE_LABEL: &str = "io.x-k8s.kind.role";
 
+/// The label by which labctl marks a network as an environment's: its value is the environment's id.
+const ENVIRONMENT_LABEL: &str = "labctl.dev/environment";
+/// The label that names the cluster whose nodes are to be in a network of labctl's.
+const NETWORK_OF_LABEL: &str = "labctl.dev/cluster";
+
 /// The engine's version; fails if no engine answers.
 #[must_use]
 pub fn version() -> Invocation {
@@ -45,6 +50,8 @@ pub struct Container {
     pub role: String,
     /// Its name, which is the node's too.
     pub name: String,
+    /// The names of the networks that it is attached to, whether it runs or not.
+    pub networks: Vec<String>,
 }
 
 /// All containers, running or not, of the cluster `name`, a line each: see [`containers`].
@@ -55,7 +62,7 @@ pub fn nodes(name: &str) -> Invocation {
         .arg(format!("label={CLUSTER_LABEL}={name}"))
         .arg("--format")
         .arg(format!(
-            "{{{{.ID}}}} {{{{.State}}}} {{{{.Label \"{ROLE_LABEL}\"}}}} {{{{.Names}}}}"
+            "{{{{.ID}}}} {{{{.State}}}} {{{{.Label \"{ROLE_LABEL}\"}}}} {{{{.Names}}}} {{{{.Networks}}}}"
         ))
 }
 
@@ -69,6 +76,9 @@ pub fn containers(printed: &str) -> Vec<Container> {
             state: words.next().unwrap_or_default(),
             role: words.next().unwrap_or_default(),
             name: words.next().unwrap_or_default(),
+            networks: words.next().map_or_else(Vec::new, |networks| {
+                networks.split(',').map(ToOwned::to_owned).collect()
+            }),
         })
     };
     let mut containers: Vec<Container> = printed.lines().filter_map(container).collect();
@@ -211,18 +221,102 @@ pub fn import(node: &str, archive: &Path) -> Invocation {
     .stdin(Stdin::File(archive.to_owned()))
 }
 
-/// The names of the networks that match `name`, a line each.
+/// Removes containers, running or not, and the volumes that only they have.
 #[must_use]
-pub fn networks(name: &str) -> Invocation {
-    Invocation::new("docker", ["network", "ls", "--format", "{{.Name}}"])
-        .arg("--filter")
-        .arg(format!("name=^{name}$"))
+pub fn remove(ids: &[String]) -> Invocation {
+    with_ids(["rm", "--force", "--volumes"], ids)
 }
 
-/// Removes a network.
+/// A network of the engine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Network {
+    /// Its full id.
+    pub id: String,
+    /// Its name; the engine may have several of one name.
+    pub name: String,
+    /// The id of the environment that it was made for, if labctl made it.
+    pub environment: Option<String>,
+    /// The cluster whose nodes are to be in it, if labctl made it.
+    pub cluster: Option<String>,
+}
+
+/// All networks of the engine, a line each: see [`read_networks`].
 #[must_use]
-pub fn remove_network(name: &str) -> Invocation {
-    Invocation::new("docker", ["network", "rm", name])
+pub fn networks() -> Invocation {
+    let format = "{{.ID}} {{.Name}} {{.Labels}}";
+    Invocation::new(
+        "docker",
+        ["network", "ls", "--no-trunc", "--format", format],
+    )
+}
+
+/// What [`networks`] printed.
+#[must_use]
+pub fn read_networks(printed: &str) -> Vec<Network> {
+    let network = |line: &str| {
+        let mut words = line.splitn(3, ' ').map(str::trim);
+        let (id, name) = (words.next()?, words.next()?);
+        let labels = words.next().unwrap_or_default();
+        let label = |name: &str| {
+            let mut pairs = labels.split(',').filter_map(|pair| pair.split_once('='));
+            let (_, value) = pairs.find(|(key, _)| *key == name)?;
+            Some(value.to_owned())
+        };
+        Some(Network {
+            id: id.to_owned(),
+            name: name.to_owned(),
+            environment: label(ENVIRONMENT_LABEL),
+            cluster: label(NETWORK_OF_LABEL),
+        })
+    };
+    printed.lines().filter_map(network).collect()
+}
+
+/// Creates the network `name` for the nodes of `cluster`, marked as the environment's whose id is
+/// `environment`. Its options are those of the network that kind itself would create
+/// (`createNetwork` in kind's `pkg/cluster/internal/providers/docker/network.go`), so that the
+/// cluster behaves the same: kind uses a network as it is.
+#[must_use]
+pub fn create_network(
+    name: &str,
+    cluster: &str,
+    environment: &str,
+    ipv6_subnet: Option<&str>,
+    mtu: Option<u32>,
+) -> Invocation {
+    let masquerade = "com.docker.network.bridge.enable_ip_masquerade=true";
+    let mut create = Invocation::new("docker", ["network", "create", "--driver", "bridge"])
+        .arg("--label")
+        .arg(format!("{ENVIRONMENT_LABEL}={environment}"))
+        .arg("--label")
+        .arg(format!("{NETWORK_OF_LABEL}={cluster}"))
+        .arg("--opt")
+        .arg(masquerade);
+    if let Some(mtu) = mtu {
+        create = create
+            .arg("--opt")
+            .arg(format!("com.docker.network.driver.mtu={mtu}"));
+    }
+    if let Some(subnet) = ipv6_subnet {
+        create = create.arg("--ipv6").arg("--subnet").arg(subnet);
+    }
+    create.arg(name)
+}
+
+/// What the engine sets as MTU of its default network; kind gives its own the same.
+#[must_use]
+pub fn default_mtu() -> Invocation {
+    let format = "{{ index .Options \"com.docker.network.driver.mtu\" }}";
+    Invocation::new(
+        "docker",
+        ["network", "inspect", "bridge", "--format", format],
+    )
+}
+
+/// Removes a network, by its id or its name.
+#[must_use]
+pub fn remove_network(network: &str) -> Invocation {
+    Invocation::new("docker", ["network", "rm", network])
 }
 
 #[cfg(test)]
@@ -238,6 +332,21 @@ mod tests {
         assert_eq!(read[0].role, "control-plane");
         assert_eq!(read[1].name, "lab-worker");
         assert_eq!(containers("\n"), []);
+        assert_eq!(read[0].networks, [""; 0]);
+        let attached = containers("a1 exited worker lab-worker bridge,labctl-lab-0123\n");
+        assert_eq!(attached[0].networks, ["bridge", "labctl-lab-0123"]);
+    }
+
+    #[test]
+    fn networks_are_read_as_the_engine_shows_them() {
+        let printed =
+            "f5 bridge \n9a labctl-lab-01 labctl.dev/cluster=lab,labctl.dev/environment=01\n";
+        let read = read_networks(printed);
+        let short = |n: &Network| (n.name.clone(), n.environment.clone(), n.cluster.clone());
+        assert_eq!(short(&read[0]), ("bridge".into(), None, None));
+        let of = (Some("01".into()), Some("lab".into()));
+        assert_eq!(short(&read[1]), ("labctl-lab-01".into(), of.0, of.1));
+        assert_eq!(read_networks("\n"), []);
     }
 
     #[test]

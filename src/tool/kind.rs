@@ -14,7 +14,8 @@ pub fn version() -> Invocation {
 }
 
 /// `kind create cluster`. It does not wait for nodes to be Ready: the assertions do, for all of
-/// them, while kind's own `--wait` looks at control planes only.
+/// them, while kind's own `--wait` looks at control planes only. Where it fails it removes nothing:
+/// it would remove whatever carries the cluster's name, which may be somebody else's.
 #[must_use]
 pub fn create(
     name: &str,
@@ -23,22 +24,13 @@ pub fn create(
     config: &Path,
     kubeconfig: &Path,
 ) -> Invocation {
-    let mut create = Invocation::new("kind", ["create", "cluster", "--name", name]);
+    let mut create = Invocation::new("kind", ["create", "cluster", "--name", name, "--retain"]);
     if let Some(image) = image {
         create = create.arg("--image").arg(image);
     }
     create
         .arg("--config")
         .arg(config.to_string_lossy())
-        .arg("--kubeconfig")
-        .arg(kubeconfig.to_string_lossy())
-        .env(NETWORK, network)
-}
-
-/// `kind delete cluster`, which succeeds if there is none.
-#[must_use]
-pub fn delete(name: &str, network: &str, kubeconfig: &Path) -> Invocation {
-    Invocation::new("kind", ["delete", "cluster", "--name", name])
         .arg("--kubeconfig")
         .arg(kubeconfig.to_string_lossy())
         .env(NETWORK, network)

@@ -166,7 +166,7 @@ fn an_image_with_another_digest_is_never_imported_and_the_cluster_is_removed() {
         .tells(&digest(ARCHIVE));
     assert_eq!(sandbox.fakes.calls_of("docker", "exec"), []);
     // kind was ended in the middle of its work, wherever that was.
-    assert_eq!(sandbox.fakes.calls_of("kind", "delete").len(), 1);
+    assert_eq!(sandbox.fakes.calls_of("docker", "rm").len(), 1);
     assert!(!sandbox.fakes.has("containers") && !sandbox.fakes.has("networks"));
 }
 

@@ -42,19 +42,21 @@ fn the_next_up_ends_it_removes_what_it_made_and_begins_anew() {
     ended `kind` (process <PID>), which an interrupted `labctl` had left running
     lab small A small lab → environment lab-small
     note: the cluster "lab-small" was left half made by an interrupted run; it is removed first
-      $ KIND_EXPERIMENTAL_DOCKER_NETWORK=labctl-lab-small kind delete cluster --name lab-small --kubeconfig <TMP>/state/labctl/envs/lab-small/kubeconfig
-      $ docker network rm labctl-lab-small
+      $ docker rm --force --volumes c0ffee0000000000 c0ffee1111111111
+      $ docker network rm 0ddba11
       cluster deleted
 
     ▸ 1/3 cluster  Create a cluster
-      $ KIND_EXPERIMENTAL_DOCKER_NETWORK=labctl-lab-small kind create cluster --name lab-small --config <TMP>/state/labctl/envs/lab-small/kind.yaml --kubeconfig <TMP>/state/labctl/envs/lab-small/kubeconfig
-      $ KIND_EXPERIMENTAL_DOCKER_NETWORK=labctl-lab-small kind delete cluster --name lab-small --kubeconfig <TMP>/state/labctl/envs/lab-small/kubeconfig
+      $ docker network create --driver bridge --label labctl.dev/environment=<ID> --label labctl.dev/cluster=lab-small --opt com.docker.network.bridge.enable_ip_masquerade=true --ipv6 --subnet <SUBNET> labctl-lab-small-<ID>
+      $ KIND_EXPERIMENTAL_DOCKER_NETWORK=labctl-lab-small-<ID> kind create cluster --name lab-small --retain --config <TMP>/state/labctl/envs/lab-small/kind.yaml --kubeconfig <TMP>/state/labctl/envs/lab-small/kubeconfig
+      $ docker network rm 0ddba11
       cluster deleted
     ✗ cluster  failed after <N> s
 
     error: failed to create cluster "lab-small"
-      caused by: `KIND_EXPERIMENTAL_DOCKER_NETWORK=labctl-lab-small kind create cluster --name lab-small
-                 --config <TMP>/state/labctl/envs/lab-small/kind.yaml --kubeconfig
+      caused by: `KIND_EXPERIMENTAL_DOCKER_NETWORK=labctl-lab-small-<ID> kind create cluster
+                 --name lab-small --retain --config
+                 <TMP>/state/labctl/envs/lab-small/kind.yaml --kubeconfig
                  <TMP>/state/labctl/envs/lab-small/kubeconfig` exited with code 1
 
     small is not up after <N> s: failed to create cluster "lab-small" in step cluster
@@ -66,10 +68,11 @@ fn the_next_up_ends_it_removes_what_it_made_and_begins_anew() {
     assert_eq!(
         sandbox.fakes.changes(),
         [
-            "kind delete",
+            "docker rm",
             "docker network rm",
+            "docker network create",
             "kind create",
-            "kind delete"
+            "docker network rm"
         ]
     );
 }
@@ -85,10 +88,7 @@ fn down_ends_it_and_leaves_nothing() {
         .answers_nothing();
     answer.tells("ended `kind`");
     assert!(!is_alive(kind));
-    assert_eq!(
-        sandbox.fakes.changes(),
-        ["kind delete", "docker network rm"]
-    );
+    assert_eq!(sandbox.fakes.changes(), ["docker rm", "docker network rm"]);
     assert!(!sandbox.environment("lab-small").exists());
     assert!(!sandbox.fakes.has("containers") && !sandbox.fakes.has("networks"));
 }
@@ -146,7 +146,7 @@ fn killed_between_any_two_calls_the_next_down_leaves_nothing() {
         ("docker", "network ls"),
         ("kind", "create"),
         ("kubectl", "--kubeconfig"),
-        ("kind", "delete"),
+        ("docker", "rm"),
         ("docker", "network rm"),
     ] {
         let sandbox = Sandbox::new().with_small_lab();
@@ -183,7 +183,7 @@ fn a_child_that_was_not_yet_journalled_is_found_by_the_lock_it_inherited() {
         let hangs = [Act::Write("hangs".into(), String::new()), Act::Hang];
         sandbox.fakes.obey([rule("kind", "create", hangs)]);
         let up = sandbox.labctl("up small");
-        let up = up.env("LABCTL_FAILPOINT", "before child-started 1").run();
+        let up = up.env("LABCTL_FAILPOINT", "before child-started 2").run();
         up.exits(-9);
         wait_for("kind to hang", || sandbox.fakes.has("hangs"));
         let kind = sandbox.fakes.calls_of("kind", "create")[0].pid;

@@ -28,15 +28,17 @@ fn a_kind_that_fails_is_quoted_and_nothing_of_the_cluster_is_left() {
     lab small A small lab → environment lab-small
 
     ▸ 1/3 cluster  Create a cluster
-      $ KIND_EXPERIMENTAL_DOCKER_NETWORK=labctl-lab-small kind create cluster --name lab-small --config <TMP>/state/labctl/envs/lab-small/kind.yaml --kubeconfig <TMP>/state/labctl/envs/lab-small/kubeconfig
-      $ KIND_EXPERIMENTAL_DOCKER_NETWORK=labctl-lab-small kind delete cluster --name lab-small --kubeconfig <TMP>/state/labctl/envs/lab-small/kubeconfig
-      $ docker network rm labctl-lab-small
+      $ docker network create --driver bridge --label labctl.dev/environment=<ID> --label labctl.dev/cluster=lab-small --opt com.docker.network.bridge.enable_ip_masquerade=true --ipv6 --subnet <SUBNET> labctl-lab-small-<ID>
+      $ KIND_EXPERIMENTAL_DOCKER_NETWORK=labctl-lab-small-<ID> kind create cluster --name lab-small --retain --config <TMP>/state/labctl/envs/lab-small/kind.yaml --kubeconfig <TMP>/state/labctl/envs/lab-small/kubeconfig
+      $ docker rm --force --volumes c0ffee0000000000 c0ffee1111111111
+      $ docker network rm 0ddba11
       cluster deleted
     ✗ cluster  failed after <N> s
 
     error: failed to create cluster "lab-small"
-      caused by: `KIND_EXPERIMENTAL_DOCKER_NETWORK=labctl-lab-small kind create cluster --name lab-small
-                 --config <TMP>/state/labctl/envs/lab-small/kind.yaml --kubeconfig
+      caused by: `KIND_EXPERIMENTAL_DOCKER_NETWORK=labctl-lab-small-<ID> kind create cluster
+                 --name lab-small --retain --config
+                 <TMP>/state/labctl/envs/lab-small/kind.yaml --kubeconfig
                  <TMP>/state/labctl/envs/lab-small/kubeconfig` exited with code 1
       │ Creating cluster "lab-small" ...
       │  ✓ Ensuring node image (kindest/node:v1.34.0)
@@ -50,7 +52,12 @@ fn a_kind_that_fails_is_quoted_and_nothing_of_the_cluster_is_left() {
     answer.exits(1).answers_nothing();
     assert_eq!(
         sandbox.fakes.changes(),
-        ["kind create", "kind delete", "docker network rm"]
+        [
+            "docker network create",
+            "kind create",
+            "docker rm",
+            "docker network rm"
+        ]
     );
     assert!(!sandbox.fakes.has("containers") && !sandbox.fakes.has("networks"));
 
@@ -76,7 +83,12 @@ fn a_kind_that_fails_is_quoted_and_nothing_of_the_cluster_is_left() {
     sandbox.labctl("up small").run().exits(1);
     assert_eq!(
         sandbox.fakes.changes(),
-        ["kind create", "kind delete", "docker network rm"]
+        [
+            "docker network create",
+            "kind create",
+            "docker rm",
+            "docker network rm"
+        ]
     );
 }
 
@@ -111,7 +123,7 @@ fn a_cluster_that_cannot_be_removed_is_not_forgotten() {
     ];
     sandbox.fakes.obey([
         rule("kind", "create", kind_fails()),
-        rule("kind", "delete", stuck),
+        rule("docker", "rm", stuck),
     ]);
     let answer = sandbox.labctl("up small").run().exits(1);
     answer.tells("the half-made cluster could not be removed");
@@ -135,10 +147,11 @@ fn a_cluster_that_cannot_be_removed_is_not_forgotten() {
     assert_eq!(
         sandbox.fakes.changes(),
         [
-            "kind delete",
+            "docker rm",
             "docker network rm",
+            "docker network create",
             "kind create",
-            "kind delete",
+            "docker rm",
             "docker network rm"
         ]
     );
@@ -160,17 +173,17 @@ fn every_tool_is_told_explicitly_which_cluster_and_network() {
         .iter()
         .filter(|c| c.program == "kind" && c.args[0] != "version")
         .collect();
-    assert_eq!(kinds.len(), 2, "create and delete: {calls:#?}");
+    assert_eq!(kinds.len(), 1, "{calls:#?}");
     for call in kinds {
         assert_eq!(follows(&call.args, "--name").as_deref(), Some("lab-small"));
         assert_eq!(
             follows(&call.args, "--kubeconfig").as_ref(),
             Some(&kubeconfig)
         );
-        assert_eq!(
-            call.env["KIND_EXPERIMENTAL_DOCKER_NETWORK"],
-            "labctl-lab-small"
-        );
+        let network = &call.env["KIND_EXPERIMENTAL_DOCKER_NETWORK"];
+        assert!(network.starts_with("labctl-lab-small-"), "{network}");
+        let made = sandbox.fakes.calls_of("docker", "network create");
+        assert_eq!(made[0].args.last(), Some(network));
     }
     let kubectls: Vec<_> = calls
         .iter()
@@ -199,7 +212,7 @@ fn kind_is_given_the_configuration_that_plan_showed() {
     let config = std::fs::read_to_string(planned["path"].as_str().unwrap()).unwrap();
     assert_eq!(planned["text"], config.as_str());
     let create = &sandbox.fakes.calls_of("kind", "create")[0];
-    let line = plan[0]["commands"][0].as_str().unwrap().to_owned();
+    let line = plan[0]["commands"][1].as_str().unwrap().to_owned();
     assert!(line.ends_with(&create.args.join(" ")), "{line}\n{create:?}");
 }
 
@@ -213,10 +226,11 @@ fn a_cluster_that_does_not_answer_is_removed_again() {
     lab small A small lab → environment lab-small
 
     ▸ 1/3 cluster  Create a cluster
-      $ KIND_EXPERIMENTAL_DOCKER_NETWORK=labctl-lab-small kind create cluster --name lab-small --config <TMP>/state/labctl/envs/lab-small/kind.yaml --kubeconfig <TMP>/state/labctl/envs/lab-small/kubeconfig
+      $ docker network create --driver bridge --label labctl.dev/environment=<ID> --label labctl.dev/cluster=lab-small --opt com.docker.network.bridge.enable_ip_masquerade=true --ipv6 --subnet <SUBNET> labctl-lab-small-<ID>
+      $ KIND_EXPERIMENTAL_DOCKER_NETWORK=labctl-lab-small-<ID> kind create cluster --name lab-small --retain --config <TMP>/state/labctl/envs/lab-small/kind.yaml --kubeconfig <TMP>/state/labctl/envs/lab-small/kubeconfig
       $ kubectl --kubeconfig <TMP>/state/labctl/envs/lab-small/kubeconfig --context kind-lab-small config set-context kind-lab-small --namespace=default
-      $ KIND_EXPERIMENTAL_DOCKER_NETWORK=labctl-lab-small kind delete cluster --name lab-small --kubeconfig <TMP>/state/labctl/envs/lab-small/kubeconfig
-      $ docker network rm labctl-lab-small
+      $ docker rm --force --volumes c0ffee0000000000 c0ffee1111111111
+      $ docker network rm 0ddba11
       cluster deleted
 
     small is not up after <N> s: its cluster does not answer (0 of 3 steps hold)
@@ -229,7 +243,13 @@ fn a_cluster_that_does_not_answer_is_removed_again() {
     "#);
     assert_eq!(
         sandbox.fakes.changes(),
-        ["kind create", "kubectl", "kind delete", "docker network rm"]
+        [
+            "docker network create",
+            "kind create",
+            "kubectl",
+            "docker rm",
+            "docker network rm"
+        ]
     );
     assert!(!sandbox.fakes.has("containers"));
     let state = sandbox.run_state("lab-small");

@@ -200,7 +200,7 @@ fn an_environment_that_is_removed_meanwhile_is_not_made_anew() {
         Act::Await("go on".into()),
         Act::Remove("containers".into()),
     ];
-    sandbox.fakes.obey([rule("kind", "delete", deletes)]);
+    sandbox.fakes.obey([rule("docker", "rm", deletes)]);
     let first = sandbox.labctl("down small").start();
     wait_for("kind to be called", || sandbox.fakes.has("called"));
     let said = sandbox.path("said");

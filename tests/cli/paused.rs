@@ -9,7 +9,7 @@ use std::{
 
 use labctl::event::EventKind;
 
-use crate::support::{Act, CONTAINERS, NETWORKS, Sandbox, Seeded, rule};
+use crate::support::{Act, CONTAINERS, NETWORKS, SEEDED_ID, Sandbox, Seeded, rule, seeded_network};
 
 const IDS: [&str; 2] = ["c0ffee0000000000", "c0ffee1111111111"];
 const RUNNING: &str = "\
@@ -144,7 +144,7 @@ fn a_port_that_changed_is_followed() {
     );
     assert_eq!(
         export.env["KIND_EXPERIMENTAL_DOCKER_NETWORK"],
-        "labctl-lab-small"
+        format!("labctl-lab-small-{}", &SEEDED_ID[..12])
     );
 }
 
@@ -175,8 +175,8 @@ fn a_container_that_is_not_its_own_is_not_touched_by_any_verb() {
     let foreign = "decaf000000000000 running worker lab-small-worker\n";
     for containers in [format!("{STOPPED}{foreign}"), foreign.to_owned()] {
         let sandbox = with_containers(&containers);
-        sandbox.fakes.put(NETWORKS, "labctl-lab-small\n");
-        for verb in ["down", "stop", "start", "up"] {
+        sandbox.fakes.put(NETWORKS, &seeded_network("lab-small"));
+        for verb in ["stop", "start", "up"] {
             let answer = sandbox.labctl(&format!("{verb} small")).run().exits(7);
             answer.tells("the container decaf0000000 belongs to a kind cluster \"lab-small\"");
         }
@@ -189,7 +189,7 @@ fn a_container_that_is_not_its_own_is_not_touched_by_any_verb() {
 #[test]
 fn a_cluster_with_another_uid_is_not_touched_by_any_verb() {
     let sandbox = with_containers(RUNNING);
-    sandbox.fakes.put(NETWORKS, "labctl-lab-small\n");
+    sandbox.fakes.put(NETWORKS, &seeded_network("lab-small"));
     let port = another_cluster();
     let kubeconfig = sandbox.environment("lab-small").join("kubeconfig");
     let text = fs::read_to_string(&kubeconfig).unwrap();

@@ -70,7 +70,8 @@ fn the_manifests_and_the_kind_configuration_are_shown_as_they_are_used() {
     # <TMP>/state/labctl/envs/lab-small/kind.yaml
       <the template>
 
-    $ KIND_EXPERIMENTAL_DOCKER_NETWORK=labctl-lab-small kind create cluster --name lab-small --config <TMP>/state/labctl/envs/lab-small/kind.yaml --kubeconfig <TMP>/state/labctl/envs/lab-small/kubeconfig
+    $ docker network create --driver bridge --label 'labctl.dev/environment=<id>' --label labctl.dev/cluster=lab-small --opt com.docker.network.bridge.enable_ip_masquerade=true --ipv6 --subnet '<subnet>' 'labctl-lab-small-<id>'
+    $ KIND_EXPERIMENTAL_DOCKER_NETWORK='labctl-lab-small-<id>' kind create cluster --name lab-small --retain --config <TMP>/state/labctl/envs/lab-small/kind.yaml --kubeconfig <TMP>/state/labctl/envs/lab-small/kubeconfig
     $ kubectl --kubeconfig <TMP>/state/labctl/envs/lab-small/kubeconfig --context kind-lab-small config set-context kind-lab-small --namespace=default
     # expects nodes-ready 4
 
@@ -127,7 +128,7 @@ fn another_environment_has_other_names_and_files() {
     let plan = sandbox.labctl("plan small --env mine").run().exits(0);
     let state = sandbox.environment("mine").display().to_string();
     plan.answers("kind create cluster --name mine ")
-        .answers("KIND_EXPERIMENTAL_DOCKER_NETWORK=labctl-mine ")
+        .answers("KIND_EXPERIMENTAL_DOCKER_NETWORK='labctl-mine-<id>' ")
         .answers("--context kind-mine ")
         .answers(&format!("--kubeconfig {state}/kubeconfig"));
     sandbox.is_untouched();

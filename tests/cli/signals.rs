@@ -38,7 +38,12 @@ fn nothing_is_left(sandbox: &Sandbox, processes: [u32; 2]) {
     });
     assert_eq!(
         sandbox.fakes.changes(),
-        ["kind create", "kind delete", "docker network rm"]
+        [
+            "docker network create",
+            "kind create",
+            "docker rm",
+            "docker network rm"
+        ]
     );
     assert!(!sandbox.fakes.has("containers") && !sandbox.fakes.has("networks"));
     let state = sandbox.run_state("lab-small");
@@ -72,11 +77,12 @@ fn what_a_student_sees_of_an_interrupted_run() {
     lab small A small lab → environment lab-small
 
     ▸ 1/3 cluster  Create a cluster
-      $ KIND_EXPERIMENTAL_DOCKER_NETWORK=labctl-lab-small kind create cluster --name lab-small --config <TMP>/state/labctl/envs/lab-small/kind.yaml --kubeconfig <TMP>/state/labctl/envs/lab-small/kubeconfig
+      $ docker network create --driver bridge --label labctl.dev/environment=<ID> --label labctl.dev/cluster=lab-small --opt com.docker.network.bridge.enable_ip_masquerade=true --ipv6 --subnet <SUBNET> labctl-lab-small-<ID>
+      $ KIND_EXPERIMENTAL_DOCKER_NETWORK=labctl-lab-small-<ID> kind create cluster --name lab-small --retain --config <TMP>/state/labctl/envs/lab-small/kind.yaml --kubeconfig <TMP>/state/labctl/envs/lab-small/kubeconfig
     signal 2: stopping; open faults are healed and running commands ended
               (Ctrl-C again ends them at once)
-      $ KIND_EXPERIMENTAL_DOCKER_NETWORK=labctl-lab-small kind delete cluster --name lab-small --kubeconfig <TMP>/state/labctl/envs/lab-small/kubeconfig
-      $ docker network rm labctl-lab-small
+      $ docker rm --force --volumes c0ffee0000000000 c0ffee1111111111
+      $ docker network rm 0ddba11
       cluster deleted
     ○ cluster  cancelled after <N> s
 
@@ -134,7 +140,7 @@ fn a_third_signal_ends_labctl_itself_and_the_next_command_finds_what_is_left() {
     let stuck = [Act::Write("deletes".into(), String::new()), Act::Hang];
     sandbox.fakes.obey([
         rule("kind", "create", stubborn_kind()),
-        rule("kind", "delete", stuck),
+        rule("docker", "rm", stuck),
     ]);
     let up = sandbox.labctl("up small").start();
     hanging(&sandbox);
@@ -142,7 +148,7 @@ fn a_third_signal_ends_labctl_itself_and_the_next_command_finds_what_is_left() {
     wait_for("kind to be asked to end", || sandbox.fakes.has("was asked"));
     signal(up.pid(), Signal::INT);
     wait_for("the cluster to be deleted", || sandbox.fakes.has("deletes"));
-    let deleting = sandbox.fakes.calls_of("kind", "delete")[0].pid;
+    let deleting = sandbox.fakes.calls_of("docker", "rm")[0].pid;
     sandbox.is_journalled("lab-small", deleting);
     signal(up.pid(), Signal::INT);
     up.finish().exits(130);
@@ -152,10 +158,7 @@ fn a_third_signal_ends_labctl_itself_and_the_next_command_finds_what_is_left() {
     sandbox.fakes.forget();
     sandbox.labctl("down small").run().exits(0);
     assert!(!is_alive(deleting));
-    assert_eq!(
-        sandbox.fakes.changes(),
-        ["kind delete", "docker network rm"]
-    );
+    assert_eq!(sandbox.fakes.changes(), ["docker rm", "docker network rm"]);
     assert!(!sandbox.environment("lab-small").exists());
 }
 
@@ -180,7 +183,7 @@ fn a_signal_during_down_stops_it_and_nothing_is_forgotten() {
     crate::support::Seeded::new(&sandbox, "lab-small", "small").with_cluster(&["c0ffee0000000000"]);
     sandbox.fakes.put("containers", "c0ffee0000000000\n");
     let hang = [Act::Write("deletes".into(), String::new()), Act::Hang];
-    sandbox.fakes.obey([rule("kind", "delete", hang)]);
+    sandbox.fakes.obey([rule("docker", "rm", hang)]);
     let down = sandbox.labctl("down small").start();
     wait_for("kind to be called", || sandbox.fakes.has("deletes"));
     signal(down.pid(), Signal::INT);
@@ -235,7 +238,12 @@ fn when_nobody_reads_any_more_what_is_undone_is_journalled_all_the_same() {
     assert!(ended.is_some(), "the run ended in order");
     assert_eq!(
         sandbox.fakes.changes(),
-        ["kind create", "kind delete", "docker network rm"]
+        [
+            "docker network create",
+            "kind create",
+            "docker rm",
+            "docker network rm"
+        ]
     );
 }
 

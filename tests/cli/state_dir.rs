@@ -94,7 +94,7 @@ fn wherever_the_disk_fills_up_the_error_is_clear_and_no_cluster_is_made() {
             // It ran full while the cluster was made: that one is taken away again.
             let last = sandbox.fakes.changes();
             assert!(
-                last.contains(&"kind delete".to_owned()),
+                last.contains(&"docker rm".to_owned()),
                 "{options}: {last:?}"
             );
         }
@@ -212,7 +212,7 @@ fn what_a_later_labctl_wrote_is_not_touched() {
     let record = sandbox.environment("lab-small").join("environment.json");
     let later = fs::read_to_string(&record)
         .unwrap()
-        .replace("\"version\": 1", "\"version\": 2");
+        .replace("\"version\": 2", "\"version\": 3");
     fs::write(&record, &later).unwrap();
     for verb in ["up small", "down small", "verify small"] {
         let answer = sandbox.labctl(verb).run().exits(70).answers_nothing();

@@ -65,7 +65,7 @@ fn on_a_terminal_it_is_shown_and_asked_about_once() {
     the lab small (A small lab) did not come with labctl, but from
       <TMP>/work/./small
     It would run on this machine:
-      cluster: kind create cluster --name lab-small
+      cluster: kind create cluster --name lab-small --retain
       cluster: kubectl config set-context kind-lab-small --namespace=default
       app: kubectl apply --filename manifests/app.yaml   # Secret app
       kill: kubectl delete --raw /api/v1/namespaces/default/pods/app-0 --filename - <<<'{"apiVersion":"v1","kind":"DeleteOptions","preconditions":{"uid":"<uid of the pod recorded as before>"}}'

@@ -20,7 +20,7 @@ pub(crate) fn containers(name: &str) -> Vec<String> {
 
 /// The networks of the environment `name`.
 pub(crate) fn networks(name: &str) -> Vec<String> {
-    let filter = format!("name=^labctl-{name}$");
+    let filter = format!("label=labctl.dev/cluster={name}");
     docker(&[
         "network",
         "ls",

@@ -208,6 +208,7 @@ fn filled(text: &str, args: &[String]) -> String {
     for pair in args.windows(2) {
         text = text.replace(&format!("{{{}}}", pair[0]), &pair[1]);
     }
+    text = text.replace("{last}", args.last().map_or("", String::as_str));
     for name in LOGGED {
         let value = env::var(name).unwrap_or_default();
         text = text.replace(&format!("{{${name}}}"), &value);

@@ -33,7 +33,8 @@ impl Rule {
 }
 
 /// One thing that a fake does. A relative path is below the fakes' directory. In what is written,
-/// `{--name}` is the argument after `--name`, and `{$NAME}` is the variable `NAME`.
+/// `{--name}` is the argument after the first `--name`, `{last}` is the last argument, and `{$NAME}`
+/// is the variable `NAME`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) enum Act {
     /// Prints a line on standard output.

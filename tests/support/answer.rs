@@ -102,6 +102,9 @@ pub(crate) fn normal(text: &str, dir: &Path) -> String {
     let mut text = text.replace(env!("CARGO_PKG_VERSION"), "<VERSION>");
     for (pattern, name) in [
         (r"process [0-9]+", "process <PID>"),
+        (r"environment=[0-9a-f]{32}", "environment=<ID>"),
+        (r"(labctl-[a-z0-9-]+)-[0-9a-f]{12}\b", "$1-<ID>"),
+        (r"fc00(:[0-9a-f]{4}){3}::/64", "<SUBNET>"),
         (r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z", "<TIME>"),
         (r"[0-9]{2}:[0-9]{2}:[0-9]{2} UTC", "<CLOCK>"),
         (r"[0-9]+\.[0-9] s", "<N> s"),

@@ -14,19 +14,19 @@ use super::{
 /// The fakes of one test: where they are, what they are told, and how they were called.
 ///
 /// Unless told otherwise they are tools and an engine in good health, without an API server: `kind
-/// create` leaves containers, a network and a kubeconfig that leads nowhere, `kind delete` takes
-/// the containers away, `docker` shows what is there.
+/// create` leaves containers and a kubeconfig that leads nowhere, `docker network create` a network,
+/// `docker rm` takes the containers away, `docker` shows what is there.
 #[derive(Debug)]
 pub(crate) struct Fakes {
     dir: PathBuf,
     rules: Vec<Rule>,
 }
 
-/// The file that holds the ids of the engine's containers.
+/// The file that holds the engine's containers, as `docker ps` shows them; an id alone will do.
 pub(crate) const CONTAINERS: &str = "containers";
 /// The file that holds since when each container runs.
 pub(crate) const STARTS: &str = "starts";
-/// The file that holds the names of the engine's networks.
+/// The file that holds the engine's networks, as `docker network ls` shows them.
 pub(crate) const NETWORKS: &str = "networks";
 
 /// The file that holds the address of the make-believe cluster's API server.
@@ -95,14 +95,16 @@ impl Fakes {
         calls
     }
 
-    /// The verbs by which anything was created or removed, in order: `kind create`, `kind delete`,
-    /// `docker network rm`; or started or stopped.
+    /// The verbs by which anything was created or removed, in order: `docker network create`, `kind
+    /// create`, `docker rm`, `docker network rm`; or started or stopped.
     pub(crate) fn changes(&self) -> Vec<String> {
         let named = |call: &Call| {
             let words: Vec<&str> = call.args.iter().map(String::as_str).collect();
             match (call.program.as_str(), words.as_slice()) {
                 ("kind", [verb @ ("create" | "delete"), ..]) => Some(format!("kind {verb}")),
-                ("docker", ["network", "rm", ..]) => Some("docker network rm".to_owned()),
+                ("docker", ["network", verb @ ("create" | "rm"), ..]) => {
+                    Some(format!("docker network {verb}"))
+                }
                 (
                     "docker",
                     [
@@ -163,9 +165,11 @@ fn healthy() -> Vec<Rule> {
         rule("docker", "stop", []),
         rule("docker", "unpause", []),
         rule("docker", "network ls", [Act::Cat(NETWORKS.into())]),
+        rule("docker", "network inspect", [Act::Out(String::new())]),
+        rule("docker", "network create", [network_created()]),
         rule("docker", "network rm", [Act::Remove(NETWORKS.into())]),
         rule("kind", "create cluster", created()),
-        rule("kind", "delete cluster", [Act::Remove(CONTAINERS.into())]),
+        rule("docker", "rm", [Act::Remove(CONTAINERS.into())]),
         rule("docker", "events", [Act::Hang]),
         rule(
             "docker",
@@ -181,13 +185,19 @@ fn healthy() -> Vec<Rule> {
     ]
 }
 
+/// What `docker network create` leaves behind: the network, with its first label.
+fn network_created() -> Act {
+    Act::Write(NETWORKS.into(), "0ddba11 {last} {--label}\n".into())
+}
+
 /// What `kind create` leaves behind.
 pub(crate) fn created() -> Vec<Act> {
-    let network = "{$KIND_EXPERIMENTAL_DOCKER_NETWORK}\n";
-    let containers = "c0ffee0000000000\nc0ffee1111111111\n";
+    let network = "{$KIND_EXPERIMENTAL_DOCKER_NETWORK}";
+    let node = |id: &str, role: &str| format!("{id} running {role} {{--name}}-{role} {network}\n");
+    let containers =
+        node("c0ffee0000000000", "control-plane") + &node("c0ffee1111111111", "worker");
     vec![
-        Act::Write(NETWORKS.into(), network.into()),
-        Act::Write(CONTAINERS.into(), containers.into()),
+        Act::Write(CONTAINERS.into(), containers),
         Act::Write("{--kubeconfig}".into(), UNREACHABLE_KUBECONFIG.into()),
     ]
 }
@@ -206,11 +216,7 @@ pub(crate) fn on_the_cluster(address: &str) -> Vec<Rule> {
     events.push(Act::Hang);
     let mut rules = vec![
         rule("kind", "create cluster", create),
-        rule(
-            "kind",
-            "delete cluster",
-            [ask(), Act::Remove(CONTAINERS.into())],
-        ),
+        rule("docker", "rm", [ask(), Act::Remove(CONTAINERS.into())]),
         rule("docker", "events", events),
         rule(
             "docker",

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use labctl::{
     event::{ClusterIdentity, Event, EventKind, RunOutcome, StepInfo, Verb},
     spec::{ClaimFact, Fact, Facts, LabTree, PodFact, Undo, action::Node},
-    state::{Environment, Journal, Record, Store, environment::read_tree, files},
+    state::{Environment, Identity, Journal, Record, Store, environment::read_tree, files},
 };
 
 use super::Sandbox;
@@ -20,6 +20,17 @@ contexts: [{name: kind-x, context: {cluster: kind-x, user: kind-x}}]
 clusters: [{name: kind-x, cluster: {server: 'http://127.0.0.1:1'}}]
 users: [{name: kind-x, user: {token: t}}]
 ";
+
+/// The id of the environments that tests make.
+pub(crate) const SEEDED_ID: &str = "0123456789abcdef0123456789abcdef";
+
+/// The network of the environment `name` that a test made, as `docker network ls` shows it.
+pub(crate) fn seeded_network(name: &str) -> String {
+    format!(
+        "0ddba11 labctl-{name}-{} labctl.dev/environment={SEEDED_ID},labctl.dev/cluster={name}\n",
+        &SEEDED_ID[..12]
+    )
+}
 
 /// An environment on disk.
 #[derive(Debug)]
@@ -57,7 +68,8 @@ impl Seeded {
     ) -> Self {
         let store = Store::new(sandbox.state());
         files::create_dir(&store.path(name)).unwrap();
-        let record = Record::new(name, lab, bundle, Timestamp::UNIX_EPOCH);
+        let mut record = Record::new(name, lab, bundle, Timestamp::UNIX_EPOCH);
+        record.id = Some(Identity::try_from(SEEDED_ID.to_owned()).unwrap());
         let environment = store.create(record).unwrap();
         environment.put_lab(tree).unwrap();
         Self {

@@ -65,7 +65,7 @@ impl Contents {
         let args: Vec<&str> = ask.args.iter().map(String::as_str).collect();
         let done = match (ask.program.as_str(), args.as_slice()) {
             ("kind", ["create", ..]) => self.create(),
-            ("kind", ["delete", ..]) => {
+            ("docker", ["rm", ..]) => {
                 self.delete();
                 Ok(())
             }

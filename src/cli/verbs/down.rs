@@ -14,7 +14,7 @@ use crate::{
 
 /// Removes an environment.
 pub(crate) fn run(args: &Changing, settings: &Settings) -> Result<u8, CliError> {
-    let environment = session::find(settings, args.lab.as_deref())?;
+    let mut environment = session::find(settings, args.lab.as_deref())?;
     // Whatever became of the lab's files: what they made can be removed without them.
     let loaded = session::applied_lab_or_unknown(&environment);
     let bundle = session::bundle_of(&environment);
@@ -27,7 +27,7 @@ pub(crate) fn run(args: &Changing, settings: &Settings) -> Result<u8, CliError> 
         exists: true,
     };
     hold.alone(async |stopper| {
-        let (journal, replayed) = session::journal(settings, &environment)?;
+        let (journal, replayed) = session::journal(settings, &mut environment)?;
         let context = session::context(settings, environment, loaded, bundle, 1.0);
         let kept = Kept {
             journal: Some(journal),

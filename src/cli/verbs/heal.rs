@@ -7,7 +7,7 @@ use crate::{
 
 /// Takes back the faults that are open in an environment.
 pub(crate) fn run(args: &Changing, settings: &Settings) -> Result<u8, CliError> {
-    let environment = session::find(settings, args.lab.as_deref())?;
+    let mut environment = session::find(settings, args.lab.as_deref())?;
     // How a fault is taken back is in the journal: whatever became of the lab's files.
     let loaded = session::applied_lab_or_unknown(&environment);
     let bundle = session::bundle_of(&environment);
@@ -20,7 +20,7 @@ pub(crate) fn run(args: &Changing, settings: &Settings) -> Result<u8, CliError> 
         exists: true,
     };
     hold.alone(async |stopper| {
-        let journal = session::journal(settings, &environment)?;
+        let journal = session::journal(settings, &mut environment)?;
         let context = session::context(settings, environment, loaded, bundle, 1.0);
         // What is begun is done to its end: a signal ends it only where it would end anything.
         let work = |emitter, _| engine::heal::heal(&context, emitter);

@@ -109,6 +109,7 @@ fn planned<'a>(
     let mut files = Vec::new();
     let mut beside = Vec::new();
     let mut sources = Vec::new();
+    let mut before = Vec::new();
     let in_lab = |path: &str| {
         let files = loaded.tree.under(path).map(|(name, bytes)| PlannedFile {
             path: target.lab_dir.join(name).display().to_string(),
@@ -126,6 +127,12 @@ fn planned<'a>(
             let path = target.kind_config.display().to_string();
             files.push(PlannedFile { path, text });
             beside = images(context);
+            before.push(plan::network::create(
+                &target,
+                "<id>",
+                Some("<subnet>"),
+                None,
+            ));
         }
         Action::Apply(apply) => {
             sources.extend(apply.pinned().map(|file| pinned(&file, context)));
@@ -142,13 +149,14 @@ fn planned<'a>(
     let undo = undo
         .iter()
         .flat_map(|undo| plan::undo(undo, &target, &facts));
-    let commands = plan::commands(&step.action, &target, &facts);
+    let commands = before.into_iter();
+    let commands = commands.chain(plan::commands(&step.action, &target, &facts));
     Ok(Planned {
         id: &step.id,
         title: &step.title,
         action: step.action.name(),
         when: &step.when,
-        commands: commands.iter().map(ToString::to_string).collect(),
+        commands: commands.map(|command| command.to_string()).collect(),
         sources,
         beside,
         files,

@@ -40,7 +40,7 @@ pub(crate) fn run(args: &Reset, settings: &Settings) -> Result<u8, CliError> {
     Ok(worst)
 }
 
-fn one(args: &Reset, environment: Environment, settings: &Settings) -> Result<u8, CliError> {
+fn one(args: &Reset, mut environment: Environment, settings: &Settings) -> Result<u8, CliError> {
     let loaded = session::applied_lab(&environment)?;
     if args.dry_run {
         return show(args, environment, loaded, settings);
@@ -55,7 +55,7 @@ fn one(args: &Reset, environment: Environment, settings: &Settings) -> Result<u8
         exists: true,
     };
     hold.alone(async |stopper| {
-        let (journal, replayed) = session::journal(settings, &environment)?;
+        let (journal, replayed) = session::journal(settings, &mut environment)?;
         let options = options(args, &environment, &loaded, &replayed.state)?;
         let scale = args.scale.timeout_scale;
         let context = session::context(settings, environment, loaded, bundle, scale);

@@ -37,7 +37,7 @@ fn run(
     Waiting { wait }: Waiting,
     settings: &Settings,
 ) -> Result<u8, CliError> {
-    let environment = session::find(settings, lab)?;
+    let mut environment = session::find(settings, lab)?;
     // Whatever became of the lab's files: the containers are there without them.
     let loaded = session::applied_lab_or_unknown(&environment);
     let bundle = session::bundle_of(&environment);
@@ -50,7 +50,7 @@ fn run(
         exists: true,
     };
     hold.alone(async |stopper| {
-        let (journal, replayed) = session::journal(settings, &environment)?;
+        let (journal, replayed) = session::journal(settings, &mut environment)?;
         if replayed.state.cluster.is_none() {
             return Err(no_cluster(&environment));
         }

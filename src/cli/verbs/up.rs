@@ -105,8 +105,9 @@ pub(super) fn bring(
             let result = match make(settings, &name, &loaded, bundle.as_ref()) {
                 Ok(environment) => {
                     let scale = scale.timeout_scale;
-                    let context = session::context(settings, environment, loaded, bundle, scale);
-                    bring_up(settings, &context, goal, stopper).await
+                    let mut context =
+                        session::context(settings, environment, loaded, bundle, scale);
+                    bring_up(settings, &mut context, goal, stopper).await
                 }
                 Err(error) => Err(error),
             };
@@ -161,11 +162,11 @@ fn make(
 
 async fn bring_up(
     settings: &Settings,
-    context: &Context,
+    context: &mut Context,
     goal: Goal,
     stopper: Stopper,
 ) -> Result<u8, CliError> {
-    let (journal, replayed) = session::journal(settings, &context.environment)?;
+    let (journal, replayed) = session::journal(settings, &mut context.environment)?;
     if replayed.damaged > 0 {
         let text = format!(
             "the journal's last {} bytes were damaged; what they said is looked at anew",
@@ -178,6 +179,7 @@ async fn bring_up(
             output::note(settings, &shortage);
         }
     }
+    let context = &*context;
     let work = |emitter, stopper| engine::up::up(context, goal, emitter, stopper);
     session::conduct(settings, context, (journal, replayed), stopper, work).await
 }

@@ -26,7 +26,7 @@ use crate::{
 
 /// Verifies an environment.
 pub(crate) fn run(args: &Verify, settings: &Settings) -> Result<u8, CliError> {
-    let environment = session::find(settings, args.lab.as_deref())?;
+    let mut environment = session::find(settings, args.lab.as_deref())?;
     let loaded = session::applied_lab(&environment)?;
     let last = session::last_step(&loaded, args.to.as_deref())?;
     let bundle = session::bundle_of(&environment);
@@ -65,7 +65,7 @@ pub(crate) fn run(args: &Verify, settings: &Settings) -> Result<u8, CliError> {
             }
         };
         let (journal, replayed) = if advance {
-            let (journal, replayed) = session::journal(settings, &environment)?;
+            let (journal, replayed) = session::journal(settings, &mut environment)?;
             (Some(journal), replayed)
         } else {
             (None, Journal::read(&environment.journal())?)
