@@ -1,9 +1,40 @@
 //! Recording facts from what was seen.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim, Pod};
 
 use super::{Observed, observed::Missing, pod, text::clean};
-use crate::spec::{ClaimFact, Fact, PodFact, model::Record};
+use crate::{
+    event::{Clause, Status, Verdict},
+    spec::{ClaimFact, Fact, Facts, PodFact, model::Record},
+};
+
+/// Returns the verdicts on those of `records` that cannot be captured now, none of which passes.
+/// What `known` holds is recorded already.
+#[must_use]
+pub fn held_up(
+    records: &BTreeMap<String, Record>,
+    known: &Facts,
+    namespace: &str,
+    observed: &Observed,
+) -> Vec<Verdict> {
+    let open = records
+        .iter()
+        .filter(|(name, _)| !known.contains_key(*name));
+    let held_up = open.filter_map(|(name, record)| {
+        let why = capture(record, namespace, observed).err()?;
+        let subjects = [("pod", &record.pod), ("claim", &record.claim)];
+        let subjects = subjects
+            .iter()
+            .filter_map(|(kind, name)| Some(format!("{kind} {}", name.as_ref()?)));
+        let subjects: Vec<String> = subjects.collect();
+        let what = format!("fact `{name}` can be recorded");
+        let clause = Clause::new(Status::Pending, what, subjects.join(" and "), why);
+        Some(Verdict::of(format!("record {name}"), vec![clause]))
+    });
+    held_up.collect()
+}
 
 /// The fact that `record` asks for, or what is missing for it.
 ///
@@ -96,7 +127,7 @@ mod tests {
     use super::*;
     use crate::assert::{
         Needs,
-        fixture::{NS, World, before, unschedulable},
+        fixture::{NS, World, before, said, unschedulable},
     };
     use serde_json::json;
 
@@ -177,5 +208,26 @@ mod tests {
             &World::well().observed,
         );
         assert!(nothing.is_err());
+    }
+
+    #[test]
+    fn what_cannot_be_recorded_yet_is_pending_and_what_is_recorded_is_not_asked() {
+        let going = World::well().deleting("Pod", "postgres-0");
+        let records = [("before".to_owned(), record())].into();
+        let verdicts = held_up(&records, &Facts::new(), NS, &going.observed);
+        let clauses = verdicts.iter().flat_map(|v| &v.clauses);
+        assert_eq!(
+            clauses.map(said).collect::<Vec<_>>(),
+            [
+                "Pending: fact `before` can be recorded: expected pod postgres-0 and claim \
+                 data-postgres-0, is pod postgres-0 is being deleted"
+            ]
+        );
+        let known = [("before".to_owned(), before())].into();
+        assert_eq!(held_up(&records, &known, NS, &going.observed), []);
+        assert_eq!(
+            held_up(&records, &Facts::new(), NS, &World::well().observed),
+            []
+        );
     }
 }

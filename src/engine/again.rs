@@ -2,7 +2,7 @@
 
 use super::{
     Context, Emitter, EngineError, revive,
-    settle::{Settled, Wait},
+    settle::{NO_RECORDS, Settled, Wait},
     verify,
 };
 use crate::{
@@ -37,6 +37,7 @@ pub async fn wait(
         assertions: &assertions,
         within: context.scaled(AGAIN),
         facts: &state.facts,
+        records: &NO_RECORDS,
         needs: Needs::of(&assertions, &context.lab.namespace),
     };
     let mut watch = wait.watch(cluster);

@@ -6,12 +6,13 @@ use crate::{
     spec::Step,
 };
 
-/// Says what run begins.
+/// Says what run begins. The lesson's texts go along only where a lesson is given.
 pub fn announce(context: &Context, verb: Verb, steps: &[Step], emitter: &Emitter) {
+    let teaches = matches!(verb, Verb::Up | Verb::Next);
     let info = |step: &Step| StepInfo {
         id: step.id.clone(),
         title: step.title.clone(),
-        teach: step.teach.clone(),
+        teach: step.teach.clone().filter(|_| teaches),
     };
     emitter.emit(EventKind::RunStarted {
         verb,

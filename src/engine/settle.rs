@@ -1,17 +1,22 @@
 //! Waiting until a step's expectations hold, by watching.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::{Context, Emitter, EngineError};
 use crate::{
-    assert::{Cluster, Needs, Observed, check, evaluate, needs::probes, watch::Watch},
+    assert::{
+        Cluster, Needs, Observed, capture::held_up, check, evaluate, needs::probes, watch::Watch,
+    },
     event::{EventKind, Failure, Status, Verdict},
-    spec::{Assertion, Facts, StepId},
+    spec::{Assertion, Facts, StepId, model::Record},
     tool::{Stop, Stopper},
 };
+
+/// Nothing is recorded at the end of a wait.
+pub static NO_RECORDS: BTreeMap<String, Record> = BTreeMap::new();
 
 /// What a wait came to.
 #[derive(Debug)]
@@ -32,6 +37,8 @@ pub struct Wait<'a> {
     pub within: Duration,
     /// The recorded facts.
     pub facts: &'a Facts,
+    /// What is recorded once everything holds; the wait is over when that can be, too.
+    pub records: &'a BTreeMap<String, Record>,
     /// What else has to be seen: what facts are recorded from.
     pub needs: Needs,
 }
@@ -95,7 +102,11 @@ impl Wait<'_> {
         let deadline = started + self.within;
         let mut told: Vec<Verdict> = Vec::new();
         loop {
-            let (verdicts, observed) = self.look(context, watch);
+            let (mut verdicts, observed) = self.look(context, watch);
+            if Verdict::worst(&verdicts) == Status::Pass {
+                let namespace = &context.lab.namespace;
+                verdicts.extend(held_up(self.records, self.facts, namespace, &observed));
+            }
             match Verdict::worst(&verdicts) {
                 // What facts are recorded from may be seen later than what the assertions look at.
                 Status::Pass if watch.is_complete() => {

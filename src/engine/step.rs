@@ -6,7 +6,7 @@ use super::{
     Context, Emitter, EngineError, certificates,
     error::Why,
     heal, helm, kind_cluster, lab_tool, measure, owner, pinned,
-    settle::{Settled, Wait, unmet},
+    settle::{NO_RECORDS, Settled, Wait, unmet},
     snapshot,
     throughout::Guard,
     tools, toxic,
@@ -73,13 +73,22 @@ pub async fn perform(
     let must_act = is_due || is_shown || known.healed || is_cut_short;
     let can_skip = !redo && !cluster_made && !must_act;
     if can_skip && !wait.assertions.is_empty() {
-        let (verdicts, observed) = wait.first(context, &mut watch, stopper).await?;
+        let (verdicts, _) = wait.first(context, &mut watch, stopper).await?;
         if Verdict::worst(&verdicts) == Status::Pass {
-            verified(
-                context, step, cluster, verdicts, &observed, emitter, stopper,
-            )
-            .await?;
-            return Ok(Done::HeldAlready);
+            // It is not done; what it records may still have to come.
+            return match wait.settle(context, &mut watch, emitter, stopper).await? {
+                Settled::Holds(verdicts, observed) => {
+                    verified(
+                        context, step, cluster, verdicts, &observed, emitter, stopper,
+                    )
+                    .await?;
+                    Ok(Done::HeldAlready)
+                }
+                Settled::Fails(verdicts) => {
+                    let failure = unmet(verdicts, wait.within);
+                    Err(EngineError::Step(Box::new(with_hint(failure, step))))
+                }
+            };
         }
     }
     let (settled, held) = if cluster_made {
@@ -170,6 +179,7 @@ fn wait<'a>(context: &Context, step: &'a Step, facts: &'a Facts) -> Wait<'a> {
         assertions: step.assertions(),
         within: context.scaled(within),
         facts,
+        records: &step.record,
         needs,
     }
 }
@@ -215,6 +225,7 @@ async fn steady<'a>(
         assertions: &assertions,
         within: context.scaled(STEADY),
         facts,
+        records: &NO_RECORDS,
         needs: Needs::of(&assertions, namespace),
     };
     let mut watch: Watch = wait.watch(cluster);
@@ -229,6 +240,7 @@ async fn steady<'a>(
             assertions: &during.all,
             within: wait.within,
             facts,
+            records: &NO_RECORDS,
             needs: Needs::of(&during.all, namespace),
         },
         tolerated: during

@@ -12,8 +12,8 @@ use super::{
     owner, step,
 };
 use crate::{
-    assert::{Cluster, ClusterError, Needs, Observed, check, evaluate},
-    event::{Clause, EventKind, RunOutcome, RunState, Status, Verb, Verdict},
+    assert::{Cluster, ClusterError, Needs, Observed, capture::held_up, check, evaluate},
+    event::{Clause, EventKind, Failure, RunOutcome, RunState, Status, Verb, Verdict},
     plan::decide::{Lasts, lasts},
     spec::{Assertion, Facts, Step, StepId},
     tool::{Stop, Stopper},
@@ -95,11 +95,11 @@ pub async fn verify(
         Err(error) => Some(innermost(error)),
     };
     // What is still known of a node that does not run is from before.
-    let reached = match &seen {
+    let moved = match &seen {
         Ok(seen) if unreachable.is_none() && advance && containers.is_none() => {
             move_on(context, last, seen, &emitter, &stopper).await?
         }
-        _ => Vec::new(),
+        _ => Moved::default(),
     };
     let state = emitter.state();
     let judge = Judge {
@@ -108,7 +108,7 @@ pub async fn verify(
         facts: &state.facts,
         unreachable: unreachable.as_deref(),
     };
-    let steps = findings(&judge, &state, &reached, last);
+    let steps = findings(&judge, &state, &moved, last);
     let mut outcome = outcome(&steps, unreachable.is_some());
     if outcome == RunOutcome::Passed && containers.is_some() {
         outcome = RunOutcome::Failed;
@@ -188,15 +188,24 @@ async fn observe(context: &Context, cluster: &Cluster, steps: &[&Step]) -> Obser
     cluster.observe(&needs, &assertions, namespace).await
 }
 
-/// Moves the cursor on while the next step's expectations hold. Returns the steps it moved to.
+/// How far the cursor was moved.
+#[derive(Debug, Default)]
+struct Moved {
+    /// The steps it was moved to.
+    reached: Vec<usize>,
+    /// Why it was not moved on though the next step's expectations hold.
+    held_up: Option<Verdict>,
+}
+
+/// Moves the cursor on while the next step's expectations hold.
 async fn move_on(
     context: &Context,
     last: usize,
     (cluster, observed): &(Cluster, Observed),
     emitter: &Emitter,
     stopper: &Stopper,
-) -> Result<Vec<usize>, EngineError> {
-    let mut reached = Vec::new();
+) -> Result<Moved, EngineError> {
+    let mut moved = Moved::default();
     let cursor = emitter.state().cursor;
     let mut next = cursor
         .and_then(|id| context.lab.position(&id))
@@ -210,16 +219,36 @@ async fn move_on(
             facts: &facts,
             unreachable: None,
         };
-        let verdicts = judge.step(step);
+        let verdicts = judge.next(step);
         // A step that expects nothing cannot be seen to have been done.
         if verdicts.is_empty() || Verdict::worst(&verdicts) != Status::Pass {
             break;
         }
-        step::verified(context, step, cluster, verdicts, observed, emitter, stopper).await?;
-        reached.push(next);
+        let kept = step::verified(context, step, cluster, verdicts, observed, emitter, stopper);
+        match kept.await {
+            Ok(()) => {}
+            Err(error @ (EngineError::Stopped | EngineError::Report(_))) => return Err(error),
+            // What else was found is reported all the same.
+            Err(error) => {
+                let failure = error.into_failure();
+                let failure = failure.unwrap_or_else(|error| Failure::of(&error));
+                moved.held_up = Some(not_kept(failure));
+                break;
+            }
+        }
+        moved.reached.push(next);
         next += 1;
     }
-    Ok(reached)
+    Ok(moved)
+}
+
+/// The verdict on a step whose expectations hold, and of which that could not be kept.
+fn not_kept(failure: Failure) -> Verdict {
+    let what = "it can be kept that the step holds";
+    let clause = Clause::new(Status::Pending, what, "kept", failure.summary);
+    let clause = clause.because(failure.causes);
+    let said = failure.tail.iter().map(ToString::to_string);
+    Verdict::of("step kept", vec![clause.evidence(said.collect())])
 }
 
 struct Judge<'a> {
@@ -251,9 +280,19 @@ impl Judge<'_> {
         };
         step.assertions().iter().map(judge).collect()
     }
+
+    /// The verdicts on a step that was not verified yet: what it records has to be there, too.
+    fn next(&self, step: &Step) -> Vec<Verdict> {
+        let mut verdicts = self.step(step);
+        if !verdicts.is_empty() && Verdict::worst(&verdicts) == Status::Pass {
+            let namespace = &self.context.lab.namespace;
+            verdicts.extend(held_up(&step.record, self.facts, namespace, self.observed));
+        }
+        verdicts
+    }
 }
 
-fn findings(judge: &Judge<'_>, state: &RunState, reached: &[usize], last: usize) -> Vec<Finding> {
+fn findings(judge: &Judge<'_>, state: &RunState, moved: &Moved, last: usize) -> Vec<Finding> {
     let lab = &judge.context.lab;
     let cursor = state.cursor.as_ref().and_then(|id| lab.position(id));
     let next = cursor.map_or(0, |at| at + 1);
@@ -261,7 +300,8 @@ fn findings(judge: &Judge<'_>, state: &RunState, reached: &[usize], last: usize)
         let (standing, verdicts) = match index.cmp(&next) {
             Ordering::Greater => (Standing::NotReached, Vec::new()),
             Ordering::Equal => {
-                let verdicts = judge.step(step);
+                let mut verdicts = judge.next(step);
+                verdicts.extend(moved.held_up.clone());
                 // Of a step that expects nothing it cannot be told that it was done.
                 let status = if verdicts.is_empty() {
                     Status::Pending
@@ -279,7 +319,7 @@ fn findings(judge: &Judge<'_>, state: &RunState, reached: &[usize], last: usize)
                 Lasts::Yes => {
                     let verdicts = judge.step(step);
                     let status = Verdict::worst(&verdicts);
-                    let standing = if reached.contains(&index) && status == Status::Pass {
+                    let standing = if moved.reached.contains(&index) && status == Status::Pass {
                         Standing::Reached
                     } else {
                         Standing::Lasting(status)

@@ -20,6 +20,7 @@ mod bundle;
 mod canary;
 mod clock;
 mod crash;
+mod cursor;
 mod environments;
 mod foreign;
 mod full_disk;

@@ -76,6 +76,21 @@ impl Api {
         self.address.to_string()
     }
 
+    /// Puts an object into a collection, or in the place of the one of its name.
+    pub(crate) fn put(&self, collection: &str, object: Value) {
+        self.shared
+            .contents
+            .lock()
+            .unwrap()
+            .change(collection, object);
+        self.shared.changed.notify_all();
+    }
+
+    /// The object at `path`.
+    pub(crate) fn get(&self, path: &str) -> Value {
+        self.shared.contents.lock().unwrap().get(path).unwrap()
+    }
+
     /// What was done in the cluster, in order: `create cluster`, `apply`, `exec`, `delete pod`,
     /// `drain`, `uncordon`, `toxic`, `toxic removed`, `delete cluster`.
     pub(crate) fn effects(&self) -> Vec<String> {

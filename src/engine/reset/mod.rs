@@ -336,6 +336,7 @@ impl Asks<'_> {
             assertions: &assertions,
             within,
             facts: &facts,
+            records: &step.record,
             needs: Needs::of(&assertions, namespace).and_records(step.record.values(), namespace),
         };
         let mut watch = wait.watch(self.cluster);
