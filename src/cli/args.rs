@@ -57,7 +57,7 @@ pub(crate) enum Format {
 /// The verbs.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Bring a lab up: each step, in order, unless it holds already
+    /// Bring a lab up: each step, in order, unless it was done and still holds
     Up(Up),
     /// Bring a lab one step further, with that step's text
     Next(Next),

@@ -9,6 +9,7 @@ pub mod certificates;
 pub mod context;
 pub mod data;
 pub mod dispatcher;
+pub mod done;
 pub mod down;
 pub mod error;
 pub mod heal;

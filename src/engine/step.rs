@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    Context, Emitter, EngineError, certificates,
+    Context, Emitter, EngineError, certificates, done,
     error::Why,
     heal, helm, kind_cluster, lab_tool, measure, owner, pinned,
     settle::{NO_RECORDS, Settled, Wait, unmet},
@@ -29,11 +29,12 @@ const NOTHING: Within = Within::seconds(1);
 pub enum Done {
     /// It was done.
     Changed,
-    /// What it expects held already.
+    /// It had been done already, by an interrupted run or by hand, and what it expects holds.
     HeldAlready,
 }
 
-/// Does `step`, unless what it expects holds already, and sees its expectations hold.
+/// Does `step`, unless what it expects holds already and shows that it was done, and sees its
+/// expectations hold.
 ///
 /// `redo` does it whatever holds: because something it uses changed. `open` is the cluster, once
 /// it is connected to.
@@ -49,7 +50,7 @@ pub async fn perform(
     if let Action::KindCluster(kind) = &step.action
         && emitter.state().cluster.is_none()
     {
-        begin(context, step, reason, emitter).await?;
+        begin(context, step, reason, false, emitter).await?;
         kind_cluster::create(context, kind, emitter, stopper).await?;
         emitter.emit(EventKind::Applied {
             step: step.id.clone(),
@@ -72,9 +73,11 @@ pub async fn perform(
     let is_shown = step.load().is_some();
     let must_act = is_due || is_shown || known.healed || is_cut_short;
     let can_skip = !redo && !cluster_made && !must_act;
+    let mut held_before = false;
     if can_skip && !wait.assertions.is_empty() {
-        let (verdicts, _) = wait.first(context, &mut watch, stopper).await?;
-        if Verdict::worst(&verdicts) == Status::Pass {
+        let (verdicts, observed) = wait.first(context, &mut watch, stopper).await?;
+        held_before = Verdict::worst(&verdicts) == Status::Pass;
+        if held_before && done::is_done(context, step, &known, &facts, &observed) {
             // It is not done; what it records may still have to come.
             return match wait.settle(context, &mut watch, emitter, stopper).await? {
                 Settled::Holds(verdicts, observed) => {
@@ -100,7 +103,11 @@ pub async fn perform(
         } else {
             None
         };
-        begin(context, step, reason, emitter).await?;
+        let mut reason = reason.to_owned();
+        if held_before {
+            reason.push_str("; what it expects holds already, and does not show that it was");
+        }
+        begin(context, step, &reason, held_before, emitter).await?;
         let (end, mut own) = stopper.fork();
         let work = act_and_settle(context, step, left, cluster, emitter, &mut own);
         match guard {
@@ -171,8 +178,9 @@ pub async fn hold_again(
 
 fn wait<'a>(context: &Context, step: &'a Step, facts: &'a Facts) -> Wait<'a> {
     let namespace = &context.lab.namespace;
-    let needs =
+    let mut needs =
         Needs::of(step.assertions(), namespace).and_records(step.record.values(), namespace);
+    needs.scopes.extend(done::needs(step, namespace).scopes);
     let within = step.expect.as_ref().map_or(NOTHING, |expect| expect.within);
     Wait {
         step: &step.id,
@@ -184,11 +192,13 @@ fn wait<'a>(context: &Context, step: &'a Step, facts: &'a Facts) -> Wait<'a> {
     }
 }
 
-/// Journals the intent: from here on the step counts as begun.
+/// Journals the intent: from here on the step counts as begun. `held` is whether what it expects
+/// held before.
 async fn begin(
     context: &Context,
     step: &Step,
     reason: &str,
+    held: bool,
     emitter: &Emitter,
 ) -> Result<(), EngineError> {
     emitter
@@ -197,6 +207,7 @@ async fn begin(
             fingerprint: fingerprint(context, step, emitter),
             reason: reason.to_owned(),
             undo: step.taken_back_by(),
+            held,
         })
         .await
 }

@@ -1,4 +1,4 @@
-//! `up`: every step in order, each done unless it holds already.
+//! `up`: every step in order, each done unless it was done before and still holds.
 
 use tokio::time::Instant;
 
@@ -98,7 +98,7 @@ fn last_step(context: &Context, goal: Goal, emitter: &Emitter) -> usize {
     next
 }
 
-/// Does the steps up to the one at `last`, each unless it holds already.
+/// Does the steps up to the one at `last`, each unless it was done before and still holds.
 async fn steps(
     context: &Context,
     last: usize,
@@ -191,7 +191,7 @@ async fn one(
     match step::perform(context, step, &reason, redo, open, emitter, stopper).await? {
         Done::Changed => Ok(Outcome::Changed),
         Done::HeldAlready => Ok(Outcome::Skipped {
-            reason: "what it expects holds already".to_owned(),
+            reason: "it was done already, and what it expects holds".to_owned(),
         }),
     }
 }

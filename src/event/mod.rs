@@ -164,6 +164,9 @@ pub enum EventKind {
         /// How it is taken back, if it is a fault: it is open from here on.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         undo: Option<Undo>,
+        /// What it expects held already: that it holds later does not show that it was done.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        held: bool,
     },
     /// Ports of this machine were chosen for a cluster that is about to be made.
     PortsChosen {

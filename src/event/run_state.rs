@@ -54,6 +54,8 @@ pub struct StepState {
     pub begun: bool,
     /// Its action was begun, and not seen to come to its end.
     pub acting: bool,
+    /// What it expects held before its action was last begun.
+    pub held: bool,
     /// When it was last verified, and the fingerprint of what was.
     pub verified: Option<(Timestamp, String)>,
     /// How it last ended.
@@ -88,13 +90,16 @@ impl RunState {
                     self.faults.run_began();
                 }
             }
-            EventKind::StepStarted { step, undo, .. } => {
+            EventKind::StepStarted {
+                step, undo, held, ..
+            } => {
                 // What is measured anew is not known any more.
                 self.facts
                     .retain(|name, fact| name != step || fact.load.is_none());
                 let known = self.step(step);
                 known.begun = true;
                 known.acting = true;
+                known.held = *held;
                 known.healed = false;
                 if let Some(undo) = undo.as_ref().filter(|undo| **undo != Undo::None) {
                     self.faults.injected(step, undo);

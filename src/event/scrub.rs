@@ -39,6 +39,7 @@ impl Redactor {
                 reason,
                 // What a lab's own file says of it: names of facts.
                 undo: _,
+                held: _,
             } => {
                 clean(step);
                 clean(fingerprint);

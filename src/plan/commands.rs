@@ -121,22 +121,23 @@ pub fn undo(undo: &Undo, target: &Target, facts: &Facts) -> Vec<Invocation> {
 pub fn drained(undo: &Undo, cluster: &str, facts: &Facts) -> Option<String> {
     match undo {
         Undo::None | Undo::RemoveToxic(_) => None,
-        Undo::Uncordon(node) => name(node, cluster, facts),
+        Undo::Uncordon(of) => node(of, cluster, facts),
     }
 }
 
 /// The node's name in the cluster of this name; none as long as it is not recorded.
-fn name(node: &Node, cluster: &str, facts: &Facts) -> Option<String> {
-    match node {
+#[must_use]
+pub fn node(of: &Node, cluster: &str, facts: &Facts) -> Option<String> {
+    match of {
         Node::NodeOf(fact) => recorded(facts, fact, |pod| &pod.node),
         Node::Worker(1) => Some(format!("{cluster}-worker")),
         Node::Worker(number) => Some(format!("{cluster}-worker{number}")),
     }
 }
 
-fn named(node: &Node, cluster: &str, facts: &Facts) -> String {
-    let fact = node.fact().unwrap_or_default();
-    name(node, cluster, facts).unwrap_or_else(|| format!("<node of the pod recorded as {fact}>"))
+fn named(of: &Node, cluster: &str, facts: &Facts) -> String {
+    let fact = of.fact().unwrap_or_default();
+    node(of, cluster, facts).unwrap_or_else(|| format!("<node of the pod recorded as {fact}>"))
 }
 
 fn recorded(facts: &Facts, name: &str, part: impl Fn(&PodFact) -> &String) -> Option<String> {

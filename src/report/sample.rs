@@ -118,6 +118,7 @@ pub(super) fn step_started(step: &str, reason: &str) -> EventKind {
         fingerprint: "f1".to_owned(),
         reason: reason.to_owned(),
         undo: None,
+        held: false,
     }
 }
 

@@ -32,6 +32,7 @@ fn injected(step: &str) -> EventKind {
         fingerprint: "f".into(),
         reason: "it was not done yet".into(),
         undo: Some(Undo::Uncordon(Node::NodeOf(step.into()))),
+        held: false,
     }
 }
 

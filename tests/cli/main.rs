@@ -21,6 +21,7 @@ mod canary;
 mod clock;
 mod crash;
 mod cursor;
+mod done;
 mod environments;
 mod foreign;
 mod full_disk;

@@ -97,6 +97,15 @@ impl Api {
         self.shared.contents.lock().unwrap().effects.clone()
     }
 
+    /// Has a student call kubectl, with these arguments, separated by spaces.
+    #[track_caller]
+    pub(crate) fn kubectl(&self, args: &str) {
+        let args: Vec<&str> = args.split_whitespace().collect();
+        let mut contents = self.shared.contents.lock().unwrap();
+        contents.kubectl(&args, "").unwrap();
+        self.shared.changed.notify_all();
+    }
+
     /// How often `what` was done.
     pub(crate) fn count(&self, what: &str) -> usize {
         self.effects()

@@ -133,6 +133,7 @@ pub(crate) fn step_started(step: &str) -> EventKind {
         fingerprint: "f".into(),
         reason: "it was not done yet".into(),
         undo: None,
+        held: false,
     }
 }
 
@@ -144,6 +145,7 @@ pub(crate) fn drain_started() -> EventKind {
         fingerprint: "f".into(),
         reason: "it was not done yet".into(),
         undo: Some(Undo::Uncordon(Node::NodeOf(node_of))),
+        held: false,
     }
 }
 

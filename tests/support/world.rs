@@ -79,8 +79,13 @@ impl Contents {
         }
     }
 
-    fn kubectl(&mut self, verb: &[&str], stdin: &str) -> Result<(), String> {
+    pub(super) fn kubectl(&mut self, verb: &[&str], stdin: &str) -> Result<(), String> {
         match verb {
+            ["delete", "pod", name] => {
+                let pod = self.objects.get(PODS).and_then(|pods| pods.get(*name));
+                let pod = pod.cloned().ok_or("Error from server (NotFound): no pod")?;
+                self.replace(&pod);
+            }
             ["apply", ..] => self.apply(),
             ["exec", ..] => {
                 self.effects.push("exec".to_owned());
@@ -198,10 +203,15 @@ impl Contents {
         if options["preconditions"]["uid"] != there["metadata"]["uid"] {
             return Err("Error from server (Conflict): the UID in the precondition".to_owned());
         }
-        self.effects.push("delete pod".to_owned());
-        let set = there["metadata"]["ownerReferences"][0]["uid"].clone();
-        self.put(PODS, pod(set.as_str().unwrap()));
+        self.replace(&there);
         Ok(())
+    }
+
+    /// A pod goes, and its controller makes another one.
+    fn replace(&mut self, gone: &Value) {
+        self.effects.push("delete pod".to_owned());
+        let set = gone["metadata"]["ownerReferences"][0]["uid"].clone();
+        self.put(PODS, pod(set.as_str().unwrap()));
     }
 
     fn cordon(&mut self, name: &str, cordoned: bool) {

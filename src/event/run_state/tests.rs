@@ -48,6 +48,7 @@ fn begun(step: &str, undo: Option<Undo>) -> EventKind {
         fingerprint: "f".into(),
         reason: "r".into(),
         undo,
+        held: false,
     }
 }
 

@@ -1,0 +1,63 @@
+//! Whether a step that labctl never saw through was done all the same: by a run that was interrupted,
+//! or by a student. That its expectations hold is not enough: they may have held before.
+
+use k8s_openapi::api::core::v1::{Node, Pod};
+
+use super::Context;
+use crate::{
+    assert::{Needs, Observed, Scope, observed::Missing},
+    event::StepState,
+    plan::commands,
+    spec::{Action, Facts, Step, action::DeletePod},
+};
+
+/// What has to be seen of a cluster to tell, besides what the step expects.
+pub fn needs(step: &Step, namespace: &str) -> Needs {
+    let scope = match &step.action {
+        Action::DeletePod(_) => Some(Scope::of::<Pod>(Some(namespace))),
+        Action::Drain(_) => Some(Scope::of::<Node>(None)),
+        _ => None,
+    };
+    Needs {
+        scopes: scope.into_iter().collect(),
+    }
+}
+
+/// Whether `step`, whose expectations hold, is to be taken for done.
+///
+/// - A run that was interrupted, or failed, began it while they did not hold, or came to the end of
+///   its action: they hold through it.
+/// - A fault leaves a mark of its own: another pod, a cordoned node. It is not injected a second time.
+///
+/// Anything else is done: it may be done twice, and what it does besides what is looked at is done.
+pub fn is_done(
+    context: &Context,
+    step: &Step,
+    known: &StepState,
+    facts: &Facts,
+    observed: &Observed,
+) -> bool {
+    if known.begun && (!known.held || !known.acting) {
+        return true;
+    }
+    match &step.action {
+        Action::DeletePod(delete) => is_replaced(context, delete, facts, observed),
+        Action::Drain(node) => {
+            let name = commands::node(node, &context.target().cluster, facts);
+            let node: Option<Node> = name.and_then(|name| observed.get(None, &name).ok());
+            node.and_then(|node| node.spec?.unschedulable) == Some(true)
+        }
+        _ => false,
+    }
+}
+
+fn is_replaced(context: &Context, delete: &DeletePod, facts: &Facts, observed: &Observed) -> bool {
+    let Some(before) = facts.get(&delete.since).and_then(|fact| fact.pod.as_ref()) else {
+        return false;
+    };
+    match observed.get::<Pod>(Some(&context.lab.namespace), &delete.name) {
+        Ok(pod) => pod.metadata.uid.as_ref() != Some(&before.uid),
+        Err(Missing::Absent) => true,
+        Err(Missing::Unknown(_)) => false,
+    }
+}
