@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     Action, Assertion, Data, Lab, LabTree, Step, Undo,
     action::{DeletePod, Node, PortMapping},
-    assertion::{EndpointsReady, PvcReattached, SpreadOverNodes},
+    assertion::{EndpointsReady, PvcReattached, RolloutComplete, SpreadOverNodes},
     model::{During, Record},
     tree::LAB_FILE,
     yaml::{self, Fault},
@@ -253,6 +253,15 @@ impl Checker<'_> {
                     self.of_step(
                         step,
                         &format!("`{assertion}` asks for none: that always holds"),
+                    );
+                }
+                Assertion::RolloutComplete(RolloutComplete {
+                    namespace: Some(name),
+                    ..
+                }) if !is_name(name) => {
+                    self.of_step(
+                        step,
+                        &format!("`namespace: {name}` is no name of a namespace"),
                     );
                 }
                 Assertion::Http(http) => {
