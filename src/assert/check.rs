@@ -48,9 +48,7 @@ pub struct Context<'a> {
 pub fn evaluate(assertion: &Assertion, context: &Context<'_>) -> Verdict {
     let clauses = match assertion {
         Assertion::NodesReady(a) => nodes_ready::check(a, context),
-        Assertion::RolloutComplete(a) => {
-            rollout_complete::check(a, &context.within(a.namespace.as_deref()))
-        }
+        Assertion::RolloutComplete(a) => rollout_complete::check(a, context),
         Assertion::PvcBound(a) => pvc_bound::check(a, context),
         Assertion::PvcReattached(a) => pvc_reattached::check(a, context),
         Assertion::StableIdentity(a) => stable_identity::check(a, context),
@@ -72,15 +70,7 @@ pub fn evaluate(assertion: &Assertion, context: &Context<'_>) -> Verdict {
     Verdict::of(assertion.to_string(), clauses)
 }
 
-impl<'a> Context<'a> {
-    /// The same, in `namespace` if one is named.
-    fn within(self, namespace: Option<&'a str>) -> Self {
-        Self {
-            namespace: namespace.unwrap_or(self.namespace),
-            ..self
-        }
-    }
-
+impl Context<'_> {
     fn pod(&self, name: &str) -> Result<Pod, Missing> {
         self.observed.get(Some(self.namespace), name)
     }

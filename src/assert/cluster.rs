@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     event::Port,
-    spec::{Assertion, request::Request},
+    spec::{Assertion, ToolName, request::Request},
 };
 
 /// How long an answer of the API server may take: it is on this machine.
@@ -85,7 +85,8 @@ pub struct Cluster {
 /// Runs the tools that a lab brought: some questions only they can answer.
 pub trait LabTools: Send + Sync {
     /// What comes of the tool `name` with `arguments`.
-    fn run<'a>(&'a self, name: &'a str, arguments: &'a [String]) -> BoxFuture<'a, ProbeResult>;
+    fn run<'a>(&'a self, name: &'a ToolName, arguments: &'a [String])
+    -> BoxFuture<'a, ProbeResult>;
 }
 
 impl Cluster {
@@ -104,20 +105,10 @@ impl Cluster {
         if runs_a_program && programs == LoginPrograms::Refused {
             return Err(ClusterError::Plugin { path: shown });
         }
-        let mut clusters = kubeconfig
-            .clusters
-            .iter()
-            .filter_map(|c| c.cluster.as_ref());
-        let names_a_proxy = clusters.any(|cluster| cluster.proxy_url.is_some());
         let mut config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
             .await
             .map_err(|e| unusable(e.into()))?;
         config.connect_timeout = Some(ANSWER);
-        if !names_a_proxy {
-            // The user's variables name one for what is beyond this machine, and the library goes by
-            // them for loopback, too.
-            config.proxy_url = None;
-        }
         let client = Client::try_from(config.clone()).map_err(|e| unusable(e.into()))?;
         let address = config.cluster_url.authority().map(ToString::to_string);
         config.default_retry = false;

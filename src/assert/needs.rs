@@ -21,7 +21,7 @@ use super::{
     },
     kinds, owned, pod,
 };
-use crate::spec::{Assertion, Workload, WorkloadKind, model::Record, request::Request};
+use crate::spec::{Assertion, ToolName, Workload, WorkloadKind, model::Record, request::Request};
 
 /// The objects that a set of assertions looks at.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -45,7 +45,7 @@ pub enum Probe {
     /// Run a tool that the lab brought.
     Tool {
         /// The tool.
-        name: String,
+        name: ToolName,
         /// Its arguments.
         arguments: Vec<String>,
     },
@@ -102,10 +102,7 @@ fn scopes(assertion: &Assertion, namespace: &str) -> Vec<Scope> {
     let namespaced = Some(namespace);
     match assertion {
         Assertion::NodesReady(_) => vec![Scope::of::<Node>(None)],
-        Assertion::RolloutComplete(a) => {
-            let namespace = a.namespace.as_deref().unwrap_or(namespace);
-            with_pods(namespace, workload(&a.of, namespace))
-        }
+        Assertion::RolloutComplete(a) => with_pods(namespace, workload(&a.of, namespace)),
         Assertion::PvcBound(a) => with_pods(namespace, workload(&a.of, namespace)),
         Assertion::PvcReattached(_) | Assertion::Sql(_) => with_pods(namespace, []),
         Assertion::StableIdentity(_) => with_pods(namespace, [Scope::of::<Service>(namespaced)]),

@@ -10,6 +10,7 @@ use tokio::{sync::oneshot, time::Instant};
 use super::{args::Wait, error::CliError, exit, output, session, settings::Settings, signals};
 use crate::{
     event::Child,
+    spec::EnvironmentName,
     state::{
         Holder, Lock, StateError,
         error::HeldBy,
@@ -28,7 +29,7 @@ pub(crate) struct Hold<'a> {
     /// The settings.
     pub(crate) settings: &'a Settings,
     /// The environment.
-    pub(crate) name: &'a str,
+    pub(crate) name: &'a EnvironmentName,
     /// For what: `up`.
     pub(crate) verb: &'a str,
     /// Whether another labctl is waited for.
@@ -140,7 +141,7 @@ impl Hold<'_> {
     }
 
     fn locked(&self, by: HeldBy) -> CliError {
-        let name = self.name.to_owned();
+        let name = self.name.to_string();
         StateError::Locked { name, by }.into()
     }
 }

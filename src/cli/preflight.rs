@@ -11,7 +11,7 @@ use crate::{
         inotify::{Limits, Nodes},
         template,
     },
-    spec::{Action, AtLeast, Lab, Step, tool::Tool},
+    spec::{Action, AtLeast, ImageRef, Lab, Step, tool::Tool},
     state::{Bundle, Journal, bundle::Role},
     tool::{Invocation, Stopper, ToolError, Toolbox, docker, helm, kind, kubectl},
 };
@@ -185,11 +185,11 @@ async fn engine(toolbox: &Toolbox, stopper: &Stopper) -> Result<(), Fault> {
 
 /// What of the lab is not in the bundle, beyond which nothing is reached for.
 fn lacks(lab: &Lab, bundle: &Bundle, toolbox: &Toolbox) -> Option<Fault> {
-    let lacks = |image: &&str| bundle.image(Role::Workload, image).is_none();
+    let lacks = |image: &&ImageRef| bundle.image(Role::Workload, image).is_none();
     // What can be built is.
     let images = lab.images.iter().filter(|image| image.build.is_none());
-    let images = images.map(|image| image.name.as_str());
-    let mut missing: Vec<String> = images.filter(lacks).map(ToOwned::to_owned).collect();
+    let images = images.map(|image| &image.name);
+    let mut missing: Vec<String> = images.filter(lacks).map(ToString::to_string).collect();
     missing.extend(lab.steps.iter().filter_map(|step| match &step.action {
         Action::Helm(helm) => {
             let (chart, version) = (helm.chart.reference()?, helm.version.as_deref()?);
@@ -201,7 +201,7 @@ fn lacks(lab: &Lab, bundle: &Bundle, toolbox: &Toolbox) -> Option<Fault> {
             bundle.file(url).is_none().then(|| shown(url).to_owned())
         }
         Action::Tool(tool) => {
-            let is_there = toolbox.programs.contains_key(&tool.name);
+            let is_there = toolbox.programs.contains_key(tool.name.as_str());
             (!is_there).then(|| format!("the tool {} {}", tool.name, tool.version))
         }
         _ => None,
@@ -222,7 +222,7 @@ fn not_to_be_had(step: &Step, toolbox: &Toolbox) -> Option<Fault> {
         return None;
     };
     let platform = Tool::platform();
-    if toolbox.programs.contains_key(&tool.name) || tool.from.contains_key(&platform) {
+    if toolbox.programs.contains_key(tool.name.as_str()) || tool.from.contains_key(&platform) {
         return None;
     }
     let Tool { name, version, .. } = tool;

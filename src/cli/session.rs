@@ -18,6 +18,7 @@ use super::{
 use crate::{
     engine::{self, Context, Emitter, EngineError, Secrets, dispatcher::Outputs},
     event::{Event, RunOutcome, RunState},
+    spec::EnvironmentName,
     state::{Bundle, Environment, Journal, StateError, environment::RunLog, journal::Replayed},
     tool::Stopper,
 };
@@ -34,10 +35,10 @@ pub(crate) fn runtime() -> Result<Runtime, CliError> {
 pub(crate) fn of_lab(
     settings: &Settings,
     id: &str,
-) -> Result<(String, Option<Environment>), CliError> {
+) -> Result<(EnvironmentName, Option<Environment>), CliError> {
     let name = match &settings.environment {
         Some(name) => name.clone(),
-        None => Environment::default_name(id),
+        None => EnvironmentName::of_lab(id),
     };
     match settings.store.get(&name) {
         Ok(environment) => Ok((name, Some(environment))),
@@ -69,8 +70,8 @@ pub(crate) fn find(settings: &Settings, lab: Option<&str>) -> Result<Environment
     } else {
         labs::id(lab, settings)?
     };
-    let default = Environment::default_name(&id);
-    if let Some(environment) = all.iter().find(|e| e.name() == default) {
+    let default = EnvironmentName::of_lab(&id);
+    if let Some(environment) = all.iter().find(|e| *e.name() == default) {
         return Ok(environment.clone());
     }
     let of_lab = all.into_iter().filter(|e| e.record.lab == id).collect();
@@ -81,7 +82,7 @@ pub(crate) fn find(settings: &Settings, lab: Option<&str>) -> Result<Environment
 
 fn only(mut all: Vec<Environment>, none: &str, several: &str) -> Result<Environment, CliError> {
     if all.len() > 1 {
-        let names: Vec<&str> = all.iter().map(Environment::name).collect();
+        let names: Vec<&str> = all.iter().map(|e| e.name().as_str()).collect();
         let error = anyhow::anyhow!("{several}: {}", names.join(", "));
         return Err(CliError::usage(error).hint("choose one with --env NAME"));
     }

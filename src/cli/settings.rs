@@ -19,7 +19,7 @@ use super::{
     args::{Format, Global},
     error::CliError,
 };
-use crate::{assert::LoginPrograms, spec::validate::is_name, state::Store, tool::helm::SETTINGS};
+use crate::{assert::LoginPrograms, spec::EnvironmentName, state::Store};
 
 /// What holds for the whole command.
 #[derive(Debug, Clone)]
@@ -27,7 +27,7 @@ pub(crate) struct Settings {
     /// How results are printed.
     pub(crate) output: Format,
     /// The environment that was named.
-    pub(crate) environment: Option<String>,
+    pub(crate) environment: Option<EnvironmentName>,
     /// Where environments are.
     pub(crate) store: Store,
     /// Whether a kubeconfig may run a program to log in.
@@ -44,8 +44,6 @@ pub(crate) struct Settings {
     pub(crate) cwd: PathBuf,
     /// `PATH`
     pub(crate) path: OsString,
-    /// The names of the user's settings of helm.
-    pub(crate) helm: Vec<OsString>,
     /// The user's shell.
     pub(crate) shell: String,
     /// At which event this labctl kills itself, for tests.
@@ -65,13 +63,8 @@ pub(crate) struct Colour {
 impl Settings {
     /// Resolves the settings of this process.
     pub(crate) fn resolve(global: &Global, colour: Colour) -> Result<Self, CliError> {
-        if let Some(name) = &global.environment
-            && !is_name(name)
-        {
-            let error = anyhow::anyhow!("`{name}` cannot name an environment");
-            let hint = "use lower-case letters, digits and `-`, at most 63 of them";
-            return Err(CliError::usage(error).hint(hint));
-        }
+        let environment = global.environment.as_deref().map(str::parse).transpose();
+        let environment: Option<EnvironmentName> = environment.map_err(CliError::usage)?;
         let state_dir = match &global.state_dir {
             Some(dir) => std::path::absolute(dir)
                 .with_context(|| format!("the state directory {} is no path", dir.display()))
@@ -83,7 +76,7 @@ impl Settings {
             .map_err(CliError::internal)?;
         Ok(Self {
             output: global.output,
-            environment: global.environment.clone(),
+            environment,
             store: Store::new(state_dir),
             login_programs: if global.allow_login_program {
                 LoginPrograms::Allowed
@@ -96,10 +89,6 @@ impl Settings {
             colour,
             cwd,
             path: env::var_os("PATH").unwrap_or_default(),
-            helm: env::vars_os()
-                .map(|(name, _)| name)
-                .filter(|name| name.to_string_lossy().starts_with(SETTINGS))
-                .collect(),
             shell: env::var("SHELL").unwrap_or_else(|_| "/bin/sh".to_owned()),
             #[cfg(feature = "failpoints")]
             failpoint: failpoint()?,

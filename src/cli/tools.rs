@@ -4,18 +4,14 @@ use std::path::{Path, PathBuf};
 
 use super::settings::Settings;
 use crate::{
-    spec::{Action, Lab, tool::WRAPPED},
+    spec::{Action, Lab, ToolName, tool::WRAPPED},
     state::Bundle,
     tool::Toolbox,
 };
 
 /// Finds the tools. One that is not found is missing in the box, and is named when it is needed.
 pub(crate) fn find(settings: &Settings, bundle: Option<&Bundle>) -> Toolbox {
-    let mut toolbox = Toolbox {
-        not_for_helm: settings.helm.clone(),
-        offline: bundle.is_some(),
-        ..Toolbox::default()
-    };
+    let mut toolbox = Toolbox::default();
     add(&mut toolbox, WRAPPED, settings, bundle);
     toolbox
 }
@@ -30,16 +26,18 @@ pub(crate) fn add_of(
     kept: Option<&Path>,
 ) {
     let names = lab.steps.iter().filter_map(|step| match &step.action {
-        Action::Tool(tool) => Some(tool.name.as_str()),
+        Action::Tool(tool) => Some(&tool.name),
         _ => None,
     });
     for name in names.clone() {
-        let kept = kept.map(|dir| dir.join(name)).filter(|path| path.is_file());
+        let kept = kept
+            .map(|dir| dir.join(name.as_str()))
+            .filter(|path| path.is_file());
         toolbox
             .programs
-            .extend(kept.map(|path| (name.to_owned(), path)));
+            .extend(kept.map(|path| (name.to_string(), path)));
     }
-    add(toolbox, names, settings, bundle);
+    add(toolbox, names.map(ToolName::as_str), settings, bundle);
 }
 
 fn add<'a>(

@@ -6,7 +6,7 @@ use super::{Context, Emitter, EngineError, tools};
 use crate::{
     event::{EventKind, Failure},
     plan,
-    spec::Build,
+    spec::{Build, ImageRef},
     state::build_context,
     tool::Stopper,
 };
@@ -14,7 +14,7 @@ use crate::{
 /// Builds `image`, and leaves it in the engine.
 pub async fn build(
     context: &Context,
-    image: &str,
+    image: &ImageRef,
     build: &Build,
     emitter: &Emitter,
     stopper: &mut Stopper,

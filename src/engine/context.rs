@@ -72,7 +72,7 @@ impl Context {
             tools: environment.tools(),
             charts: charts.collect(),
             files: files.collect(),
-            cluster: environment.name().to_owned(),
+            cluster: environment.name().to_string(),
             network: environment.network(),
             kind_config: environment.kind_config(),
             lab_dir: environment.lab_dir(),
@@ -90,7 +90,7 @@ impl Context {
     /// names.
     fn node_image(&self) -> Option<String> {
         let wanted = self.lab.steps.iter().find_map(|step| match &step.action {
-            crate::spec::Action::KindCluster(cluster) => cluster.image.as_deref(),
+            crate::spec::Action::KindCluster(cluster) => cluster.image.as_ref(),
             _ => None,
         })?;
         let bundled = self
@@ -98,7 +98,7 @@ impl Context {
             .as_ref()
             .and_then(|b| b.image(Role::Node, wanted));
         let image = bundled.and_then(|image| image.id.as_deref());
-        Some(image.unwrap_or(wanted).to_owned())
+        Some(image.unwrap_or(wanted.as_str()).to_owned())
     }
 
     /// The fingerprint of `step` on the cluster with this uid.

@@ -9,7 +9,10 @@ use tokio::{sync::mpsc, time::Instant};
 use super::{Context, Emitter, EngineError, build::build, pinned, proof, tools};
 use crate::{
     event::{EventKind, Failure, ImageState},
-    spec::params::{Image, ImageOn},
+    spec::{
+        ImageRef,
+        params::{Image, ImageOn},
+    },
     state::{
         Bundle,
         bundle::{ImageEntry, Role},
@@ -25,7 +28,7 @@ const REST: Duration = Duration::from_millis(300);
 /// Makes sure that the engine has the node image, if the bundle has it.
 pub async fn ensure_node_image(
     context: &Context,
-    wanted: &str,
+    wanted: &ImageRef,
     emitter: &Emitter,
     stopper: &mut Stopper,
 ) -> Result<(), EngineError> {
@@ -151,7 +154,7 @@ fn runs_on(on: ImageOn, roles: &[String]) -> &'static str {
 
 /// An image's archive on this machine.
 struct Archive {
-    image: String,
+    image: ImageRef,
     path: PathBuf,
 }
 
@@ -175,7 +178,7 @@ async fn fetch(
         _ => of_engine(context, image, emitter, stopper).await?,
     };
     emitter.emit(EventKind::Image {
-        image: name.clone(),
+        image: name.to_string(),
         node: None,
         state: ImageState::Fetched,
     });
@@ -191,7 +194,7 @@ async fn of_engine(
     stopper: &Stopper,
 ) -> Result<PathBuf, EngineError> {
     let mut stopper = stopper.clone();
-    let name = image.name.as_str();
+    let name = &image.name;
     let what = format!("fetch the image {name}");
     let present = tools::ask(context, &docker::image_id(name), &what, &mut stopper).await;
     match (present, &image.build) {
@@ -204,7 +207,7 @@ async fn of_engine(
     }
     let dir = context.environment.images_dir();
     files::create_dir(&dir)?;
-    let archive = dir.join(format!("{}.tar", name.replace(['/', ':', '@'], "-")));
+    let archive = dir.join(format!("{}.tar", name.file_name()));
     let what = format!("save the image {name}");
     let save = docker::save(name, &archive);
     tools::tell(context, &save, &what, emitter, &mut stopper).await?;
@@ -263,7 +266,7 @@ async fn import(
             }
         }
         emitter.emit(EventKind::Image {
-            image: image.clone(),
+            image: image.to_string(),
             node: Some(node.clone()),
             state: ImageState::Imported,
         });

@@ -16,7 +16,7 @@ use crate::{
     event::{EventKind, Failure},
     plan::Target,
     spec::{
-        Action,
+        Action, ToolName,
         tool::{Download, Output, Tool},
     },
     state::files,
@@ -37,7 +37,7 @@ pub async fn provide(
     stopper: &mut Stopper,
 ) -> Result<(), EngineError> {
     let dir = context.environment.tools();
-    let path = dir.join(&tool.name);
+    let path = dir.join(tool.name.as_str());
     if path.is_file() && reported(context, tool, &path, stopper).await.is_ok() {
         return Ok(());
     }
@@ -102,7 +102,7 @@ async fn found(
         };
         return Ok((format!("the bundle's {}", tool.name), read(&path)?));
     }
-    if let Some(path) = context.toolbox.programs.get(&tool.name)
+    if let Some(path) = context.toolbox.programs.get(tool.name.as_str())
         && reported(context, tool, path, stopper).await.is_ok()
     {
         return Ok((path.display().to_string(), read(path)?));
@@ -148,7 +148,7 @@ fn not_there(context: &Context, tool: &Tool, is_pinned: bool, platform: &str) ->
         let bundle = bundle.dir.display();
         failure.causes.push(format!("the bundle {bundle} has none"));
     }
-    let on_path = context.toolbox.programs.get(name);
+    let on_path = context.toolbox.programs.get(name.as_str());
     failure.causes.push(match on_path {
         Some(path) => format!("{} is another version", path.display()),
         None => "there is none on PATH".to_owned(),
@@ -196,7 +196,7 @@ impl Runner {
         }
     }
 
-    async fn answer(&self, name: &str, arguments: &[String]) -> ProbeResult {
+    async fn answer(&self, name: &ToolName, arguments: &[String]) -> ProbeResult {
         let invocation = self.target.lab_tool(name, arguments);
         let refused = |message| ProbeResult::Refused { message };
         match tokio::time::timeout(LONGEST, self.toolbox.answer(&invocation)).await {
@@ -212,7 +212,11 @@ impl Runner {
 }
 
 impl LabTools for Runner {
-    fn run<'a>(&'a self, name: &'a str, arguments: &'a [String]) -> BoxFuture<'a, ProbeResult> {
+    fn run<'a>(
+        &'a self,
+        name: &'a ToolName,
+        arguments: &'a [String],
+    ) -> BoxFuture<'a, ProbeResult> {
         Box::pin(self.answer(name, arguments))
     }
 }

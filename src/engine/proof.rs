@@ -78,7 +78,7 @@ pub fn sort(
     own_networks.extend(former);
     let is_rival = |n: &Network| n.cluster.as_deref() == Some(environment.name());
     Survey {
-        cluster: environment.name().to_owned(),
+        cluster: environment.name().to_string(),
         own,
         foreign,
         networks: own_networks,
@@ -132,7 +132,7 @@ mod tests {
     const OTHER: &str = "fedcba9876543210fedcba9876543210";
 
     fn environment(id: Option<&str>) -> Environment {
-        let mut record = Record::new("lab", "lab", None, jiff::Timestamp::UNIX_EPOCH);
+        let mut record = Record::new(&"lab".into(), "lab", None, jiff::Timestamp::UNIX_EPOCH);
         record.id = id.map(|id| Identity::try_from(id.to_owned()).unwrap());
         Environment {
             dir: "/nowhere".into(),

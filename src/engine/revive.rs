@@ -106,7 +106,7 @@ fn is_node(container: &Container) -> bool {
 pub(super) fn step(context: &Context) -> StepId {
     let makes = |step: &&Step| matches!(step.action, Action::KindCluster(_));
     let step = context.lab.steps.iter().find(makes);
-    step.map_or_else(|| "cluster".into(), |step| step.id.clone())
+    step.map_or_else(StepId::of_cluster, |step| step.id.clone())
 }
 
 /// Starts what does not run. Returns whether there was any.

@@ -88,7 +88,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let environment = Environment {
             dir: dir.path().to_owned(),
-            record: Record::new("a", "a", None, jiff::Timestamp::UNIX_EPOCH),
+            record: Record::new(&"a".into(), "a", None, jiff::Timestamp::UNIX_EPOCH),
         };
         let tree = LabTree {
             origin: String::new(),

@@ -12,7 +12,7 @@ use crate::{
     },
     event::Failure,
     plan::toxic::{proxy_path, remove},
-    spec::{Action, Step, Undo, measurement::OpenToxic, toxic::PlacedToxic},
+    spec::{Action, Step, StepId, Undo, measurement::OpenToxic, toxic::PlacedToxic},
     tool::{Stop, Stopper},
 };
 
@@ -166,9 +166,9 @@ pub async fn open(
     Ok(toxics)
 }
 
-fn toxic(step: &str, at: &PlacedToxic, listens: Option<u16>, present: bool) -> OpenToxic {
+fn toxic(step: &StepId, at: &PlacedToxic, listens: Option<u16>, present: bool) -> OpenToxic {
     OpenToxic {
-        step: step.to_owned(),
+        step: step.clone(),
         at: at.clone(),
         listens,
         present,

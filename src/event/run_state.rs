@@ -95,7 +95,7 @@ impl RunState {
             } => {
                 // What is measured anew is not known any more.
                 self.facts
-                    .retain(|name, fact| name != step || fact.load.is_none());
+                    .retain(|name, fact| *name != **step || fact.load.is_none());
                 let known = self.step(step);
                 known.begun = true;
                 known.acting = true;
@@ -130,8 +130,8 @@ impl RunState {
                     load: Some((**measurement).clone()),
                     ..Fact::default()
                 };
-                self.step(step).recorded.insert(step.clone());
-                self.facts.insert(step.clone(), fact);
+                self.step(step).recorded.insert(step.to_string());
+                self.facts.insert(step.to_string(), fact);
             }
             EventKind::Applied { step } => self.step(step).acting = false,
             EventKind::Undone { step, rewound } => {

@@ -3,8 +3,7 @@
 //! Names, ids and facts are made harmless only: they are compared with one another, and no secret.
 
 use super::{
-    Clause, Differing, Event, EventKind, Failure, Outcome, Redactor, Rewound, StepInfo, Untrusted,
-    Verdict,
+    Clause, Differing, Event, EventKind, Failure, Outcome, Redactor, StepInfo, Untrusted, Verdict,
 };
 use crate::spec::{Facts, Measurement, measurement::Mesh};
 
@@ -34,14 +33,13 @@ impl Redactor {
                 }
             }
             EventKind::StepStarted {
-                step,
+                step: _,
                 fingerprint,
                 reason,
                 // What a lab's own file says of it: names of facts.
                 undo: _,
                 held: _,
             } => {
-                clean(step);
                 clean(fingerprint);
                 self.scrub(reason);
             }
@@ -63,49 +61,42 @@ impl Redactor {
                 clean(image);
                 node.iter_mut().for_each(clean);
             }
-            EventKind::Measured { step, measurement } => {
-                clean(step);
+            EventKind::Measured {
+                step: _,
+                measurement,
+            } => {
                 clean_measurement(measurement);
                 if let Mesh::Unknown(why) = &mut measurement.mesh {
                     self.scrub(why);
                 }
             }
-            EventKind::Waiting { step, verdicts, .. } => {
-                clean(step);
+            EventKind::Waiting { verdicts, .. } => {
                 self.verdicts(verdicts);
             }
             EventKind::Verified {
-                step,
+                step: _,
                 fingerprint,
                 facts,
                 verdicts,
             } => {
-                clean(step);
                 clean(fingerprint);
                 clean_facts(facts);
                 self.verdicts(verdicts);
             }
-            EventKind::StepFinished { step, outcome, .. } => {
-                clean(step);
-                match outcome {
-                    Outcome::Skipped { reason } => self.scrub(reason),
-                    Outcome::Failed(failure) => self.failure(failure),
-                    Outcome::Changed | Outcome::Cancelled => {}
-                }
-            }
-            EventKind::Applied { step } | EventKind::Measuring { step, .. } => clean(step),
-            EventKind::Undone { step, rewound } => {
-                clean(step);
-                rewound.iter_mut().for_each(rewound_cleaned);
-            }
-            EventKind::Rewound { to, rewound } => {
-                clean(to);
-                rewound_cleaned(rewound);
-            }
+            EventKind::StepFinished { outcome, .. } => match outcome {
+                Outcome::Skipped { reason } => self.scrub(reason),
+                Outcome::Failed(failure) => self.failure(failure),
+                Outcome::Changed | Outcome::Cancelled => {}
+            },
             EventKind::Differs { differing } => self.differing(differing),
             EventKind::Notice { text } => self.scrub(text),
             EventKind::Cancelling { reason } => self.scrub(reason),
-            EventKind::PortRefused { .. }
+            // Ids of steps are harmless by their type.
+            EventKind::Applied { .. }
+            | EventKind::Measuring { .. }
+            | EventKind::Undone { .. }
+            | EventKind::Rewound { .. }
+            | EventKind::PortRefused { .. }
             | EventKind::ClusterDeleting
             | EventKind::ClusterDeleted
             | EventKind::ClusterStopped
@@ -181,7 +172,6 @@ impl Redactor {
     }
 
     fn step(&self, step: &mut StepInfo) {
-        clean(&mut step.id);
         self.scrub(&mut step.title);
         step.teach.iter_mut().for_each(|text| self.scrub(text));
     }
@@ -191,11 +181,6 @@ impl Redactor {
 fn clean(text: &mut String) {
     let clean = Untrusted::new(text);
     clean.as_str().clone_into(text);
-}
-
-fn rewound_cleaned(rewound: &mut Rewound) {
-    rewound.cursor.iter_mut().for_each(clean);
-    rewound.steps.iter_mut().for_each(clean);
 }
 
 /// Names, too, and what a program in a pod said.
@@ -216,7 +201,7 @@ fn clean_measurement(measurement: &mut Measurement) {
         .collect();
     for toxic in toxics {
         let at = &mut toxic.at;
-        let texts = [&mut toxic.step, &mut at.service, &mut at.proxy];
+        let texts = [&mut at.service, &mut at.proxy];
         texts.into_iter().chain(&mut at.name).for_each(clean);
     }
     if let Mesh::Unknown(why) = mesh {

@@ -6,6 +6,7 @@ use crate::{
     spec::{
         Action, Facts, PodFact, Undo,
         action::{Annotate, DeletePod, Node, Pinned},
+        tree::below,
     },
     tool::{Invocation, kind, kubectl::Kubectl},
 };
@@ -58,7 +59,7 @@ pub fn commands(action: &Action, target: &Target, facts: &Facts) -> Vec<Invocati
                     (Some(super::lab_tools::output(output, target, &path)), path)
                 }
                 (None, Some(file)) => (None, pinned(&file, target)),
-                (None, None) => (None, target.lab_dir.join(apply.in_lab())),
+                (None, None) => (None, below(&target.lab_dir, apply.in_lab())),
             };
             let apply = kubectl.apply(&path, apply.server_side);
             made.into_iter().chain([apply]).collect()
@@ -93,12 +94,7 @@ pub fn commands(action: &Action, target: &Target, facts: &Facts) -> Vec<Invocati
 /// Where a file that the lab names by URL and digest is: in the bundle, or kept by the environment.
 #[must_use]
 pub fn pinned(file: &Pinned<'_>, target: &Target) -> PathBuf {
-    let kept = || {
-        target
-            .dir
-            .join("files")
-            .join(format!("{}.yaml", file.sha256))
-    };
+    let kept = || below(&target.dir.join("files"), format!("{}.yaml", file.sha256));
     target.files.get(file.url).cloned().unwrap_or_else(kept)
 }
 

@@ -7,7 +7,10 @@ use serde::Deserialize;
 
 use super::Target;
 use crate::{
-    spec::helm::{Chart, Helm},
+    spec::{
+        helm::{Chart, Helm},
+        tree::below,
+    },
     tool::{
         Invocation,
         helm::{self, ChartArgs, Release},
@@ -56,7 +59,7 @@ pub fn fetched(helm: &Helm, target: &Target) -> Option<Fetched> {
     let dir = target.dir.join("charts");
     Some(Fetched {
         pull: helm::pull(repository, name, version, &dir),
-        file: dir.join(format!("{name}-{version}.tgz")),
+        file: below(&dir, format!("{name}-{version}.tgz")),
         digest: digest.clone(),
     })
 }
@@ -73,7 +76,7 @@ pub(super) fn commands(helm: &Helm, target: &Target) -> Vec<Invocation> {
     let chart = match (bundled(helm, target), &fetched, &helm.chart) {
         (Some(archive), ..) => file(archive),
         (None, Some(fetched), _) => file(&fetched.file),
-        (None, None, Chart::Directory(path)) => file(&target.lab_dir.join(path)),
+        (None, None, Chart::Directory(path)) => file(&below(&target.lab_dir, path)),
         (None, None, Chart::Oci(reference)) => {
             let pin = helm.digest.as_ref().map(|digest| format!("@{digest}"));
             ChartArgs {
@@ -88,32 +91,16 @@ pub(super) fn commands(helm: &Helm, target: &Target) -> Vec<Invocation> {
             version,
         },
     };
-    let values = helm.values.as_ref().map(|path| target.lab_dir.join(path));
+    let values = helm
+        .values
+        .as_ref()
+        .map(|path| below(&target.lab_dir, path));
     let upgrade = release(helm, target).upgrade(&chart, values.as_deref(), helm.set.clone());
     fetched
         .map(|f| f.pull)
         .into_iter()
         .chain([upgrade])
         .collect()
-}
-
-/// `upgrade` without the comparison of the values with the chart's schema.
-#[must_use]
-pub fn without_schema(upgrade: &Invocation) -> Invocation {
-    upgrade.clone().arg("--skip-schema-validation")
-}
-
-/// The address elsewhere to which the schema of a chart's values refers and which did not answer, if
-/// that is why `helm upgrade`, whose last lines are `tail`, failed. Helm renders nothing then.
-#[must_use]
-pub fn unloaded_schema(tail: &[String]) -> Option<&str> {
-    // As helm's JSON Schema library says it (`LoadURLError`).
-    let named = tail
-        .iter()
-        .filter_map(|line| line.split_once("failing loading \""));
-    let mut addresses = named.filter_map(|(_, rest)| Some(rest.split_once('"')?.0));
-    // One of the chart's own files that is missing is the chart's fault.
-    addresses.find(|address| address.starts_with("http://") || address.starts_with("https://"))
 }
 
 /// A revision of a release, as `helm history` tells it.
@@ -201,29 +188,6 @@ mod tests {
         );
         // A first install that failed is nothing to go back to.
         assert_eq!(whole(&["failed", "pending-upgrade"]), Some(None));
-    }
-
-    #[test]
-    fn a_schema_elsewhere_is_told_from_wrong_values_and_from_a_missing_file() {
-        let tail = |line: &str| {
-            let first = "Error: values don't meet the specifications of the schema(s) in the \
-                         following chart(s):";
-            [first, "app:", line].map(ToOwned::to_owned)
-        };
-        let elsewhere = tail(
-            "failing loading \"https://example.org/_definitions.json\": Get \
-             \"https://example.org/_definitions.json\": proxyconnect tcp: connection refused",
-        );
-        assert_eq!(
-            unloaded_schema(&elsewhere),
-            Some("https://example.org/_definitions.json")
-        );
-        for other in [
-            "- at '/replicas': got string, want integer",
-            "failing loading \"file:///_definitions.json\": no such file or directory",
-        ] {
-            assert_eq!(unloaded_schema(&tail(other)), None, "{other}");
-        }
     }
 
     #[test]

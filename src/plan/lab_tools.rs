@@ -3,13 +3,17 @@
 use std::path::{Path, PathBuf};
 
 use super::Target;
-use crate::{digest, spec::tool::Output, tool::Invocation};
+use crate::{
+    digest,
+    spec::{ToolName, tool::Output},
+    tool::Invocation,
+};
 
 impl Target {
     /// A command line of the lab's tool `name`. It knows the environment's cluster by the kubeconfig.
     #[must_use]
-    pub fn lab_tool(&self, name: &str, arguments: &[String]) -> Invocation {
-        let program = self.tools.join(name);
+    pub fn lab_tool(&self, name: &ToolName, arguments: &[String]) -> Invocation {
+        let program = self.tools.join(name.as_str());
         Invocation::new(&program.to_string_lossy(), arguments.iter().cloned())
             .env("KUBECONFIG", self.kubectl.kubeconfig.to_string_lossy())
     }

@@ -62,28 +62,25 @@ mod tests {
             ..StepState::default()
         };
         RunState {
-            steps: steps
-                .iter()
-                .map(|s| ((*s).to_owned(), known.clone()))
-                .collect(),
+            steps: steps.iter().map(|s| ((*s).into(), known.clone())).collect(),
             ..RunState::default()
         }
     }
 
-    fn early(step: &str, state: &[&str]) -> Option<(Option<String>, Vec<String>)> {
-        let rewound = taken_back_early(&lab(), &step.to_owned(), &verified(state));
+    fn early(step: &str, state: &[&str]) -> Option<(Option<StepId>, Vec<StepId>)> {
+        let rewound = taken_back_early(&lab(), &step.into(), &verified(state));
         rewound.map(|rewound| (rewound.cursor, rewound.steps))
     }
 
     #[test]
     fn before_its_time_a_fault_takes_all_behind_it_along() {
         let from_b = |steps: &[&str]| {
-            let steps = steps.iter().map(ToString::to_string).collect();
-            Some((Some("a".to_owned()), steps))
+            let steps = steps.iter().map(|&step| step.into()).collect();
+            Some((Some("a".into()), steps))
         };
         assert_eq!(early("b", &["a", "b"]), from_b(&["b"]));
         assert_eq!(early("b", &["a", "b", "c"]), from_b(&["b", "c"]));
-        assert_eq!(early("b", &["b"]), Some((None, vec!["b".to_owned()])));
+        assert_eq!(early("b", &["b"]), Some((None, vec!["b".into()])));
     }
 
     #[test]

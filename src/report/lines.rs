@@ -149,7 +149,7 @@ mod tests {
             (
                 162,
                 EventKind::Undone {
-                    step: "kill-pod".to_owned(),
+                    step: "kill-pod".into(),
                     rewound: None,
                 },
             ),

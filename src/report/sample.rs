@@ -35,7 +35,7 @@ pub(super) fn events(kinds: impl IntoIterator<Item = (i64, EventKind)>) -> Vec<E
 
 pub(super) fn run_started() -> EventKind {
     let step = |id: &str, title: &str, teach: Option<&str>| StepInfo {
-        id: id.to_owned(),
+        id: id.into(),
         title: title.to_owned(),
         teach: teach.map(str::to_owned),
     };
@@ -86,7 +86,7 @@ pub(super) fn measurement() -> Measurement {
 
 pub(super) fn measured(step: &str) -> EventKind {
     EventKind::Measured {
-        step: step.to_owned(),
+        step: step.into(),
         measurement: Box::new(measurement()),
     }
 }
@@ -96,7 +96,7 @@ fn unknown_mesh(step: &str) -> EventKind {
     let mut measurement = measurement();
     measurement.mesh = Mesh::Unknown("the proxy does not answer".to_owned());
     measurement.toxics = vec![OpenToxic {
-        step: "cut".to_owned(),
+        step: "cut".into(),
         at: PlacedToxic {
             service: "toxiproxy".to_owned(),
             port: 8474,
@@ -107,14 +107,14 @@ fn unknown_mesh(step: &str) -> EventKind {
         present: true,
     }];
     EventKind::Measured {
-        step: step.to_owned(),
+        step: step.into(),
         measurement: Box::new(measurement),
     }
 }
 
 pub(super) fn step_started(step: &str, reason: &str) -> EventKind {
     EventKind::StepStarted {
-        step: step.to_owned(),
+        step: step.into(),
         fingerprint: "f1".to_owned(),
         reason: reason.to_owned(),
         undo: None,
@@ -144,14 +144,12 @@ pub(super) fn imported(node: &str) -> EventKind {
 }
 
 pub(super) fn applied(step: &str) -> EventKind {
-    EventKind::Applied {
-        step: step.to_owned(),
-    }
+    EventKind::Applied { step: step.into() }
 }
 
 pub(super) fn waiting(step: &str, within: u64, verdicts: Vec<Verdict>) -> EventKind {
     EventKind::Waiting {
-        step: step.to_owned(),
+        step: step.into(),
         within: Duration::from_secs(within),
         verdicts,
     }
@@ -159,7 +157,7 @@ pub(super) fn waiting(step: &str, within: u64, verdicts: Vec<Verdict>) -> EventK
 
 pub(super) fn verified(step: &str, verdicts: Vec<Verdict>) -> EventKind {
     EventKind::Verified {
-        step: step.to_owned(),
+        step: step.into(),
         fingerprint: "f1".to_owned(),
         facts: Facts::new(),
         verdicts,
@@ -168,7 +166,7 @@ pub(super) fn verified(step: &str, verdicts: Vec<Verdict>) -> EventKind {
 
 pub(super) fn finished(step: &str, outcome: Outcome, millis: u64) -> EventKind {
     EventKind::StepFinished {
-        step: step.to_owned(),
+        step: step.into(),
         outcome,
         took: Duration::from_millis(millis),
     }
@@ -358,7 +356,7 @@ pub(super) fn one_of_each() -> Vec<Event> {
             state: ImageState::Fetched,
         },
         EventKind::Measuring {
-            step: text("cluster"),
+            step: "cluster".into(),
             ended: 20,
             succeeded: 19,
             of: 200,
@@ -368,16 +366,16 @@ pub(super) fn one_of_each() -> Vec<Event> {
         applied("cluster"),
         waiting("cluster", 180, vec![rollout(1)]),
         EventKind::Verified {
-            step: text("cluster"),
+            step: "cluster".into(),
             fingerprint: text("f1"),
             facts,
             verdicts: vec![cordoned(), Verdict::of("http /", Vec::new())],
         },
         EventKind::Rewound {
-            to: text("cluster"),
+            to: "cluster".into(),
             rewound: Rewound {
                 cursor: None,
-                steps: vec![text("cluster")],
+                steps: vec!["cluster".into()],
             },
         },
         EventKind::Differs {
@@ -388,10 +386,10 @@ pub(super) fn one_of_each() -> Vec<Event> {
             },
         },
         EventKind::Undone {
-            step: text("cluster"),
+            step: "cluster".into(),
             rewound: Some(Rewound {
                 cursor: None,
-                steps: vec![text("cluster")],
+                steps: vec!["cluster".into()],
             }),
         },
         finished("cluster", Outcome::Changed, 16_249),

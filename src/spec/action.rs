@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    ImageRef,
     client_load::ClientLoad,
     helm::Helm,
     tool::{Certificates, Output, Tool},
@@ -119,7 +120,7 @@ pub struct KindCluster {
     pub template: String,
     /// The node image, with its digest; kind's own default if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub image: Option<String>,
+    pub image: Option<ImageRef>,
     /// Ports of this machine, on 127.0.0.1 only, that lead to ports of the control plane's node. If
     /// there are any, that node carries the label `labctl.dev/ingress: "true"`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -53,9 +53,7 @@ pub fn service(url: &str, namespace: &str) -> Option<ServicePort> {
         None => (authority, 80),
     };
     let mut labels = host.split('.');
-    let name = labels
-        .next()
-        .filter(|name| super::validate::is_name(name))?;
+    let name = labels.next().filter(|name| super::name::is_label(name))?;
     let namespace = labels.next().unwrap_or(namespace);
     let domain: Vec<&str> = labels.collect();
     matches!(

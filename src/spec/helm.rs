@@ -85,13 +85,15 @@ impl<'de> Deserialize<'de> for Written {
 impl<'de> Deserialize<'de> for Chart {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let expected = "oci://…, a directory of the lab, or `repository` and `name`";
-        Ok(match text_or(deserializer, expected, Written::Short)? {
-            Written::Short(text) if text.starts_with("oci://") => Self::Oci(text),
-            Written::Short(text) => Self::Directory(text),
-            Written::Long(InRepository { repository, name }) => {
-                Self::Repository { repository, name }
-            }
-        })
+        Ok(
+            match text_or(deserializer, expected, |text| Ok(Written::Short(text)))? {
+                Written::Short(text) if text.starts_with("oci://") => Self::Oci(text),
+                Written::Short(text) => Self::Directory(text),
+                Written::Long(InRepository { repository, name }) => {
+                    Self::Repository { repository, name }
+                }
+            },
+        )
     }
 }
 

@@ -6,16 +6,13 @@ use std::{collections::BTreeMap, fmt};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Within,
+    StepId, Within,
     action::{Action, Undo},
     assertion::Assertion,
     params::{Image, Param, When},
     request::Load,
     version::AtLeast,
 };
-
-/// The id of a step, unique within its lab.
-pub type StepId = String;
 
 /// A lab: an ordered list of declarative steps.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -77,7 +74,7 @@ impl Lab {
     /// The position of the step `id`.
     #[must_use]
     pub fn position(&self, id: &str) -> Option<usize> {
-        self.steps.iter().position(|step| step.id == id)
+        self.steps.iter().position(|step| step.id == *id)
     }
 }
 

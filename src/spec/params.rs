@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::{Build, Lab, validate::nearest};
+use super::{Build, ImageRef, Lab, name::NameError, validate::nearest};
 
 /// The value of each parameter, by its name.
 pub type Chosen = BTreeMap<String, String>;
@@ -35,7 +35,7 @@ pub struct OneOf(pub Vec<String>);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Image {
     /// Its full name, with registry and tag.
-    pub name: String,
+    pub name: ImageRef,
     /// Which nodes need it.
     pub on: ImageOn,
     /// With which values it is used.
@@ -155,7 +155,7 @@ pub fn shown(chosen: &Chosen) -> String {
 }
 
 /// Reads what is written as a text, or as something longer.
-struct TextOr<T>(&'static str, fn(String) -> T);
+struct TextOr<T>(&'static str, fn(String) -> Result<T, NameError>);
 
 impl<'de, T: de::DeserializeOwned> de::Visitor<'de> for TextOr<T> {
     type Value = T;
@@ -165,7 +165,7 @@ impl<'de, T: de::DeserializeOwned> de::Visitor<'de> for TextOr<T> {
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
-        Ok((self.1)(text.to_owned()))
+        (self.1)(text.to_owned()).map_err(E::custom)
     }
 
     fn visit_seq<A: de::SeqAccess<'de>>(self, list: A) -> Result<T, A::Error> {
@@ -177,11 +177,11 @@ impl<'de, T: de::DeserializeOwned> de::Visitor<'de> for TextOr<T> {
     }
 }
 
-/// Reads a text, which becomes a value by `from`, or the value as it is written at length.
-pub(super) fn text_or<'de, T: de::DeserializeOwned, D: Deserializer<'de>>(
+/// Reads a text, which becomes a value by `from`, or fails to, or the value as it is written at length.
+pub(in crate::spec) fn text_or<'de, T: de::DeserializeOwned, D: Deserializer<'de>>(
     deserializer: D,
     expected: &'static str,
-    from: fn(String) -> T,
+    from: fn(String) -> Result<T, NameError>,
 ) -> Result<T, D::Error> {
     deserializer.deserialize_any(TextOr(expected, from))
 }
@@ -189,7 +189,7 @@ pub(super) fn text_or<'de, T: de::DeserializeOwned, D: Deserializer<'de>>(
 impl<'de> Deserialize<'de> for OneOf {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         text_or(deserializer, "a value, or a list of values", |one| {
-            vec![one]
+            Ok(vec![one])
         })
         .map(Self)
     }
@@ -208,7 +208,7 @@ impl Serialize for OneOf {
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 struct ImageAtLength {
-    image: String,
+    image: ImageRef,
     #[serde(default, skip_serializing_if = "ImageOn::is_default")]
     on: ImageOn,
     #[serde(default, skip_serializing_if = "When::is_always")]
@@ -219,11 +219,13 @@ struct ImageAtLength {
 
 impl<'de> Deserialize<'de> for Image {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let always = |image| ImageAtLength {
-            image,
-            on: ImageOn::default(),
-            when: When::default(),
-            build: None,
+        let always = |image: String| {
+            Ok(ImageAtLength {
+                image: image.try_into()?,
+                on: ImageOn::default(),
+                when: When::default(),
+                build: None,
+            })
         };
         let wanted = "an image, or `image` with `on`, `when` or `build`";
         let ImageAtLength {

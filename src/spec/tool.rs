@@ -7,7 +7,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::action::Pinned;
+use super::{ToolName, action::Pinned};
 
 /// The programs that labctl wraps: a lab does not replace them.
 pub const WRAPPED: [&str; 4] = ["docker", "helm", "kind", "kubectl"];
@@ -17,7 +17,7 @@ pub const WRAPPED: [&str; 4] = ["docker", "helm", "kind", "kubectl"];
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Tool {
     /// Its name, which later steps and the student's shell call it by.
-    pub name: String,
+    pub name: ToolName,
     /// Its version, as its answer to `version-arguments` has it.
     pub version: String,
     /// The arguments with which it prints its version.
@@ -81,7 +81,7 @@ impl Tool {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Output {
     /// The tool, which an earlier step brought.
-    pub of: String,
+    pub of: ToolName,
     /// Its arguments.
     pub arguments: Vec<String>,
     /// Options that take the path of a certificate's file, which an earlier step made:
@@ -162,7 +162,7 @@ mod tests {
     #[test]
     fn a_version_is_a_word_of_the_answer() {
         let tool = Tool {
-            name: "linkerd".to_owned(),
+            name: "linkerd".into(),
             version: "edge-26.8.3".to_owned(),
             version_arguments: Vec::new(),
             from: BTreeMap::new(),

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
-use super::validate::{is_name, nearest};
+use super::{name::is_label, validate::nearest};
 
 /// A toxic of a proxy, or a proxy that is disabled. It is always taken back.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -163,7 +163,7 @@ impl Toxic {
     pub fn faults(&self) -> Vec<String> {
         let mut faults = Vec::new();
         let kind = self.kind.as_str();
-        if !is_name(&self.service) {
+        if !is_label(&self.service) {
             faults.push(format!(
                 "`toxic`: `service: {}` is no name of a Service",
                 self.service

@@ -1,6 +1,9 @@
 //! A lab as a tree of files in memory.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    path::{Component, Path, PathBuf},
+};
 
 /// All files of a lab, by their path inside it (`/`-separated, without `.` and `..`).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -13,6 +16,16 @@ pub struct LabTree {
 
 /// The file that describes a lab.
 pub const LAB_FILE: &str = "lab.yaml";
+
+/// Where what a lab calls `path` is below `dir`: only the parts of `path` that go further down count,
+/// so that the place is below `dir` whatever it says. Paths that lead out are faults of the lab; this
+/// holds where one was not checked.
+#[must_use]
+pub fn below(dir: &Path, path: impl AsRef<Path>) -> PathBuf {
+    let down = path.as_ref().components();
+    let down = down.filter(|part| matches!(part, Component::Normal(_)));
+    dir.join(down.collect::<PathBuf>())
+}
 
 impl LabTree {
     /// The text of the file at `path`; `None` if it is not there or not UTF-8.
@@ -29,5 +42,23 @@ impl LabTree {
             let rest = name.strip_prefix(&path)?;
             (rest.is_empty() || rest.starts_with('/')).then_some((name.as_str(), bytes.as_slice()))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_path_leads_out() {
+        for (path, at) in [
+            ("a/b.yaml", "/env/a/b.yaml"),
+            ("../../x", "/env/x"),
+            ("/etc/passwd", "/env/etc/passwd"),
+            ("./a/.././b", "/env/a/b"),
+            ("..", "/env"),
+        ] {
+            assert_eq!(below(Path::new("/env"), path), Path::new(at), "{path}");
+        }
     }
 }

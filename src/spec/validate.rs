@@ -11,8 +11,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     Action, Assertion, Data, Lab, LabTree, Step, Undo,
     action::{DeletePod, Node, PortMapping},
-    assertion::{EndpointsReady, PvcReattached, RolloutComplete, SpreadOverNodes},
+    assertion::{EndpointsReady, PvcReattached, SpreadOverNodes},
     model::{During, Record},
+    name::is_label,
     tree::LAB_FILE,
     yaml::{self, Fault},
 };
@@ -29,7 +30,7 @@ pub struct Known {
 
 /// Reads the lab of `tree` and checks it whole.
 pub fn load(tree: &LabTree, known: &Known) -> Result<Lab, Vec<Fault>> {
-    let lab = yaml::lab(tree).map_err(|fault| vec![fault])?;
+    let lab = yaml::lab(tree)?;
     let faults = check(&lab, tree, known);
     if faults.is_empty() {
         Ok(lab)
@@ -118,6 +119,12 @@ impl Checker<'_> {
 
     fn data(&mut self, data: &Data) {
         let pods = data.pods.join(", ");
+        for pod in data.pods.iter().filter(|pod| !pod.split('.').all(is_label)) {
+            self.fault(format!(
+                "{LAB_FILE}: data: `{}` is no name of a pod",
+                pod.escape_debug()
+            ));
+        }
         let empty = [
             ("in", data.pods.is_empty()),
             ("fingerprint", data.fingerprint.trim().is_empty()),
@@ -132,9 +139,6 @@ impl Checker<'_> {
     }
 
     fn id(&mut self, step: &Step, earlier: &[&str]) {
-        if !is_name(&step.id) {
-            self.of_step(step, "an id is lower-case letters, digits and `-`");
-        }
         if earlier.contains(&step.id.as_str()) {
             self.of_step(step, "another step has this id already");
         }
@@ -193,7 +197,7 @@ impl Checker<'_> {
         for (index, port) in ports.iter().enumerate() {
             let name = &port.name;
             let before = &ports[..index];
-            if !is_name(name) {
+            if !is_label(name) {
                 self.of_step(step, "a port's name is lower-case letters, digits and `-`");
             }
             if before.iter().any(|other| other.name == *name) {
@@ -253,15 +257,6 @@ impl Checker<'_> {
                     self.of_step(
                         step,
                         &format!("`{assertion}` asks for none: that always holds"),
-                    );
-                }
-                Assertion::RolloutComplete(RolloutComplete {
-                    namespace: Some(name),
-                    ..
-                }) if !is_name(name) => {
-                    self.of_step(
-                        step,
-                        &format!("`namespace: {name}` is no name of a namespace"),
                     );
                 }
                 Assertion::Http(http) => {
@@ -341,19 +336,7 @@ enum Part {
 /// What can become the name of an environment and, with kind's endings, of its nodes: those are
 /// host names of at most 63 characters.
 fn is_lab_id(id: &str) -> bool {
-    id.len() <= 40 && is_name(&id.to_ascii_lowercase().replace('.', "-"))
-}
-
-/// A DNS label, which is what ids and names of environments have to be: they become parts of
-/// cluster, node and file names (RFC 1123).
-#[must_use]
-pub fn is_name(text: &str) -> bool {
-    let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    !text.is_empty()
-        && text.len() <= 63
-        && text.chars().all(inner)
-        && !text.starts_with('-')
-        && !text.ends_with('-')
+    id.len() <= 40 && is_label(&id.to_ascii_lowercase().replace('.', "-"))
 }
 
 /// `; did you mean …?` with the known name nearest to `name`, or nothing if none is near.

@@ -1,5 +1,7 @@
 //! Reading YAML. The only user of the YAML crate.
 
+mod names;
+
 use super::{Lab, LabTree, Step, tree::LAB_FILE, validate::nearest};
 
 /// A fault of a lab's files, with its place where that is known.
@@ -17,15 +19,23 @@ impl Fault {
     }
 }
 
-/// Reads `lab.yaml` of `tree`.
-pub fn lab(tree: &LabTree) -> Result<Lab, Fault> {
+/// Reads `lab.yaml` of `tree`. Fails with all names that are none, or with the first fault of its
+/// form.
+pub fn lab(tree: &LabTree) -> Result<Lab, Vec<Fault>> {
+    let fault = |text: String| vec![Fault::new(text)];
     let Some(bytes) = tree.files.get(LAB_FILE) else {
-        return Err(Fault::new(format!("{} has no {LAB_FILE}", tree.origin)));
+        return Err(fault(format!("{} has no {LAB_FILE}", tree.origin)));
     };
-    let text = std::str::from_utf8(bytes)
-        .map_err(|e| Fault::new(format!("{LAB_FILE} is not UTF-8: {e}")))?;
-    let mut lab: Lab = serde_saphyr::from_str(text)
-        .map_err(|error| Fault::new(located(LAB_FILE, text, &error)))?;
+    let text =
+        std::str::from_utf8(bytes).map_err(|e| fault(format!("{LAB_FILE} is not UTF-8: {e}")))?;
+    let mut lab: Lab = serde_saphyr::from_str(text).map_err(|error| {
+        let names = names::faults(text);
+        if names.is_empty() {
+            fault(located(LAB_FILE, text, &error))
+        } else {
+            names
+        }
+    })?;
     lab.steps.iter_mut().for_each(Step::own_measurements);
     Ok(lab)
 }
@@ -60,8 +70,7 @@ fn located(path: &str, text: &str, error: &serde_saphyr::Error) -> String {
     let Some(at) = error.location() else {
         return format!("{path}: {message}");
     };
-    let (row, column) = (at.line(), at.column());
-    let place = format!(" at line {row}, column {column}");
+    let place = format!(" at line {}, column {}", at.line(), at.column());
     let message = message.strip_suffix(&place).unwrap_or(&message);
     let near = match error {
         serde_saphyr::Error::SerdeUnknownField {
@@ -72,6 +81,15 @@ fn located(path: &str, text: &str, error: &serde_saphyr::Error) -> String {
         } => nearest(variant, expected.iter()),
         _ => String::new(),
     };
+    at_place(path, text, at, &format!("{message}{near}"))
+}
+
+/// `message` with its place in `text`, and the line with a mark below it.
+fn at_place(path: &str, text: &str, at: serde_saphyr::Location, message: &str) -> String {
+    let (row, column) = (at.line(), at.column());
+    if row == 0 {
+        return format!("{path}: {message}");
+    }
     let index = |n: u64| usize::try_from(n).unwrap_or(usize::MAX).saturating_sub(1);
     let line = text.lines().nth(index(row)).unwrap_or_default();
     let line = line.replace(char::is_control, " ");
@@ -83,7 +101,7 @@ fn located(path: &str, text: &str, error: &serde_saphyr::Error) -> String {
     };
     let mark = " ".repeat(index(column).min(line.len()));
     let margin = " ".repeat(row.to_string().len());
-    format!("{path}:{row}:{column}: {message}{near}\n  {row} | {line}\n  {margin} | {mark}^")
+    format!("{path}:{row}:{column}: {message}\n  {row} | {line}\n  {margin} | {mark}^")
 }
 
 /// The `role` of each node in a kind configuration.

@@ -7,7 +7,7 @@ use std::{
 
 use serde::Deserialize;
 
-use crate::digest::hex_of_file;
+use crate::{digest::hex_of_file, spec::ImageRef};
 
 /// The version of the index's form that is understood.
 const VERSION: u32 = 1;
@@ -102,7 +102,7 @@ pub enum Role {
 #[serde(rename_all = "kebab-case")]
 pub struct ImageEntry {
     /// Its full name, with registry and tag.
-    pub name: String,
+    pub name: ImageRef,
     /// What it is for.
     pub role: Role,
     /// The archive, from the bundle's directory.
@@ -163,10 +163,10 @@ impl Bundle {
     /// The image that stands for `reference`. A digest in the reference pins the public image, and
     /// is not compared; of a node image, the patch version is not either.
     #[must_use]
-    pub fn image(&self, role: Role, reference: &str) -> Option<&ImageEntry> {
-        let wanted = normal(reference);
+    pub fn image(&self, role: Role, reference: &ImageRef) -> Option<&ImageEntry> {
+        let wanted = reference.full();
         let images = || self.index.images.iter().filter(|i| i.role == role);
-        let exact = images().find(|image| normal(&image.name) == wanted);
+        let exact = images().find(|image| image.name.full() == wanted);
         exact
             .or_else(|| images().find(|i| role == Role::Node && minor(&i.name) == minor(reference)))
     }
@@ -209,22 +209,9 @@ impl Bundle {
     }
 }
 
-/// An image's full name without its digest: `postgres:17` is `docker.io/library/postgres:17`.
-#[must_use]
-pub fn normal(reference: &str) -> String {
-    let name = reference.split('@').next().unwrap_or_default();
-    let first = name.split('/').next().unwrap_or_default();
-    let has_registry = name.contains('/') && (first.contains(['.', ':']) || first == "localhost");
-    match (has_registry, name.contains('/')) {
-        (true, _) => name.to_owned(),
-        (false, true) => format!("docker.io/{name}"),
-        (false, false) => format!("docker.io/library/{name}"),
-    }
-}
-
 /// A node image's name up to the minor version of its Kubernetes.
-fn minor(reference: &str) -> String {
-    let name = normal(reference);
+fn minor(reference: &ImageRef) -> String {
+    let name = reference.full();
     match name.rsplit_once('.') {
         Some((minor, _patch)) => minor.to_owned(),
         None => name,
@@ -236,17 +223,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_compared_in_full_and_without_digest() {
-        assert_eq!(normal("postgres:17"), "docker.io/library/postgres:17");
+    fn the_patch_version_of_a_node_image_is_not_compared() {
         assert_eq!(
-            normal("kindest/node:v1.34.11@sha256:ab"),
-            "docker.io/kindest/node:v1.34.11"
+            minor(&"kindest/node:v1.34.4".into()),
+            minor(&"docker.io/kindest/node:v1.34.11".into())
         );
-        assert_eq!(normal("localhost:5000/x:1"), "localhost:5000/x:1");
-        assert_eq!(
-            minor("kindest/node:v1.34.4"),
-            minor("docker.io/kindest/node:v1.34.11")
+        assert_ne!(
+            minor(&"kindest/node:v1.35.4".into()),
+            minor(&"kindest/node:v1.34.4".into())
         );
-        assert_ne!(minor("kindest/node:v1.35.4"), minor("kindest/node:v1.34.4"));
     }
 }

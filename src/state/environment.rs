@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Identity, StateError, files};
-use crate::spec::LabTree;
+use crate::spec::{EnvironmentName, LabTree};
 
 pub use super::tree::read_tree;
 
@@ -25,7 +25,7 @@ pub struct Record {
     /// The version of the form of this file and its neighbours.
     pub version: u32,
     /// The environment's name: the cluster's, too.
-    pub name: String,
+    pub name: EnvironmentName,
     /// The lab's id.
     pub lab: String,
     /// What proves at the engine that something is its own; none in an environment that an older
@@ -40,6 +40,12 @@ pub struct Record {
     /// The values that the lab's parameters were given.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub set: BTreeMap<String, String>,
+}
+
+/// The part of a record that is compared with its directory before the rest is read.
+#[derive(Deserialize)]
+struct Said {
+    name: String,
 }
 
 /// An environment's directory.
@@ -63,10 +69,10 @@ pub struct RunLog {
 impl Record {
     /// A new environment's record.
     #[must_use]
-    pub fn new(name: &str, lab: &str, bundle: Option<PathBuf>, now: Timestamp) -> Self {
+    pub fn new(name: &EnvironmentName, lab: &str, bundle: Option<PathBuf>, now: Timestamp) -> Self {
         Self {
             version: VERSION,
-            name: name.to_owned(),
+            name: name.clone(),
             lab: lab.to_owned(),
             id: None,
             created: now,
@@ -101,6 +107,15 @@ impl Environment {
             path: path.clone(),
             why,
         };
+        let said: Said = serde_json::from_str(&text).map_err(|e| corrupt(e.to_string()))?;
+        // What is done to an environment is done to the directory of its name.
+        if dir.file_name().is_none_or(|own| *own != *said.name) {
+            let why = format!(
+                "it names the environment `{}`, which is another directory",
+                said.name.escape_debug()
+            );
+            return Err(StateError::Exposed { path, why });
+        }
         let record: Record = serde_json::from_str(&text).map_err(|e| corrupt(e.to_string()))?;
         if record.version > VERSION {
             return Err(corrupt(format!(
@@ -136,29 +151,15 @@ impl Environment {
 
     /// The environment's, and its cluster's, name.
     #[must_use]
-    pub fn name(&self) -> &str {
+    pub fn name(&self) -> &EnvironmentName {
         &self.record.name
-    }
-
-    /// The name that the environment of the lab `id` has if none is given.
-    #[must_use]
-    pub fn default_name(id: &str) -> String {
-        let plain = |c: char| {
-            if c.is_ascii_alphanumeric() {
-                c.to_ascii_lowercase()
-            } else {
-                '-'
-            }
-        };
-        let id: String = id.chars().map(plain).collect();
-        format!("lab-{id}")
     }
 
     /// What names it to the verbs: the lab, and `--env` unless it has the lab's default name.
     #[must_use]
     pub fn call(&self) -> String {
         let Record { lab, name, .. } = &self.record;
-        if *name == Self::default_name(lab) {
+        if *name == EnvironmentName::of_lab(lab) {
             lab.clone()
         } else {
             format!("{lab} --env {name}")
@@ -349,7 +350,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let environment = Environment {
             dir: dir.path().to_owned(),
-            record: Record::new("a", "a", None, Timestamp::UNIX_EPOCH),
+            record: Record::new(&"a".into(), "a", None, Timestamp::UNIX_EPOCH),
         };
         let lab = |names: &[&str]| LabTree {
             origin: String::new(),
@@ -378,7 +379,7 @@ mod tests {
         let now = Timestamp::UNIX_EPOCH;
         let environment = Environment {
             dir: dir.path().to_owned(),
-            record: Record::new("a", "a", None, now),
+            record: Record::new(&"a".into(), "a", None, now),
         };
         for run in 0..25 {
             // Each begins an hour before the one before it.

@@ -6,15 +6,19 @@ use std::{
 };
 
 use super::{Environment, StateError, files};
-use crate::{digest, snapshot::Snapshot};
+use crate::{
+    digest,
+    snapshot::Snapshot,
+    spec::{StepId, tree::below},
+};
 
 impl Environment {
-    fn snapshot_path(&self, step: &str) -> PathBuf {
+    fn snapshot_path(&self, step: &StepId) -> PathBuf {
         self.dir.join("snapshots").join(format!("{step}.json"))
     }
 
     /// The snapshot that was taken when `step` was verified; `None` if none was.
-    pub fn snapshot(&self, step: &str) -> Result<Option<Snapshot>, StateError> {
+    pub fn snapshot(&self, step: &StepId) -> Result<Option<Snapshot>, StateError> {
         let path = self.snapshot_path(step);
         let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
@@ -29,7 +33,7 @@ impl Environment {
     }
 
     /// Keeps `snapshot` for `step`.
-    pub fn keep_snapshot(&self, step: &str, snapshot: &Snapshot) -> Result<(), StateError> {
+    pub fn keep_snapshot(&self, step: &StepId, snapshot: &Snapshot) -> Result<(), StateError> {
         let path = self.snapshot_path(step);
         let bytes = serde_json::to_vec(snapshot).map_err(|error| StateError::Corrupt {
             path: path.clone(),
@@ -43,9 +47,10 @@ impl Environment {
     #[must_use]
     pub fn data(&self, pod: &str, fingerprint: &str) -> PathBuf {
         let fingerprint = digest::hex(fingerprint.as_bytes());
-        self.dir
-            .join("data")
-            .join(format!("{pod}-{}", &fingerprint[..16]))
+        below(
+            &self.dir.join("data"),
+            format!("{pod}-{}", &fingerprint[..16]),
+        )
     }
 
     /// Where data is written until it is whole. It is there whole or not at all once

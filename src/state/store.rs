@@ -6,6 +6,7 @@ use std::{
 };
 
 use super::{Environment, Holder, Lock, Record, StateError, files, lock::Attempt};
+use crate::spec::EnvironmentName;
 
 /// A state directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,8 +29,8 @@ impl Store {
 
     /// Where the environment `name` is, or would be.
     #[must_use]
-    pub fn path(&self, name: &str) -> PathBuf {
-        self.dir.join("envs").join(name)
+    pub fn path(&self, name: &EnvironmentName) -> PathBuf {
+        self.dir.join("envs").join(name.as_str())
     }
 
     /// Refuses a state directory in which others may plant files. The directory itself may be
@@ -42,12 +43,15 @@ impl Store {
     }
 
     /// The same for the environment `name`: kind and kubectl follow links where they write.
-    fn check_environment(&self, name: &str) -> Result<(), StateError> {
+    fn check_environment(&self, name: &EnvironmentName) -> Result<(), StateError> {
         self.check()?;
-        let dir = self.path(name);
-        files::no_link(&dir)?;
-        files::private(&dir)?;
-        for entry in fs::read_dir(&dir).into_iter().flatten().flatten() {
+        Self::check_dir(&self.path(name))
+    }
+
+    fn check_dir(dir: &Path) -> Result<(), StateError> {
+        files::no_link(dir)?;
+        files::private(dir)?;
+        for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
             files::no_link(&entry.path())?;
         }
         Ok(())
@@ -69,9 +73,7 @@ impl Store {
             if !path.is_dir() {
                 continue;
             }
-            if let Some(name) = path.file_name().and_then(|name| name.to_str()) {
-                self.check_environment(name)?;
-            }
+            Self::check_dir(&path)?;
             environments.extend(Environment::open(&path)?);
         }
         environments.sort_by(|a, b| a.name().cmp(b.name()));
@@ -79,15 +81,15 @@ impl Store {
     }
 
     /// The environment `name`.
-    pub fn get(&self, name: &str) -> Result<Environment, StateError> {
+    pub fn get(&self, name: &EnvironmentName) -> Result<Environment, StateError> {
         self.check_environment(name)?;
         Environment::open(&self.path(name))?.ok_or_else(|| StateError::Absent {
-            name: name.to_owned(),
+            name: name.to_string(),
         })
     }
 
     /// Takes the environment `name` for `holder`, making its directory if it is not there.
-    pub fn lock(&self, name: &str, holder: &Holder) -> Result<Attempt, StateError> {
+    pub fn lock(&self, name: &EnvironmentName, holder: &Holder) -> Result<Attempt, StateError> {
         self.check_environment(name)?;
         let mut attempt = self.attempt(name)?;
         if let Attempt::Held(lock) = &mut attempt
@@ -103,7 +105,7 @@ impl Store {
         Ok(attempt)
     }
 
-    fn attempt(&self, name: &str) -> Result<Attempt, StateError> {
+    fn attempt(&self, name: &EnvironmentName) -> Result<Attempt, StateError> {
         /// More often than anybody runs `down` in the same instant.
         const TRIES: usize = 8;
         let dir = self.path(name);
@@ -130,20 +132,20 @@ impl Store {
 
     /// Where the lock of the environment `name` is.
     #[must_use]
-    pub fn lock_path(&self, name: &str) -> PathBuf {
+    pub fn lock_path(&self, name: &EnvironmentName) -> PathBuf {
         self.path(name).join("lock")
     }
 
     /// Gives back the directory of an environment that turned out not to exist, which has to be
     /// locked.
-    pub fn discard_unbegun(&self, name: &str) {
+    pub fn discard_unbegun(&self, name: &EnvironmentName) {
         if !self.is_begun(name) {
             // What cannot be removed is found empty by the next command.
             let _ = self.discard(name);
         }
     }
 
-    fn is_begun(&self, name: &str) -> bool {
+    fn is_begun(&self, name: &EnvironmentName) -> bool {
         self.path(name).join("environment.json").exists()
     }
 
@@ -162,14 +164,14 @@ impl Store {
 
     /// Removes the environment's directory, which has to be locked: at once for everybody else, as
     /// its record goes first.
-    pub fn remove(&self, name: &str) -> Result<(), StateError> {
+    pub fn remove(&self, name: &EnvironmentName) -> Result<(), StateError> {
         let dir = self.path(name);
         let record = dir.join("environment.json");
         files::remove(&record)?;
         self.discard(name).map_err(StateError::file("remove", dir))
     }
 
-    fn discard(&self, name: &str) -> io::Result<()> {
+    fn discard(&self, name: &EnvironmentName) -> io::Result<()> {
         fs::remove_dir_all(self.path(name))?;
         // The last environment takes the directory around it along; others keep it.
         let _ = fs::remove_dir(self.dir.join("envs"));
@@ -192,13 +194,13 @@ mod tests {
             since: jiff::Timestamp::UNIX_EPOCH,
         };
         // It is there, and has no record yet; opening the lock fails.
-        fs::create_dir_all(store.lock_path("a")).unwrap();
-        fs::write(store.path("a").join("half"), "made").unwrap();
-        assert!(store.lock("a", &me).is_err());
-        assert!(store.path("a").join("half").exists());
+        fs::create_dir_all(store.lock_path(&"a".into())).unwrap();
+        fs::write(store.path(&"a".into()).join("half"), "made").unwrap();
+        assert!(store.lock(&"a".into(), &me).is_err());
+        assert!(store.path(&"a".into()).join("half").exists());
         // Of its own it leaves nothing.
         fs::write(store.dir().join("envs/b"), "a file in the way").unwrap();
-        assert!(store.lock("b", &me).is_err());
+        assert!(store.lock(&"b".into(), &me).is_err());
         assert!(store.dir().join("envs/b").is_file());
     }
 }

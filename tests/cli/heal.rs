@@ -4,7 +4,7 @@ use std::fs;
 
 use labctl::{
     event::{EventKind, RunOutcome, Verb},
-    spec::{Facts, Undo, action::Node},
+    spec::{Facts, StepId, Undo, action::Node},
 };
 use serde_json::{Value, json};
 
@@ -84,7 +84,7 @@ fn told(sandbox: &Sandbox) -> Vec<String> {
     calls.iter().map(|call| call.args[4..].join(" ")).collect()
 }
 
-fn open(sandbox: &Sandbox) -> Vec<String> {
+fn open(sandbox: &Sandbox) -> Vec<StepId> {
     sandbox.run_state("lab-faulty").faults.steps()
 }
 

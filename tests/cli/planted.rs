@@ -5,6 +5,8 @@ use std::{
     os::unix::fs::{PermissionsExt, symlink},
 };
 
+use serde_json::Value;
+
 use crate::support::{Sandbox, Seeded};
 
 const VERBS: [&str; 5] = [
@@ -114,4 +116,53 @@ fn the_state_directory_itself_may_be_a_link_of_the_users() {
     fs::rename(sandbox.state(), sandbox.path("moved")).unwrap();
     symlink(sandbox.path("moved"), sandbox.state()).unwrap();
     sandbox.labctl("status").run().exits(0).answers("lab-small");
+}
+
+#[test]
+fn a_record_that_names_another_directory_is_refused_and_nothing_is_removed() {
+    for name in ["../..", "../../elsewhere", "lab-other", ""] {
+        let sandbox = Sandbox::new().with_small_lab();
+        Seeded::new(&sandbox, "lab-small", "small").with_cluster(&["c0ffee0000000000"]);
+        let path = sandbox.environment("lab-small").join("environment.json");
+        let mut record: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        record["name"] = name.into();
+        fs::write(&path, record.to_string()).unwrap();
+        elsewhere(&sandbox);
+        is_refused(&sandbox, "which is another directory");
+        assert!(path.is_file() && sandbox.environment("lab-small").is_dir());
+    }
+}
+
+#[test]
+fn nothing_that_a_lab_names_leads_out_of_its_environment() {
+    for (from, to) in [
+        (
+            "images: [docker.io/library/app:1]",
+            "images: [{image: '..', build: {context: manifests}}]",
+        ),
+        (
+            "images: [docker.io/library/app:1]",
+            "images: ['../../elsewhere']",
+        ),
+        ("id: cluster", "id: ../../../elsewhere/x"),
+        (
+            "steps:",
+            "data: [{in: [../../../elsewhere/x], fingerprint: q, save: [a], restore: [b]}]\nsteps:",
+        ),
+        (
+            "steps:",
+            "steps:\n- {id: t, title: T, do: {tool: {name: ../../x, version: '1', version-arguments: [version]}}}",
+        ),
+    ] {
+        let sandbox = Sandbox::new();
+        let lab = crate::support::IMAGE_LAB.replace(from, to);
+        assert_ne!(lab, crate::support::IMAGE_LAB, "{from}");
+        sandbox.write("small/lab.yaml", &lab);
+        sandbox.write("small/manifests/Dockerfile", "FROM scratch\n");
+        elsewhere(&sandbox);
+        let refused = sandbox.labctl("up ./small").run().exits(3);
+        assert!(refused.stderr.contains("`.."), "{}", refused.whole);
+        assert_eq!(sandbox.files("elsewhere"), ["file"]);
+        sandbox.is_untouched();
+    }
 }

@@ -219,7 +219,7 @@ impl Run {
     #[track_caller]
     pub(crate) fn outcomes(&self) -> Vec<(String, Outcome)> {
         let finished = |event| match event {
-            EventKind::StepFinished { step, outcome, .. } => Some((step, outcome)),
+            EventKind::StepFinished { step, outcome, .. } => Some((step.to_string(), outcome)),
             _ => None,
         };
         self.events().into_iter().filter_map(finished).collect()

@@ -67,8 +67,8 @@ impl Seeded {
         bundle: Option<PathBuf>,
     ) -> Self {
         let store = Store::new(sandbox.state());
-        files::create_dir(&store.path(name)).unwrap();
-        let mut record = Record::new(name, lab, bundle, Timestamp::UNIX_EPOCH);
+        files::create_dir(&store.path(&name.into())).unwrap();
+        let mut record = Record::new(&name.into(), lab, bundle, Timestamp::UNIX_EPOCH);
         record.id = Some(Identity::try_from(SEEDED_ID.to_owned()).unwrap());
         let environment = store.create(record).unwrap();
         environment.put_lab(tree).unwrap();
@@ -92,7 +92,7 @@ impl Seeded {
 
     /// Appends what `up` journals while it makes the cluster with these containers.
     pub(crate) fn with_cluster(self, containers: &[&str]) -> Self {
-        let name = self.environment.name().to_owned();
+        let name = self.environment.name().to_string();
         let identity = ClusterIdentity {
             name: name.clone(),
             uid: "uid-of-kube-system".into(),
@@ -114,7 +114,7 @@ impl Seeded {
     pub(crate) fn run_started(&self, verb: Verb) -> EventKind {
         EventKind::RunStarted {
             verb,
-            environment: self.environment.name().to_owned(),
+            environment: self.environment.name().to_string(),
             lab: self.environment.record.lab.clone(),
             title: "A lab".into(),
             steps: vec![StepInfo {

@@ -9,15 +9,15 @@ use crate::{
         text::{clean, first_lines},
     },
     event::{Clause, Status},
-    spec::mesh::{Checked, LinkerdCheck},
+    spec::{
+        ToolName,
+        mesh::{Checked, LinkerdCheck},
+    },
 };
 
 /// How long the program waits for each of its checks. Its own default is five minutes, in which a
 /// check that cannot hold says nothing; it is asked again instead.
 const WAIT: &str = "--wait=5s";
-
-/// The program, as the lab brings it.
-pub(in crate::assert) const LINKERD: &str = "linkerd";
 
 /// One document of the program's answer. With extensions installed it prints several, one after the
 /// other.
@@ -56,7 +56,7 @@ pub(in crate::assert) fn probe(a: &LinkerdCheck, namespace: &str) -> Probe {
     };
     let arguments = asked.iter().chain(&["--output=json", WAIT]);
     Probe::Tool {
-        name: LINKERD.to_owned(),
+        name: ToolName::linkerd(),
         arguments: arguments.map(|&argument| argument.to_owned()).collect(),
     }
 }

@@ -15,7 +15,7 @@ pub(super) fn measurement<'a>(
     of: Option<&StepId>,
     context: &Context<'a>,
 ) -> Result<&'a Measurement, Box<Clause>> {
-    let of = of.map_or("", String::as_str);
+    let of = of.map_or("", StepId::as_str);
     let fact = context.facts.get(of).and_then(|fact| fact.load.as_ref());
     fact.ok_or_else(|| {
         let clause = unknown(

@@ -8,15 +8,13 @@ use k8s_openapi::api::apps::v1::Deployment;
 use serde::Deserialize;
 
 use super::{
-    Context, answer,
-    linkerd_check::LINKERD,
-    mesh_injected,
+    Context, answer, mesh_injected,
     workload_pods::{self, WorkloadPods},
 };
 use crate::{
     assert::{Observed, Probe, Scope, pod, text::clean},
     event::{Clause, Status},
-    spec::{Workload, WorkloadKind, mesh::MeshMtls},
+    spec::{ToolName, Workload, WorkloadKind, mesh::MeshMtls},
 };
 
 /// The namespace of Viz.
@@ -49,7 +47,7 @@ pub(in crate::assert) fn probe(
             "--output=json",
         ];
         return Some(Probe::Tool {
-            name: LINKERD.to_owned(),
+            name: ToolName::linkerd(),
             arguments: arguments.map(ToOwned::to_owned).to_vec(),
         });
     };

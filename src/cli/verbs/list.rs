@@ -71,7 +71,7 @@ fn environments(settings: &Settings) -> Result<Vec<Listed>, CliError> {
     let listed = environments.iter().map(|environment| async {
         let state = Journal::read(&environment.journal())?.state;
         Ok(Listed {
-            environment: environment.name().to_owned(),
+            environment: environment.name().to_string(),
             lab: environment.record.lab.clone(),
             cluster: standing::of(environment, &state, settings).await,
         })

@@ -18,7 +18,8 @@ use crate::{
     engine::Context,
     plan::{self, ports, template},
     spec::{
-        Action, Chosen, Facts, Step, action::Pinned, helm::Helm, params, params::When, tool::Tool,
+        Action, Chosen, EnvironmentName, Facts, Step, action::Pinned, helm::Helm, params,
+        params::When, tool::Tool,
     },
     state::{
         Bundle, Environment, Record,
@@ -87,7 +88,7 @@ pub(crate) fn run(args: &Plan, settings: &Settings) -> Result<u8, CliError> {
 /// What a run of the lab in the environment `name`, which need not exist, would work on.
 pub(crate) fn context(
     settings: &Settings,
-    name: &str,
+    name: &EnvironmentName,
     loaded: &Loaded,
     bundle: Option<Bundle>,
 ) -> Context {
@@ -204,7 +205,7 @@ fn chart(helm: &Helm, context: &Context) -> Option<String> {
     Some(match (bundled, &helm.digest) {
         (Some(entry), _) => format!("{chart} {version}: the bundle, {}", entry.digest),
         (None, Some(digest)) => format!("{chart} {version}: {digest}"),
-        (None, None) => format!("{chart} {version}: unpinned, whatever is there"),
+        (None, None) => format!("{chart} {version}: whatever is there"),
     })
 }
 
@@ -220,7 +221,7 @@ fn throughout(step: &Step) -> Vec<String> {
 fn images(context: &Context) -> Vec<String> {
     let mut lines = Vec::new();
     for wanted in &context.lab.images {
-        let image = wanted.name.as_str();
+        let image = &wanted.name;
         let bundled = context
             .bundle
             .as_ref()

@@ -16,6 +16,7 @@ use crate::{
     engine::{self, Context, reset::Options},
     event::RunState,
     report,
+    spec::StepId,
     state::{Environment, Journal},
 };
 
@@ -119,7 +120,7 @@ fn options(
     state: &RunState,
 ) -> Result<Options, CliError> {
     let steps = &loaded.lab.steps;
-    let position = |id: &String| loaded.lab.position(id);
+    let position = |id: &StepId| loaded.lab.position(id);
     // A reset that was interrupted is gone on with.
     let interrupted = state.reset_to.as_ref().and_then(position);
     let reached = state.cursor.as_ref().and_then(position).max(interrupted);

@@ -40,7 +40,7 @@ pub(crate) fn run(args: &Shell, settings: &Settings) -> Result<u8, CliError> {
     let mut shell = Invocation::new(program, rest)
         .env("KUBECONFIG", kubeconfig.to_string_lossy())
         .env("PATH", path.to_string_lossy())
-        .env("LABCTL_ENVIRONMENT", environment.name());
+        .env("LABCTL_ENVIRONMENT", environment.name().as_str());
     let state = Journal::read(&environment.journal())?.state;
     for port in standing::ports(&state) {
         shell = shell.env(&variable(&port), port.host.to_string());

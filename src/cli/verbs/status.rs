@@ -17,7 +17,7 @@ use crate::{
     },
     event::Port,
     report,
-    spec::{Chosen, Facts, Lab, Measurement, Step, params},
+    spec::{Chosen, Facts, Lab, Measurement, Step, StepId, params},
     state::{Environment, Journal},
 };
 
@@ -31,7 +31,7 @@ struct Standing {
     #[serde(skip_serializing_if = "Chosen::is_empty")]
     set: Chosen,
     /// The last step that was seen to hold.
-    cursor: Option<String>,
+    cursor: Option<StepId>,
     /// How many steps that is, and of how many.
     reached: usize,
     steps: usize,
@@ -47,7 +47,7 @@ struct Standing {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     ports: Vec<Port>,
     /// The steps whose fault is open.
-    open_faults: Vec<String>,
+    open_faults: Vec<StepId>,
     /// What loads came to, by step.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     measured: Vec<Measured>,
@@ -62,7 +62,7 @@ struct Standing {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
 struct Measured {
-    step: String,
+    step: StepId,
     measurement: Measurement,
 }
 
@@ -72,7 +72,7 @@ fn measured(facts: &Facts, lab: Option<&Lab>) -> Vec<Measured> {
     let of = |step: &Step| {
         Some(Measured {
             step: step.id.clone(),
-            measurement: facts.get(&step.id)?.load.clone()?,
+            measurement: facts.get(step.id.as_str())?.load.clone()?,
         })
     };
     steps.iter().filter_map(of).collect()
@@ -113,7 +113,7 @@ async fn standing(environment: &Environment, settings: &Settings) -> Result<Stan
         .is_some_and(|(_, _, ended)| ended.is_none());
     let cluster = standing::of(environment, &state, settings).await;
     Ok(Standing {
-        environment: environment.name().to_owned(),
+        environment: environment.name().to_string(),
         lab: environment.record.lab.clone(),
         set: environment.record.set.clone(),
         trouble: cluster.trouble(environment),

@@ -15,6 +15,7 @@ use crate::{
         verbs::plan,
     },
     engine::{self, Context, up::Goal},
+    spec::EnvironmentName,
     state::{Bundle, Environment, Journal, Record, StateError},
     tool::Stopper,
 };
@@ -43,7 +44,7 @@ pub(super) struct Bringing<'a> {
     pub(super) verb: &'static str,
     pub(super) goal: Goal,
     /// The environment's name, and it, if it is there.
-    pub(super) name: String,
+    pub(super) name: EnvironmentName,
     pub(super) existing: Option<Environment>,
     pub(super) bundled: &'a Bundled,
     pub(super) scale: &'a Scale,
@@ -121,7 +122,7 @@ pub(super) fn bring(
 }
 
 /// Removes a new environment whose files cannot be written, if nothing was begun in it.
-fn forget(settings: &Settings, name: &str) {
+fn forget(settings: &Settings, name: &EnvironmentName) {
     let journal = settings.store.path(name).join("journal.jsonl");
     let state = Journal::read(&journal).map(|replayed| replayed.state);
     if state.is_ok_and(|state| state.intended_cluster.is_none()) {
@@ -133,7 +134,7 @@ fn forget(settings: &Settings, name: &str) {
 /// The environment `name`, made if it is not there, with the lab's files in it.
 fn make(
     settings: &Settings,
-    name: &str,
+    name: &EnvironmentName,
     loaded: &Loaded,
     bundle: Option<&Bundle>,
 ) -> Result<Environment, CliError> {

@@ -16,7 +16,7 @@ pub(super) fn faults(lab: &Lab, step: &Step) -> Vec<String> {
         }
         Action::Load(load) => {
             faults.extend(load.faults());
-            if step.record.contains_key(&step.id) {
+            if step.record.contains_key(step.id.as_str()) {
                 let text = "what it measures is recorded under its id: no other fact can be";
                 faults.push(text.to_owned());
             }

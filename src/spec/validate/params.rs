@@ -1,7 +1,7 @@
 //! What is wrong with parameters and with what depends on them; and what is wrong with a lab only
 //! with some of their values.
 
-use super::{Fault, is_name, nearest};
+use super::{Fault, is_label, nearest};
 use crate::spec::{
     Chosen, Lab, Param,
     params::{OneOf, When, shown},
@@ -30,10 +30,9 @@ pub(super) fn faults(lab: &Lab) -> Vec<Fault> {
         let of = |text: String| format!("{whose}: {text}");
         faults.extend(of_when(lab, when).into_iter().map(of));
     }
-    let combinations: usize = lab.params.values().map(|p| p.choices.len()).product();
-    if combinations > MOST {
+    if has_too_many(lab) {
         faults.push(format!(
-            "the parameters have {combinations} combinations of values; {MOST} at most are checked"
+            "the parameters have more than {MOST} combinations of values, each of which is checked"
         ));
     }
     let placed = faults
@@ -42,9 +41,17 @@ pub(super) fn faults(lab: &Lab) -> Vec<Fault> {
     placed.collect()
 }
 
+/// Whether there are more combinations than are checked. They are counted, not made: twelve parameters
+/// of ten values are more than fit into memory.
+fn has_too_many(lab: &Lab) -> bool {
+    let mut choices = lab.params.values().map(|param| param.choices.len().max(1));
+    let counted = choices.try_fold(1, usize::checked_mul);
+    counted.is_none_or(|counted| counted > MOST)
+}
+
 fn of_param(name: &str, param: &Param) -> Vec<String> {
     let mut faults = Vec::new();
-    if !is_name(name) {
+    if !is_label(name) {
         faults.push("a name is lower-case letters, digits and `-`".to_owned());
     }
     if param.choices.is_empty() {
@@ -96,9 +103,12 @@ fn of_when(lab: &Lab, when: &When) -> Vec<String> {
 /// What `check` finds in `lab` with each combination of values. What is found with some of them only
 /// names these.
 pub(super) fn with_each(lab: &Lab, check: impl Fn(&Lab) -> Vec<Fault>) -> Vec<Fault> {
+    if has_too_many(lab) {
+        return Vec::new();
+    }
     let combinations = lab.combinations();
     let mut found: Vec<(Fault, Vec<&Chosen>)> = Vec::new();
-    for chosen in combinations.iter().take(MOST) {
+    for chosen in &combinations {
         for fault in check(&lab.with(chosen)) {
             match found.iter_mut().find(|(known, _)| *known == fault) {
                 Some((_, with)) if with.last() == Some(&chosen) => {}
@@ -108,7 +118,7 @@ pub(super) fn with_each(lab: &Lab, check: impl Fn(&Lab) -> Vec<Fault>) -> Vec<Fa
         }
     }
     let named = found.into_iter().map(|(mut fault, with)| {
-        if with.len() < combinations.len().min(MOST) {
+        if with.len() < combinations.len() {
             let more = match with.len() - 1 {
                 0 => String::new(),
                 more => format!(", and {more} more"),

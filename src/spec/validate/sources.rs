@@ -1,6 +1,6 @@
 //! What is wrong with where an action takes something from: charts, values, manifests elsewhere.
 
-use super::{Known, is_name, nearest};
+use super::{Known, is_label, nearest};
 use crate::spec::{
     Image, LabTree,
     action::{Annotate, Apply},
@@ -97,13 +97,13 @@ pub(super) fn of_image(image: &Image, tree: &LabTree, known: &Known) -> Vec<Stri
 pub(super) fn of_helm(helm: &Helm, tree: &LabTree) -> Vec<String> {
     let mut faults = Vec::new();
     // Helm's own limit: names of objects are made from it.
-    if !is_name(&helm.release) || helm.release.len() > 53 {
+    if !is_label(&helm.release) || helm.release.len() > 53 {
         let name = &helm.release;
         faults.push(format!(
             "`release: {name}` has to be lower-case letters, digits and `-`, at most 53 of them"
         ));
     }
-    if let Some(namespace) = helm.namespace.as_ref().filter(|name| !is_name(name)) {
+    if let Some(namespace) = helm.namespace.as_ref().filter(|name| !is_label(name)) {
         faults.push(format!(
             "`namespace: {namespace}` is no name of a namespace"
         ));
@@ -153,7 +153,14 @@ fn of_chart(helm: &Helm, tree: &LabTree) -> Vec<String> {
                 ));
             }
         }
-        Chart::Repository { repository, .. } => faults.extend(not_fetched(repository)),
+        Chart::Repository { repository, name } => {
+            faults.extend(not_fetched(repository));
+            // Helm takes it for a path, or for an option, where it looks like one.
+            if !name.replace(['_', '.'], "-").split('-').all(is_label) {
+                let name = name.escape_debug();
+                faults.push(format!("`name: {name}` is no name of a chart"));
+            }
+        }
     }
     match &helm.version {
         None => faults.push("a chart from elsewhere needs a `version`".to_owned()),

@@ -212,3 +212,44 @@ fn near_names_are_offered_and_far_ones_are_not() {
     );
     assert_eq!(nearest("postgres", known.iter()), "");
 }
+
+#[test]
+fn every_name_that_is_none_is_shown_where_it_stands() {
+    let head = HEAD.replace(
+        "steps:",
+        "images: ['..', {image: '../x', build: {sources: demo-web}}, 'a:1']\nsteps:",
+    );
+    let steps = "- {id: ../a, title: A, do: {kind-cluster: {template: three-workers, image: '-x'}}}\n\
+                 - {id: b, title: B, do: {tool: {name: ../../sh, version: '1', version-arguments: [version]}}}\n\
+                 - {id: c, title: C, do: observe, until: ../c}\n\
+                 - {id: d, title: D, do: {apply: {output: {of: /bin/sh, arguments: [a]}}}}\n";
+    let faults = faults(&format!("{head}{steps}"));
+    let first = |fault: &String| fault.lines().next().unwrap_or_default().to_owned();
+    let firsts: Vec<String> = faults.iter().map(first).collect();
+    insta::assert_snapshot!(firsts.join("\n"), @r"
+    lab.yaml: `..` is no image: write it as docker.io/library/postgres:17
+    lab.yaml:5:16: `../x` is no image: write it as docker.io/library/postgres:17
+    lab.yaml:7:8: `../a` cannot be the id of a step: use lower-case letters, digits and `-`, at most 63 of them
+    lab.yaml:7:82: `-x` is no image: write it as docker.io/library/postgres:17
+    lab.yaml:8:42: `../../sh` cannot name a tool: use lower-case letters, digits and `-`, at most 63 of them
+    lab.yaml:9:41: `../c` cannot be the id of a step: use lower-case letters, digits and `-`, at most 63 of them
+    lab.yaml:10:46: `/bin/sh` cannot name a tool: use lower-case letters, digits and `-`, at most 63 of them
+    ");
+    assert!(faults[2].contains("\n  7 | - {id: ../a,"), "{}", faults[2]);
+}
+
+#[test]
+fn more_combinations_than_are_checked_are_never_made() {
+    let choices = "choices: [a, b, c, d, e, f, g, h, i, j]";
+    let param = |n: usize| format!("  p{n}: {{about: A, {choices}, default: a}}\n");
+    for params in [2, 12, 400] {
+        let params: String = (0..params).map(param).collect();
+        let head = HEAD.replace("steps:", &format!("params:\n{params}steps:"));
+        assert_eq!(
+            faults(&format!("{head}- {{id: a, title: A, do: observe}}\n")),
+            [
+                "lab.yaml: the parameters have more than 64 combinations of values, each of which is checked"
+            ]
+        );
+    }
+}

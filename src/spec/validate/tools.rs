@@ -1,24 +1,22 @@
 //! What is wrong with the tools and certificates that a lab brings, and with what uses them.
 
 use super::{
-    is_name, nearest,
+    is_label, nearest,
     sources::{is_sha256, not_fetched},
 };
 use crate::spec::{
-    Action, Assertion, Step,
+    Action, Assertion, Step, ToolName,
     mesh::MeshMtls,
     tool::{Certificates, Output, Tool, WRAPPED},
 };
 
-/// The tool that assertions about a mesh ask.
-const LINKERD: &str = "linkerd";
 /// The most days: a hundred years.
 const LONGEST: u32 = 36_500;
 
 /// What earlier steps brought.
 #[derive(Debug, Default)]
 pub(super) struct Brought<'a> {
-    tools: Vec<&'a str>,
+    tools: Vec<&'a ToolName>,
     certificates: bool,
 }
 
@@ -47,11 +45,11 @@ impl<'a> Brought<'a> {
         let asserted = step.assertions().iter().chain(step.throughout());
         for assertion in asserted.chain(&step.steady) {
             match assertion {
-                Assertion::LinkerdCheck(_) => faults.extend(self.lacks(LINKERD)),
+                Assertion::LinkerdCheck(_) => faults.extend(self.lacks(&ToolName::linkerd())),
                 Assertion::MeshMtls(a) => {
                     faults.extend(of_mtls(a));
                     if a.by.is_none() {
-                        faults.extend(self.lacks(LINKERD));
+                        faults.extend(self.lacks(&ToolName::linkerd()));
                     }
                 }
                 _ => {}
@@ -60,7 +58,7 @@ impl<'a> Brought<'a> {
         faults
     }
 
-    fn lacks(&self, name: &str) -> Option<String> {
+    fn lacks(&self, name: &ToolName) -> Option<String> {
         let near = || nearest(name, self.tools.iter());
         let is_there = self.tools.contains(&name);
         (!is_there).then(|| format!("no earlier step brings a tool `{name}`{}", near()))
@@ -74,7 +72,11 @@ impl<'a> Brought<'a> {
         if !output.certificates.is_empty() && !self.certificates {
             faults.push("no earlier step makes `certificates`".to_owned());
         }
-        for option in output.certificates.keys().filter(|option| !is_name(option)) {
+        for option in output
+            .certificates
+            .keys()
+            .filter(|option| !is_label(option))
+        {
             faults.push(format!(
                 "`{option}` is not the name of an option, without its `--`"
             ));
@@ -86,9 +88,6 @@ impl<'a> Brought<'a> {
 fn of_tool(tool: &Tool) -> Vec<String> {
     let mut faults = Vec::new();
     let name = &tool.name;
-    if !is_name(name) {
-        faults.push("a tool's `name` is lower-case letters, digits and `-`".to_owned());
-    }
     if WRAPPED.contains(&name.as_str()) {
         faults.push(format!("`{name}` is a program that labctl itself uses"));
     }
@@ -97,7 +96,7 @@ fn of_tool(tool: &Tool) -> Vec<String> {
     }
     for (platform, download) in &tool.from {
         let parts: Vec<&str> = platform.split('/').collect();
-        if parts.len() != 2 || !parts.iter().all(|part| is_name(part)) {
+        if parts.len() != 2 || !parts.iter().all(|part| is_label(part)) {
             faults.push(format!("`{platform}` is no platform, such as linux/amd64"));
         }
         faults.extend(not_fetched(&download.url));
@@ -113,7 +112,7 @@ fn of_certificates(wanted: &Certificates) -> Vec<String> {
     let mut faults = Vec::new();
     for certificate in [&wanted.trust_anchor, &wanted.issuer] {
         let name = &certificate.name;
-        if !name.split('.').all(is_name) {
+        if !name.split('.').all(is_label) {
             faults.push(format!("`name: {name}` is no DNS name"));
         }
         if !(1..=LONGEST).contains(&certificate.days) {
