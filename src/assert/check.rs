@@ -48,7 +48,9 @@ pub struct Context<'a> {
 pub fn evaluate(assertion: &Assertion, context: &Context<'_>) -> Verdict {
     let clauses = match assertion {
         Assertion::NodesReady(a) => nodes_ready::check(a, context),
-        Assertion::RolloutComplete(a) => rollout_complete::check(a, context),
+        Assertion::RolloutComplete(a) => {
+            rollout_complete::check(a, &context.within(a.namespace.as_deref()))
+        }
         Assertion::PvcBound(a) => pvc_bound::check(a, context),
         Assertion::PvcReattached(a) => pvc_reattached::check(a, context),
         Assertion::StableIdentity(a) => stable_identity::check(a, context),
@@ -70,7 +72,15 @@ pub fn evaluate(assertion: &Assertion, context: &Context<'_>) -> Verdict {
     Verdict::of(assertion.to_string(), clauses)
 }
 
-impl Context<'_> {
+impl<'a> Context<'a> {
+    /// The same, in `namespace` if one is named.
+    fn within(self, namespace: Option<&'a str>) -> Self {
+        Self {
+            namespace: namespace.unwrap_or(self.namespace),
+            ..self
+        }
+    }
+
     fn pod(&self, name: &str) -> Result<Pod, Missing> {
         self.observed.get(Some(self.namespace), name)
     }

@@ -105,10 +105,20 @@ impl Cluster {
         if runs_a_program && programs == LoginPrograms::Refused {
             return Err(ClusterError::Plugin { path: shown });
         }
+        let mut clusters = kubeconfig
+            .clusters
+            .iter()
+            .filter_map(|c| c.cluster.as_ref());
+        let names_a_proxy = clusters.any(|cluster| cluster.proxy_url.is_some());
         let mut config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
             .await
             .map_err(|e| unusable(e.into()))?;
         config.connect_timeout = Some(ANSWER);
+        if !names_a_proxy {
+            // The user's variables name one for what is beyond this machine, and the library goes by
+            // them for loopback, too.
+            config.proxy_url = None;
+        }
         let client = Client::try_from(config.clone()).map_err(|e| unusable(e.into()))?;
         let address = config.cluster_url.authority().map(ToString::to_string);
         config.default_retry = false;

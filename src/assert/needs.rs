@@ -102,7 +102,10 @@ fn scopes(assertion: &Assertion, namespace: &str) -> Vec<Scope> {
     let namespaced = Some(namespace);
     match assertion {
         Assertion::NodesReady(_) => vec![Scope::of::<Node>(None)],
-        Assertion::RolloutComplete(a) => with_pods(namespace, workload(&a.of, namespace)),
+        Assertion::RolloutComplete(a) => {
+            let namespace = a.namespace.as_deref().unwrap_or(namespace);
+            with_pods(namespace, workload(&a.of, namespace))
+        }
         Assertion::PvcBound(a) => with_pods(namespace, workload(&a.of, namespace)),
         Assertion::PvcReattached(_) | Assertion::Sql(_) => with_pods(namespace, []),
         Assertion::StableIdentity(_) => with_pods(namespace, [Scope::of::<Service>(namespaced)]),

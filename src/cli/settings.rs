@@ -19,7 +19,7 @@ use super::{
     args::{Format, Global},
     error::CliError,
 };
-use crate::{assert::LoginPrograms, spec::EnvironmentName, state::Store};
+use crate::{assert::LoginPrograms, spec::EnvironmentName, state::Store, tool::helm::SETTINGS};
 
 /// What holds for the whole command.
 #[derive(Debug, Clone)]
@@ -44,6 +44,8 @@ pub(crate) struct Settings {
     pub(crate) cwd: PathBuf,
     /// `PATH`
     pub(crate) path: OsString,
+    /// The names of the user's settings of helm.
+    pub(crate) helm: Vec<OsString>,
     /// The user's shell.
     pub(crate) shell: String,
     /// At which event this labctl kills itself, for tests.
@@ -89,6 +91,10 @@ impl Settings {
             colour,
             cwd,
             path: env::var_os("PATH").unwrap_or_default(),
+            helm: env::vars_os()
+                .map(|(name, _)| name)
+                .filter(|name| name.to_string_lossy().starts_with(SETTINGS))
+                .collect(),
             shell: env::var("SHELL").unwrap_or_else(|_| "/bin/sh".to_owned()),
             #[cfg(feature = "failpoints")]
             failpoint: failpoint()?,

@@ -11,7 +11,11 @@ use crate::{
 
 /// Finds the tools. One that is not found is missing in the box, and is named when it is needed.
 pub(crate) fn find(settings: &Settings, bundle: Option<&Bundle>) -> Toolbox {
-    let mut toolbox = Toolbox::default();
+    let mut toolbox = Toolbox {
+        not_for_helm: settings.helm.clone(),
+        offline: bundle.is_some(),
+        ..Toolbox::default()
+    };
     add(&mut toolbox, WRAPPED, settings, bundle);
     toolbox
 }

@@ -9,11 +9,13 @@ use crate::{
     event::{EventKind, Failure},
     plan::{
         self,
-        helm::{Unfinished, fetched, release, revisions, unfinished},
+        helm::{
+            Unfinished, fetched, release, revisions, unfinished, unloaded_schema, without_schema,
+        },
     },
     spec::{Action, Step, helm::Helm},
     state::files,
-    tool::{Stopper, ToolError},
+    tool::{Done, Stopper, ToolError},
 };
 
 /// What an interrupted run of `step`, which is `ours` if the journal says that one began it and not
@@ -107,12 +109,43 @@ pub async fn act(
     let what = format!("make the release \"{name}\"");
     let facts = emitter.state().facts;
     for command in plan::commands(&Action::Helm(helm.clone()), &target, &facts) {
-        tools::tell(context, &command, &what, emitter, stopper).await?;
+        let done = tools::tell(context, &command, &what, emitter, stopper).await;
+        if let Some(address) = unloaded(&done) {
+            let text = of_schema(context, address);
+            emitter.emit(EventKind::Notice { text });
+            let command = without_schema(&command);
+            tools::tell(context, &command, &what, emitter, stopper).await?;
+        } else {
+            done?;
+        }
         if let Some(fetched) = fetched.as_ref().filter(|f| f.pull == command) {
             is_pinned(&fetched.file, &fetched.digest)?;
         }
     }
     Ok(())
+}
+
+/// The address of a schema that a helm could not load, if that is why it failed.
+fn unloaded(done: &Result<Done, EngineError>) -> Option<&str> {
+    match done {
+        Err(EngineError::Tool {
+            source: ToolError::Exit { tail, .. },
+            ..
+        }) => unloaded_schema(tail),
+        _ => None,
+    }
+}
+
+/// That the values are taken as they are, and why.
+fn of_schema(context: &Context, address: &str) -> String {
+    let why = match context.bundle {
+        Some(_) => "is outside of the bundle",
+        None => "does not answer",
+    };
+    format!(
+        "the schema of the chart's values refers to {address}, which {why}: the values are not \
+         compared with the schema"
+    )
 }
 
 /// Whether what was fetched is what the lab names.

@@ -103,6 +103,25 @@ pub(super) fn commands(helm: &Helm, target: &Target) -> Vec<Invocation> {
         .collect()
 }
 
+/// `upgrade` without the comparison of the values with the chart's schema.
+#[must_use]
+pub fn without_schema(upgrade: &Invocation) -> Invocation {
+    upgrade.clone().arg("--skip-schema-validation")
+}
+
+/// The address elsewhere to which the schema of a chart's values refers and which did not answer, if
+/// that is why `helm upgrade`, whose last lines are `tail`, failed. Helm renders nothing then.
+#[must_use]
+pub fn unloaded_schema(tail: &[String]) -> Option<&str> {
+    // As helm's JSON Schema library says it (`LoadURLError`).
+    let named = tail
+        .iter()
+        .filter_map(|line| line.split_once("failing loading \""));
+    let mut addresses = named.filter_map(|(_, rest)| Some(rest.split_once('"')?.0));
+    // One of the chart's own files that is missing is the chart's fault.
+    addresses.find(|address| address.starts_with("http://") || address.starts_with("https://"))
+}
+
 /// A revision of a release, as `helm history` tells it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Revision {
@@ -188,6 +207,29 @@ mod tests {
         );
         // A first install that failed is nothing to go back to.
         assert_eq!(whole(&["failed", "pending-upgrade"]), Some(None));
+    }
+
+    #[test]
+    fn a_schema_elsewhere_is_told_from_wrong_values_and_from_a_missing_file() {
+        let tail = |line: &str| {
+            let first = "Error: values don't meet the specifications of the schema(s) in the \
+                         following chart(s):";
+            [first, "app:", line].map(ToOwned::to_owned)
+        };
+        let elsewhere = tail(
+            "failing loading \"https://example.org/_definitions.json\": Get \
+             \"https://example.org/_definitions.json\": proxyconnect tcp: connection refused",
+        );
+        assert_eq!(
+            unloaded_schema(&elsewhere),
+            Some("https://example.org/_definitions.json")
+        );
+        for other in [
+            "- at '/replicas': got string, want integer",
+            "failing loading \"file:///_definitions.json\": no such file or directory",
+        ] {
+            assert_eq!(unloaded_schema(&tail(other)), None, "{other}");
+        }
     }
 
     #[test]

@@ -72,6 +72,9 @@ pub struct NodesReady {
 pub struct RolloutComplete {
     /// The workload.
     pub of: Workload,
+    /// Its namespace; the lab's if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
     /// How many replicas it has to ask for; as many as it does if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replicas: Option<i32>,
@@ -232,7 +235,12 @@ impl fmt::Display for Assertion {
                 write!(f, "nodes-ready {}, schedulable", a.count)
             }
             Self::NodesReady(a) => write!(f, "nodes-ready {}", a.count),
-            Self::RolloutComplete(a) => write!(f, "rollout-complete {}", a.of),
+            Self::RolloutComplete(a) => {
+                write!(f, "rollout-complete {}", a.of)?;
+                a.namespace
+                    .iter()
+                    .try_for_each(|name| write!(f, " in {name}"))
+            }
             Self::PvcBound(a) => write!(f, "pvc-bound {}", a.of),
             Self::PvcReattached(a) => write!(f, "pvc-reattached {}", a.pod),
             Self::StableIdentity(a) => write!(f, "stable-identity {}", a.pod),

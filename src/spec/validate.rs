@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     Action, Assertion, Data, Lab, LabTree, Step, Undo,
     action::{DeletePod, Node, PortMapping},
-    assertion::{EndpointsReady, PvcReattached, SpreadOverNodes},
+    assertion::{EndpointsReady, PvcReattached, RolloutComplete, SpreadOverNodes},
     model::{During, Record},
     name::is_label,
     tree::LAB_FILE,
@@ -257,6 +257,15 @@ impl Checker<'_> {
                     self.of_step(
                         step,
                         &format!("`{assertion}` asks for none: that always holds"),
+                    );
+                }
+                Assertion::RolloutComplete(RolloutComplete {
+                    namespace: Some(name),
+                    ..
+                }) if !is_label(name) => {
+                    self.of_step(
+                        step,
+                        &format!("`namespace: {name}` is no name of a namespace"),
                     );
                 }
                 Assertion::Http(http) => {

@@ -1,9 +1,38 @@
 //! Command lines of helm. Each names its kubeconfig, context and namespace; the directories of
 //! helm's own come from [`super::Toolbox`].
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{Invocation, kubectl::Kubectl};
+
+/// The beginning of the variables that helm reads as settings.
+pub const SETTINGS: &str = "HELM_";
+
+/// The variables with which helm reaches this machine and nothing else; none for those that it must
+/// not have. Helm, its loader of schemas included, asks the proxy that they name for every address
+/// beyond loopback (`http.ProxyFromEnvironment` of Go), and nobody listens on port 0. The API server of
+/// a kind cluster is on loopback.
+pub const NO_WAY_OUT: [(&str, Option<&str>); 6] = [
+    ("HTTP_PROXY", Some(NOBODY)),
+    ("http_proxy", Some(NOBODY)),
+    ("HTTPS_PROXY", Some(NOBODY)),
+    ("https_proxy", Some(NOBODY)),
+    ("NO_PROXY", None),
+    ("no_proxy", None),
+];
+const NOBODY: &str = "http://127.0.0.1:0";
+
+/// Where helm keeps what, if all that it keeps is below `home`: no plugin, repository or login of the
+/// user's is in there.
+#[must_use]
+pub fn directories(home: &Path) -> [(&'static str, PathBuf); 4] {
+    [
+        ("HELM_CONFIG_HOME", home.join("config")),
+        ("HELM_CACHE_HOME", home.join("cache")),
+        ("HELM_DATA_HOME", home.join("data")),
+        ("HELM_PLUGINS", home.join("plugins")),
+    ]
+}
 
 /// `helm version`
 #[must_use]

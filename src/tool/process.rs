@@ -6,6 +6,7 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    ffi::OsString,
     io::{self, BufRead, BufReader, Read},
     path::{Path, PathBuf},
     process::ExitStatus,
@@ -17,7 +18,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::{sync::mpsc, time::Instant};
 
 use super::{
-    Invocation, Stdin,
+    Invocation, Stdin, helm,
     stop::{Stop, Stopper},
     survivor::started,
 };
@@ -35,35 +36,6 @@ const TAIL: usize = 12;
 const CAPTURE: usize = 1 << 20;
 const LINE: u64 = 8 << 10;
 
-/// Where helm keeps what, below the directory of all that it keeps.
-const HELM_DIRS: [(&str, &str); 4] = [
-    ("HELM_CONFIG_HOME", "config"),
-    ("HELM_CACHE_HOME", "cache"),
-    ("HELM_DATA_HOME", "data"),
-    ("HELM_PLUGINS", "plugins"),
-];
-/// The user's settings of helm: they would lead it to other files, or to another cluster.
-const NOT_FOR_HELM: [&str; 18] = [
-    "HELM_BURST_LIMIT",
-    "HELM_CONTENT_CACHE",
-    "HELM_DEBUG",
-    "HELM_DRIVER",
-    "HELM_DRIVER_SQL_CONNECTION_STRING",
-    "HELM_KUBEAPISERVER",
-    "HELM_KUBEASGROUPS",
-    "HELM_KUBEASUSER",
-    "HELM_KUBECAFILE",
-    "HELM_KUBECONTEXT",
-    "HELM_KUBEINSECURE_SKIP_TLS_VERIFY",
-    "HELM_KUBETLS_SERVER_NAME",
-    "HELM_KUBETOKEN",
-    "HELM_MAX_HISTORY",
-    "HELM_NAMESPACE",
-    "HELM_REGISTRY_CONFIG",
-    "HELM_REPOSITORY_CACHE",
-    "HELM_REPOSITORY_CONFIG",
-];
-
 /// Where the tools stand, by their name.
 #[derive(Debug, Clone, Default)]
 pub struct Toolbox {
@@ -73,6 +45,10 @@ pub struct Toolbox {
     pub kubectl_cache: Option<PathBuf>,
     /// The directory of all that helm keeps, instead of in the user's home.
     pub helm_home: Option<PathBuf>,
+    /// The user's variables that would lead helm to other files, to plugins, or to another cluster.
+    pub not_for_helm: Vec<OsString>,
+    /// Whether there is a bundle, beside which nothing is reached for.
+    pub offline: bool,
 }
 
 /// What a running child reports.
@@ -298,17 +274,33 @@ impl Toolbox {
             expression = expression.env("KUBECACHEDIR", cache);
         }
         if invocation.program == "helm" {
-            for name in NOT_FOR_HELM {
-                expression = expression.env_remove(name);
-            }
-            for (name, dir) in HELM_DIRS {
-                if let Some(home) = &self.helm_home {
-                    expression = expression.env(name, home.join(dir));
-                }
-            }
+            expression = self.surround_helm(expression);
         }
         for (name, value) in &invocation.env {
             expression = expression.env(name, value);
+        }
+        expression
+    }
+
+    /// Gives helm its own directories, and takes the user's settings and, beside a bundle, every way
+    /// out of this machine from it.
+    fn surround_helm(&self, mut expression: duct::Expression) -> duct::Expression {
+        // Of a variable that is set and removed, duct goes by what was said first.
+        for (name, dir) in self
+            .helm_home
+            .iter()
+            .flat_map(|home| helm::directories(home))
+        {
+            expression = expression.env(name, dir);
+        }
+        for name in &self.not_for_helm {
+            expression = expression.env_remove(name);
+        }
+        for (name, proxy) in helm::NO_WAY_OUT.into_iter().filter(|_| self.offline) {
+            expression = match proxy {
+                Some(proxy) => expression.env(name, proxy),
+                None => expression.env_remove(name),
+            };
         }
         expression
     }

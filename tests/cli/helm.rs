@@ -103,6 +103,8 @@ fn a_release_is_made_with_directories_of_its_own_and_nothing_of_the_users() {
     let up = up
         .env("HELM_KUBEAPISERVER", "https://another")
         .env("HELM_DRIVER", "memory");
+    // One of a helm to come is not for it either.
+    let up = up.env("HELM_TOMORROW", "yes");
     up.env("HELM_PLUGINS", "/theirs").run().exits(0);
     let calls = world.sandbox.fakes.calls_of("helm", "upgrade");
     let own = world.sandbox.environment(ENVIRONMENT).join("helm");
@@ -121,6 +123,7 @@ fn a_release_is_made_with_directories_of_its_own_and_nothing_of_the_users() {
     }
     assert!(!calls[0].env.contains_key("HELM_KUBEAPISERVER"));
     assert!(!calls[0].env.contains_key("HELM_DRIVER"));
+    assert!(!calls[0].env.contains_key("HELM_TOMORROW"));
     insta::assert_snapshot!(world.sandbox.normal(&calls[0].args.join(" ")), @"upgrade --install app <TMP>/state/labctl/envs/lab-crash/lab/charts/app --values <TMP>/state/labctl/envs/lab-crash/lab/values.yaml --set-json replicas=2 --server-side=true --force-conflicts --create-namespace --namespace default --kubeconfig <TMP>/state/labctl/envs/lab-crash/kubeconfig --kube-context kind-lab-crash");
     // It is done again when a file of its chart changes, and not otherwise.
     world.done();
@@ -355,4 +358,130 @@ fn a_bundle_without_the_chart_is_refused_and_a_damaged_one_is_not_used() {
         .exits(1);
     damaged.tells("`app.tgz` has the digest");
     assert_eq!(world.done(), [""; 0]);
+}
+
+/// The words of a `helm upgrade` that is done without the schema, which is said last.
+fn without_schema() -> String {
+    format!("upgrade {}--skip-schema-validation", "* ".repeat(16))
+}
+
+/// What helm says of a chart whose schema refers to what it cannot load.
+fn schema_elsewhere() -> Vec<Act> {
+    let said = "Error: values don't meet the specifications of the schema(s) in the following \
+                chart(s):\napp:\nfailing loading \"https://schemas.example.org/_definitions.json\": \
+                proxyconnect tcp: dial tcp 127.0.0.1:0: connect: connection refused";
+    vec![Act::Err(said.into()), Act::Exit(1)]
+}
+
+/// What `up` says of it, in words.
+fn words(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn a_schema_that_cannot_be_loaded_is_done_without_and_that_is_said() {
+    let world = World::new();
+    // The first rule that fits counts: with the option it does its work.
+    let with = |upgrade: Vec<Act>| {
+        let mut rules = on_the_cluster(&world.sandbox.fakes.text(crate::support::API));
+        rules.extend([
+            rule("helm", &without_schema(), [deployed(1)]),
+            rule("helm", "upgrade", upgrade),
+            rule(
+                "helm",
+                "history",
+                [Act::Err("Error: release: not found".into()), Act::Exit(1)],
+            ),
+        ]);
+        world.sandbox.fakes.obey(rules);
+    };
+    // Values that the chart does not take are refused, with or without a network.
+    let wrong = "Error: values don't meet the specifications of the schema(s) in the following \
+                 chart(s):\napp:\n- at '/replicas': got string, want integer";
+    with(vec![Act::Err(wrong.into()), Act::Exit(1)]);
+    let refused = world.sandbox.labctl("up crash").run().exits(1);
+    refused.tells("got string, want integer");
+    assert_eq!(world.done(), ["helm upgrade"]);
+    // An address that does not answer.
+    with(schema_elsewhere());
+    let up = world.sandbox.labctl("up crash").run().exits(0);
+    let said = "refers to https://schemas.example.org/_definitions.json, which does not answer: the \
+                values are not compared with the schema";
+    assert!(words(&up.stderr).contains(said), "{}", up.whole);
+    let calls = world.sandbox.fakes.calls_of("helm", "upgrade");
+    let skips = |args: &[String]| args.iter().any(|arg| arg == "--skip-schema-validation");
+    let skipped: Vec<bool> = calls.iter().map(|call| skips(&call.args)).collect();
+    assert_eq!(skipped, [false, true]);
+}
+
+#[test]
+fn beside_a_bundle_helm_has_no_way_out() {
+    let world = World::new();
+    let digest = format!("sha256:{}", labctl::digest::hex(b"mine"));
+    let chart = json!({"chart": "oci://r.example.org/app", "version": "1.2.3",
+        "path": "app.tgz", "digest": digest});
+    let index = json!({"version": 1, "platform": "linux/amd64", "charts": [chart]});
+    world.sandbox.write("bundle/index.json", &index.to_string());
+    world.sandbox.write("bundle/app.tgz", "mine");
+    let lab = LAB.replace(
+        "chart: charts/app",
+        "chart: 'oci://r.example.org/app', version: 1.2.3",
+    );
+    world.sandbox.write("crash/lab.yaml", &lab);
+    let mut rules = on_the_cluster(&world.sandbox.fakes.text(crate::support::API));
+    rules.extend([
+        rule("helm", &without_schema(), [deployed(1)]),
+        rule("helm", "upgrade", schema_elsewhere()),
+        rule(
+            "helm",
+            "history",
+            [Act::Err("Error: release: not found".into()), Act::Exit(1)],
+        ),
+    ]);
+    world.sandbox.fakes.obey(rules);
+    // Theirs leads out, and names what goes without it.
+    let theirs = "http://proxy.example.org:3128";
+    let up = |args: &str| {
+        let up = world.sandbox.labctl(&format!("up crash {args}"));
+        let up = up.env("HTTPS_PROXY", theirs).env("http_proxy", theirs);
+        up.env("NO_PROXY", "*").env("no_proxy", "*").run()
+    };
+    let said = "which is outside of the bundle: the values are not compared with the schema";
+    let with = up("--bundle bundle").exits(0);
+    assert!(words(&with.stderr).contains(said), "{}", with.whole);
+    let calls = world.sandbox.fakes.calls_of("helm", "");
+    assert!(calls.len() >= 3, "{calls:?}");
+    for call in calls {
+        let line = call.args.join(" ");
+        for name in ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"] {
+            assert_eq!(
+                call.env[name], "http://127.0.0.1:0",
+                "{name} of helm {line}"
+            );
+        }
+        for name in ["NO_PROXY", "no_proxy"] {
+            assert!(!call.env.contains_key(name), "{name} of helm {line}");
+        }
+        // The chart is the bundle's file, and nothing is asked for that would be fetched.
+        for option in [
+            "oci://",
+            "https://",
+            "--repo",
+            "--dependency-update",
+            "--version",
+        ] {
+            let is_version = call.args[0] == "version";
+            assert!(
+                is_version || !line.contains(option),
+                "{option} of helm {line}"
+            );
+        }
+    }
+    // Without a bundle their proxy is helm's, too.
+    let world = World::new();
+    let up = world.sandbox.labctl("up crash").env("HTTPS_PROXY", theirs);
+    up.env("NO_PROXY", "*").run().exits(0);
+    let calls = world.sandbox.fakes.calls_of("helm", "upgrade");
+    assert_eq!(calls[0].env["HTTPS_PROXY"], theirs);
+    assert_eq!(calls[0].env["NO_PROXY"], "*");
 }

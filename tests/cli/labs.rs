@@ -170,3 +170,44 @@ fn show_tells_the_steps_what_they_teach_and_what_they_expect() {
     assert_eq!(json["steps"][2]["do"]["delete-pod"]["since"], "before");
     sandbox.is_untouched();
 }
+
+/// A Service that names its pods' port by name has an ingress controller look the number up in a pod; the
+/// one of lab 10.1 does so by a selector that it may have from before.
+#[test]
+fn the_way_into_lab_10_1_goes_by_numbers_and_a_new_controller_waits_for_the_old_ones_port() {
+    let lab = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("labs/10.1");
+    let read = |path: &str| std::fs::read_to_string(lab.join(path)).unwrap();
+    let mut services = 0;
+    for entry in std::fs::read_dir(lab.join("manifests")).unwrap() {
+        let text = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+        for object in labctl::spec::yaml::documents(&text) {
+            // A headless one is no way in.
+            if object["kind"] != "Service" || object["spec"]["clusterIP"] == "None" {
+                continue;
+            }
+            for port in object["spec"]["ports"].as_array().unwrap() {
+                let name = &object["metadata"]["name"];
+                assert!(port["targetPort"].is_u64(), "Service {name}: {port}");
+                services += 1;
+            }
+        }
+    }
+    assert_eq!(services, 3);
+    let values = labctl::spec::yaml::documents(&read("values/nginx-ingress.yaml"));
+    assert_eq!(values[0]["controller"]["strategy"]["type"], "Recreate");
+    let lab = labctl::spec::yaml::documents(&read("lab.yaml"));
+    for step in ["nginx", "traefik", "gateway"] {
+        let steps = lab[0]["steps"].as_array().unwrap();
+        let expect = &steps.iter().find(|s| s["id"] == step).unwrap()["expect"];
+        let first = &expect["all"][0]["rollout-complete"];
+        assert_eq!(
+            (&first["namespace"], &first["replicas"]),
+            (&"ingress".into(), &1.into())
+        );
+        // It lasts.
+        assert!(
+            expect.get("until").is_none() && expect.get("once").is_none(),
+            "{expect}"
+        );
+    }
+}

@@ -25,7 +25,7 @@ use script::{Act, CALLS, Call, DIR, Rule, SCRIPT};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// The variables that are logged.
-const LOGGED: [&str; 11] = [
+const LOGGED: [&str; 18] = [
     "KUBECONFIG",
     "KIND_EXPERIMENTAL_DOCKER_NETWORK",
     "DOCKER_HOST",
@@ -37,6 +37,13 @@ const LOGGED: [&str; 11] = [
     "HELM_PLUGINS",
     "HELM_KUBEAPISERVER",
     "HELM_DRIVER",
+    "HELM_TOMORROW",
+    "HTTP_PROXY",
+    "http_proxy",
+    "HTTPS_PROXY",
+    "https_proxy",
+    "NO_PROXY",
+    "no_proxy",
 ];
 /// How long anything hangs at most: no test takes that long, and no fake outlives them for long.
 const LIMIT: Duration = Duration::from_secs(90);

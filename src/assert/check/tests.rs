@@ -61,7 +61,11 @@ fn assertion() -> impl Strategy<Value = Assertion> {
             Assertion::NodesReady(NodesReady { count, schedulable })
         }),
         (workload(), proptest::option::of(0..3)).prop_map(|(of, replicas)| {
-            Assertion::RolloutComplete(RolloutComplete { of, replicas })
+            Assertion::RolloutComplete(RolloutComplete {
+                of,
+                namespace: None,
+                replicas,
+            })
         }),
         workload().prop_map(|of| Assertion::PvcBound(PvcBound { of })),
         (name(), select(vec!["before", "never"])).prop_map(|(pod, since)| {

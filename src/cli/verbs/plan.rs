@@ -205,7 +205,7 @@ fn chart(helm: &Helm, context: &Context) -> Option<String> {
     Some(match (bundled, &helm.digest) {
         (Some(entry), _) => format!("{chart} {version}: the bundle, {}", entry.digest),
         (None, Some(digest)) => format!("{chart} {version}: {digest}"),
-        (None, None) => format!("{chart} {version}: whatever is there"),
+        (None, None) => format!("{chart} {version}: unpinned, whatever is there"),
     })
 }
 

@@ -1,7 +1,12 @@
 use serde_json::{Value, json};
 
 use crate::{
-    assert::fixture::{World, container, deployment, not_ready, said, unschedulable, web_pod},
+    assert::{
+        Needs,
+        fixture::{
+            NS, World, assertion, container, deployment, not_ready, said, unschedulable, web_pod,
+        },
+    },
     event::Status,
 };
 
@@ -28,6 +33,39 @@ fn a_rollout_that_is_through_passes() {
     World::well().passes(SET);
     World::well().passes("rollout-complete: {of: statefulset/postgres, replicas: 3}");
     web().passes(WEB);
+}
+
+/// `world` with all that it has in a namespace in `ingress` instead.
+fn elsewhere(mut world: World) -> World {
+    let objects = std::mem::take(&mut world.observed.objects).into_iter();
+    let moved = objects.map(|(mut scope, seen)| {
+        scope.namespace = scope.namespace.map(|_| "ingress".to_owned());
+        (scope, seen)
+    });
+    world.observed.objects = moved.collect();
+    world
+}
+
+#[test]
+fn a_workload_of_another_namespace_is_looked_for_there_alone() {
+    let there = "rollout-complete: {of: deployment/web, namespace: ingress}";
+    let evaluate = |world: &World, yaml| world.evaluate(&assertion(yaml));
+    let verdict = evaluate(&elsewhere(web()), there);
+    assert_eq!(verdict.status, Status::Pass, "{verdict:#?}");
+    assert_eq!(
+        verdict.assertion,
+        "rollout-complete deployment/web in ingress"
+    );
+    let scopes = Needs::of(&[assertion(there)], NS).scopes;
+    assert!(scopes.iter().all(|s| s.namespace.as_deref() != Some(NS)));
+    // One of the lab's own namespace is not it, and the other way round.
+    assert_ne!(evaluate(&web(), there).status, Status::Pass);
+    assert_ne!(evaluate(&elsewhere(web()), WEB).status, Status::Pass);
+    // A restart that cannot go on, as the old pod holds what the new one waits for.
+    let stuck = json!({"metadata": {"generation": 3},
+        "status": {"observedGeneration": 3, "replicas": 3, "updatedReplicas": 1}});
+    let stuck = elsewhere(web().with("Deployment", "web", stuck));
+    assert_eq!(evaluate(&stuck, there).status, Status::Pending);
 }
 
 #[test]
