@@ -34,6 +34,7 @@ pub async fn wait(
     let step = revive::step(context);
     let wait = Wait {
         step: &step,
+        owners: &[],
         assertions: &assertions,
         within: context.scaled(AGAIN),
         facts: &state.facts,
@@ -44,7 +45,7 @@ pub async fn wait(
     let unmet = tokio::select! {
         settled = wait.settle(context, &mut watch, emitter, stopper) => match settled? {
             Settled::Holds(..) => return Ok(()),
-            Settled::Fails(verdicts) => verdicts,
+            Settled::Fails(unmet) => unmet.verdicts,
         },
         () = quiet(context, cluster) => {
             let mut watch = wait.watch(cluster);
@@ -68,8 +69,9 @@ pub async fn wait(
     Ok(())
 }
 
-/// Returns once all pods have been Ready for a while.
-async fn quiet(context: &Context, cluster: &Cluster) {
+/// Returns once all pods have been Ready for a while: what does not hold by then does not come to
+/// hold by waiting.
+pub(super) async fn quiet(context: &Context, cluster: &Cluster) {
     let namespace = &context.lab.namespace;
     let mut watch = Watch::start(cluster, &back::needs(namespace));
     while !back::is_quiet(&watch.observed(), namespace) {

@@ -7,6 +7,7 @@ pub mod announce;
 pub mod build;
 pub mod certificates;
 pub mod context;
+pub mod cursor;
 pub mod data;
 pub mod dispatcher;
 pub mod done;

@@ -3,7 +3,7 @@
 
 use tokio::time::Instant;
 
-use super::{Context, Emitter, EngineError, nodes::Presence, owner, proof, settle::unmet, tools};
+use super::{Context, Emitter, EngineError, nodes::Presence, owner, proof, settle::Unmet, tools};
 use crate::{
     assert::{
         Cluster,
@@ -303,7 +303,11 @@ impl Wait<'_> {
             let why = format!("nothing within {} s", self.within.as_secs());
             return owner::silent(self.context, &why);
         }
-        let mut failure = unmet(vec![verdict], self.within);
+        let mut failure = Failure::from(Unmet {
+            verdicts: vec![verdict],
+            within: self.within,
+            lacking: Vec::new(),
+        });
         let evidence = failure.verdicts.iter().flat_map(|v| &v.clauses);
         let evidence: Vec<String> = evidence.flat_map(|c| c.evidence.clone()).collect();
         failure.causes = evidence;

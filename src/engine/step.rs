@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::{
-    Context, Emitter, EngineError, certificates, done,
+    Context, Emitter, EngineError, certificates, cursor, done,
     error::Why,
     heal, helm, kind_cluster, lab_tool, measure, owner, pinned,
-    settle::{NO_RECORDS, Settled, Wait, unmet},
+    settle::{NO_RECORDS, Settled, Wait},
     snapshot,
     throughout::Guard,
     tools, toxic,
@@ -87,9 +87,8 @@ pub async fn perform(
                     .await?;
                     Ok(Done::HeldAlready)
                 }
-                Settled::Fails(verdicts) => {
-                    let failure = unmet(verdicts, wait.within);
-                    Err(EngineError::Step(Box::new(with_hint(failure, step))))
+                Settled::Fails(unmet) => {
+                    Err(EngineError::Step(Box::new(with_hint(unmet.into(), step))))
                 }
             };
         }
@@ -124,11 +123,27 @@ pub async fn perform(
             .await?;
             Ok(Done::Changed)
         }
-        Settled::Fails(verdicts) => {
-            let failure = unmet(verdicts, wait.within);
-            Err(EngineError::Step(Box::new(with_hint(failure, step))))
-        }
+        Settled::Fails(unmet) => Err(EngineError::Step(Box::new(with_hint(unmet.into(), step)))),
     }
+}
+
+/// Does what `step` does once more, to mend something; does not wait for what it expects.
+pub async fn act_again(
+    context: &Context,
+    step: &Step,
+    reason: &str,
+    cluster: &Cluster,
+    emitter: &Emitter,
+    stopper: &mut Stopper,
+) -> Result<(), EngineError> {
+    let known = emitter.state().steps.remove(&step.id).unwrap_or_default();
+    let left = helm::left_behind(context, step, known.acting, stopper).await?;
+    begin(context, step, reason, false, emitter).await?;
+    act(context, step, left, cluster, emitter, stopper).await?;
+    emitter.emit(EventKind::Applied {
+        step: step.id.clone(),
+    });
+    Ok(())
 }
 
 /// Does what the step does, and waits for what it expects.
@@ -166,9 +181,9 @@ pub async fn hold_again(
     let mut watch = wait.watch(cluster);
     match wait.settle(context, &mut watch, emitter, stopper).await? {
         Settled::Holds(..) => Ok(()),
-        Settled::Fails(verdicts) => {
+        Settled::Fails(unmet) => {
             let name = step.action.name();
-            let mut failure = unmet(verdicts, wait.within);
+            let mut failure = Failure::from(unmet);
             let hint = format!("doing {name} again would not mend it");
             failure.summary = format!("{}, and {hint}", failure.summary);
             Err(EngineError::Step(Box::new(failure)))
@@ -184,6 +199,7 @@ fn wait<'a>(context: &Context, step: &'a Step, facts: &'a Facts) -> Wait<'a> {
     let within = step.expect.as_ref().map_or(NOTHING, |expect| expect.within);
     Wait {
         step: &step.id,
+        owners: &[],
         assertions: step.assertions(),
         within: context.scaled(within),
         facts,
@@ -233,6 +249,7 @@ async fn steady<'a>(
     assertions.extend(step.load().map(|load| Assertion::Http(load.http.clone())));
     let wait = Wait {
         step: &step.id,
+        owners: &[],
         assertions: &assertions,
         within: context.scaled(STEADY),
         facts,
@@ -240,14 +257,15 @@ async fn steady<'a>(
         needs: Needs::of(&assertions, namespace),
     };
     let mut watch: Watch = wait.watch(cluster);
-    if let Settled::Fails(verdicts) = wait.settle(context, &mut watch, emitter, stopper).await? {
-        let mut failure = unmet(verdicts, wait.within);
+    if let Settled::Fails(unmet) = wait.settle(context, &mut watch, emitter, stopper).await? {
+        let mut failure = Failure::from(unmet);
         failure.summary = format!("nothing was done, because {}", failure.summary);
         return Err(EngineError::Step(Box::new(failure)));
     }
     let guard = |during: &'a During| Guard {
         wait: Wait {
             step: &step.id,
+            owners: &[],
             assertions: &during.all,
             within: wait.within,
             facts,
@@ -334,19 +352,22 @@ pub async fn verified(
     if known.is_none_or(|(_, known)| *known != fingerprint) {
         snapshot::keep(context, step, cluster, &state, stopper).await?;
     }
-    record(context, step, verdicts, observed, emitter).await
+    record(context, step, false, verdicts, observed, emitter).await
 }
 
-/// Records the step's facts and moves the cursor. Facts that the step recorded before stay as they
-/// are: later steps compare with them.
+/// Records the step's facts and moves the cursor on. Facts that the step recorded before stay as they
+/// are, as later steps compare with them, unless they are recorded `anew`.
 pub async fn record(
     context: &Context,
     step: &Step,
+    anew: bool,
     verdicts: Vec<Verdict>,
     observed: &Observed,
     emitter: &Emitter,
 ) -> Result<(), EngineError> {
-    let known = emitter.state().facts;
+    let state = emitter.state();
+    let before = state.cursor.clone();
+    let known = if anew { Facts::new() } else { state.facts };
     let mut facts = Facts::new();
     for (name, record) in &step.record {
         if known.contains_key(name) {
@@ -367,6 +388,7 @@ pub async fn record(
             verdicts,
         })
         .await?;
+    cursor::keep(context, step, before, emitter).await?;
     heal::at_end_of(context, step, emitter).await
 }
 

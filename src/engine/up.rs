@@ -1,11 +1,13 @@
 //! `up`: every step in order, each done unless it was done before and still holds.
 
+use std::time::Duration;
+
 use tokio::time::Instant;
 
 use super::{
     Context, Emitter, EngineError, again,
     announce::announce,
-    heal, owner, recover, revive,
+    cursor, heal, owner, recover, revive,
     step::{self, Done},
     verify,
 };
@@ -13,7 +15,7 @@ use crate::{
     assert::Cluster,
     event::{EventKind, Failure, Outcome, RunOutcome, RunState, Verb},
     plan::{self, Decision},
-    spec::Step,
+    spec::{Step, StepId},
     tool::{Stop, Stopper},
 };
 
@@ -115,12 +117,15 @@ async fn steps(
         let state = emitter.state();
         let decision = decide(context, index, &state, &verdicts);
         let waited = matches!(decision, Decision::Wait { .. });
+        if matches!(decision, Decision::Run { .. }) {
+            forget_later(context, index, &state, emitter).await?;
+        }
         let ended = match one(context, step, decision, &mut open, emitter, stopper).await {
             Ok(ended) => ended,
             Err(EngineError::Stopped) => Outcome::Cancelled,
             Err(error) => Outcome::Failed(error.into_failure()?),
         };
-        let mended = waited || (ended == Outcome::Changed && state.is_verified(&step.id));
+        let acted = waited || ended == Outcome::Changed;
         let early_end = match &ended {
             Outcome::Failed(_) => Some(RunOutcome::Failed),
             Outcome::Cancelled => Some(RunOutcome::Cancelled {
@@ -136,14 +141,65 @@ async fn steps(
         if let Some(early_end) = early_end {
             return Ok(early_end);
         }
-        // What the later steps expect may not have held for the very reason that was mended.
-        if mended {
-            let state = emitter.state();
+        // What was judged before a step acted is judged again after it.
+        let state = emitter.state();
+        let mut later = context.lab.steps[index + 1..=last].iter();
+        if acted && later.any(|step| state.is_verified(&step.id)) {
             let cluster = owner::opened(&mut open, context, &state).await?;
             verdicts = verify::lasting(context, cluster, &state).await;
         }
     }
-    Ok(RunOutcome::Passed)
+    concluded(context, last, emitter).await
+}
+
+/// A fault that is injected changes on purpose what later steps expect: those that were verified
+/// already, before the lab had it or before it was taken back, no longer count.
+async fn forget_later(
+    context: &Context,
+    index: usize,
+    state: &RunState,
+    emitter: &Emitter,
+) -> Result<(), EngineError> {
+    let step = &context.lab.steps[index];
+    let mut later = context.lab.steps[index + 1..].iter();
+    let stays_open = step.until.is_some() && step.is_fault();
+    if !stays_open || state.is_verified(&step.id) || !later.any(|s| state.is_verified(&s.id)) {
+        return Ok(());
+    }
+    cursor::rewind_from(context, index, None, emitter).await
+}
+
+/// What the run to the step at `last` comes to: the cursor is there, and no fault is open that ends
+/// there or before.
+async fn concluded(
+    context: &Context,
+    last: usize,
+    emitter: &Emitter,
+) -> Result<RunOutcome, EngineError> {
+    let lab = &context.lab;
+    let state = emitter.state();
+    cursor::keep(context, &lab.steps[last], state.cursor.clone(), emitter).await?;
+    let end = |id: &StepId| {
+        let of_lab = lab.position(id).map(|at| &lab.steps[at])?;
+        let end = lab.position(of_lab.until.as_ref().unwrap_or(id))?;
+        (end <= last).then_some(end)
+    };
+    let open = state.faults.steps();
+    let Some((step, end)) = open.iter().find_map(|step| Some((step, end(step)?))) else {
+        return Ok(RunOutcome::Passed);
+    };
+    let end = &lab.steps[end].id;
+    let call = context.call();
+    let failure = Failure::new(format!(
+        "the fault of step {step} is open behind step {end}"
+    ))
+    .hint(format!("`labctl heal {call}` takes it back"));
+    emitter.emit(EventKind::StepFinished {
+        step: end.clone(),
+        outcome: Outcome::Failed(failure),
+        took: Duration::ZERO,
+    });
+    Ok(RunOutcome::Failed)
 }
 
 fn decide(

@@ -285,12 +285,13 @@ pub enum EventKind {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         rewound: Option<Rewound>,
     },
-    /// Steps no longer count as seen to hold: the environment is put back to what it was when a
-    /// step was verified.
+    /// Steps no longer count as seen to hold, and the cursor is where it says: because of a reset,
+    /// or because an earlier step is done.
     Rewound {
-        /// The step that is gone back to.
-        to: StepId,
-        /// Which.
+        /// The step that a reset goes back to; none outside of a reset.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        to: Option<StepId>,
+        /// Which, and where that leaves the cursor.
         rewound: Rewound,
     },
     /// Something is not as it was when the step was verified that is gone back to; it is put back.

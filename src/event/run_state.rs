@@ -142,7 +142,9 @@ impl RunState {
                 }
             }
             EventKind::Rewound { to, rewound } => {
-                self.reset_to = Some(to.clone());
+                if to.is_some() {
+                    self.reset_to.clone_from(to);
+                }
                 self.rewind(rewound);
             }
             EventKind::StepFinished { step, outcome, .. } => {

@@ -79,6 +79,11 @@ pub fn decide(lab: &Lab, index: usize, known: &Known<'_>) -> Decision {
         return not_verified(state);
     };
     let at = clock(*at);
+    if let Some(fault) = open_fault(lab, step, known.state) {
+        return Decision::Run {
+            reason: format!("the fault of step {fault}, which ends here, is open"),
+        };
+    }
     if fingerprint != known.fingerprint {
         return changed(step, &at);
     }
@@ -97,6 +102,16 @@ pub fn decide(lab: &Lab, index: usize, known: &Known<'_>) -> Decision {
             None => holds_still(step, &at, known.verdicts.unwrap_or_default()),
         },
     }
+}
+
+/// Returns the step of an open fault that `step` ends. A fault is not injected twice to end another.
+fn open_fault(lab: &Lab, step: &Step, state: &RunState) -> Option<StepId> {
+    let ends = |id: &StepId| {
+        let at = lab.position(id);
+        at.is_some_and(|at| lab.steps[at].until.as_ref() == Some(&step.id))
+    };
+    let mut open = state.faults.steps().into_iter();
+    open.find(ends).filter(|_| !step.is_fault())
 }
 
 /// The step that ends what `step` expects, if that was begun: how far it came is not known.

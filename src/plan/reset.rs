@@ -1,14 +1,13 @@
 //! Where `reset` goes back to.
 
-use crate::spec::{Lab, Undo};
+use crate::spec::Lab;
 
 /// Whether a fault is open while the lab stands at the step at `index`: injected there or before,
 /// and taken back later.
 fn has_an_open_fault(lab: &Lab, index: usize) -> bool {
     lab.steps[..=index].iter().any(|step| {
-        let is_fault = step.taken_back_by().is_some_and(|undo| undo != Undo::None);
         let end = step.until.as_ref().and_then(|until| lab.position(until));
-        is_fault && end.is_some_and(|end| end > index)
+        step.is_fault() && end.is_some_and(|end| end > index)
     })
 }
 

@@ -372,7 +372,7 @@ pub(super) fn one_of_each() -> Vec<Event> {
             verdicts: vec![cordoned(), Verdict::of("http /", Vec::new())],
         },
         EventKind::Rewound {
-            to: "cluster".into(),
+            to: Some("cluster".into()),
             rewound: Rewound {
                 cursor: None,
                 steps: vec!["cluster".into()],

@@ -194,6 +194,12 @@ impl Step {
         }
     }
 
+    /// Whether what it does is a fault that has to be taken back.
+    #[must_use]
+    pub fn is_fault(&self) -> bool {
+        self.taken_back_by().is_some_and(|undo| undo != Undo::None)
+    }
+
     /// The later step that ends what this one expects, if one does.
     #[must_use]
     pub fn ends_at(&self) -> Option<&StepId> {

@@ -2,6 +2,12 @@
 
 use std::fs;
 
+use jiff::Timestamp;
+use labctl::{
+    event::{Event, EventKind, Rewound},
+    spec::Facts,
+    state::Journal,
+};
 use serde_json::{Value, json};
 
 use crate::support::{Api, Sandbox};
@@ -76,4 +82,145 @@ fn a_snapshot_that_cannot_be_kept_is_a_line_of_the_report() {
     assert_eq!(last["assertion"], "step kept", "{}", verify.whole);
     let cursor = sandbox.run_state(ENVIRONMENT).cursor;
     assert_eq!(cursor.as_deref(), Some("app"));
+}
+
+/// Appends events to the journal, as an earlier run would have left them.
+fn journal(sandbox: &Sandbox, kinds: impl IntoIterator<Item = EventKind>) {
+    let path = sandbox.environment(ENVIRONMENT).join("journal.jsonl");
+    let (mut journal, replayed) = Journal::open(&path).unwrap();
+    for (seq, event) in (replayed.state.seq + 1..).zip(kinds) {
+        let at = Timestamp::now();
+        journal.append(&Event { seq, at, event }).unwrap();
+    }
+}
+
+/// The steps from the one at which a fault is injected on no longer count, and the last one does
+/// again: it was put back to what it was.
+fn gap(sandbox: &Sandbox) {
+    let steps = ["drain", "cut", "look", "uncordon"].map(Into::into);
+    let state = sandbox.run_state(ENVIRONMENT);
+    let (_, fingerprint) = state.steps["uncordon"].verified.clone().unwrap();
+    let rewound = Rewound {
+        cursor: Some("kill".into()),
+        steps: steps.into(),
+    };
+    let again = EventKind::Verified {
+        step: "uncordon".into(),
+        fingerprint,
+        facts: Facts::new(),
+        verdicts: Vec::new(),
+    };
+    journal(sandbox, [EventKind::Rewound { to: None, rewound }, again]);
+}
+
+#[test]
+fn a_fault_that_is_injected_before_verified_steps_is_taken_back_at_its_end() {
+    let (sandbox, api) = up_to("uncordon");
+    gap(&sandbox);
+    sandbox.labctl("up crash").run().exits(0);
+    let state = sandbox.run_state(ENVIRONMENT);
+    assert_eq!(state.faults.steps(), [""; 0], "{:?}", api.effects());
+    assert_eq!(state.cursor.as_deref(), Some("uncordon"));
+    assert_eq!(api.effects().last().unwrap(), "uncordon");
+    let status = sandbox.labctl("status --output json").run().exits(0).json();
+    assert_eq!(status[0]["open-faults"], json!([]));
+}
+
+#[test]
+fn a_step_that_is_done_late_leaves_the_cursor_where_it_was() {
+    let (sandbox, _api) = up_to("uncordon");
+    let rewound = Rewound {
+        cursor: Some("uncordon".into()),
+        steps: vec!["app".into()],
+    };
+    journal(&sandbox, [EventKind::Rewound { to: None, rewound }]);
+    sandbox.labctl("up crash").run().exits(0);
+    let state = sandbox.run_state(ENVIRONMENT);
+    assert!(state.is_verified(&"app".into()));
+    assert_eq!(state.cursor.as_deref(), Some("uncordon"));
+}
+
+#[test]
+fn only_a_run_that_teaches_prints_a_lessons_texts() {
+    let api = Api::start();
+    let sandbox = Sandbox::in_memory().with_crash_lab(&api);
+    let lab = fs::read_to_string(sandbox.path("work/crash/lab.yaml")).unwrap();
+    let taught = lab.replace(
+        "  do: observe",
+        "  teach: A text of the lesson.\n  do: observe",
+    );
+    sandbox.write("crash/lab.yaml", &taught);
+    sandbox
+        .labctl("up crash")
+        .run()
+        .exits(0)
+        .tells("A text of the lesson.");
+    // Back to an earlier step and on again, through the one with the text.
+    let reset = sandbox.labctl("reset crash --to look").run().exits(0);
+    let runs = sandbox.labctl("logs crash --output json").run();
+    assert!(
+        !reset.stderr.contains("A text"),
+        "{}\n{}",
+        reset.whole,
+        runs.whole
+    );
+}
+
+#[test]
+fn what_is_compared_with_a_fact_that_is_not_recorded_is_done_again_at_once() {
+    let (sandbox, _api) = up_to("uncordon");
+    let state = sandbox.run_state(ENVIRONMENT);
+    let (_, fingerprint) = state.steps["write"].verified.clone().unwrap();
+    let rewound = Rewound {
+        cursor: Some("uncordon".into()),
+        steps: vec!["write".into()],
+    };
+    let without_its_fact = EventKind::Verified {
+        step: "write".into(),
+        fingerprint,
+        facts: Facts::new(),
+        verdicts: Vec::new(),
+    };
+    let rewind = |rewound| EventKind::Rewound { to: None, rewound };
+    let at_the_end = Rewound {
+        cursor: Some("uncordon".into()),
+        steps: Vec::new(),
+    };
+    journal(
+        &sandbox,
+        [rewind(rewound), without_its_fact, rewind(at_the_end)],
+    );
+    let reset = sandbox.labctl("reset crash").run().exits(0);
+    reset.tells("what step write records is not recorded; the steps from there on are done again");
+    let state = sandbox.run_state(ENVIRONMENT);
+    assert!(state.facts.contains_key("before"));
+    assert_eq!(state.cursor.as_deref(), Some("uncordon"));
+    assert_eq!(state.faults.steps(), [""; 0]);
+    assert_eq!(state.reset_to, None);
+}
+
+#[test]
+fn a_reset_that_fails_names_the_step_and_leaves_the_cursor() {
+    let (sandbox, api) = up_to("uncordon");
+    let sets = "/apis/apps/v1/namespaces/default/statefulsets";
+    let mut set = api.get(&format!("{sets}/app"));
+    set["status"]["readyReplicas"] = json!(0);
+    set["status"]["availableReplicas"] = json!(0);
+    api.put(sets, set);
+    let reset = sandbox
+        .labctl("reset crash --timeout-scale 0.1")
+        .run()
+        .exits(1);
+    reset
+        .tells("rollout-complete statefulset/app of step app did not hold within 2 s")
+        .tells("in step app");
+    let state = sandbox.run_state(ENVIRONMENT);
+    assert_eq!(state.cursor.as_deref(), Some("uncordon"));
+    assert!(state.facts.contains_key("before"));
+    assert_eq!(state.reset_to.as_deref(), Some("uncordon"));
+    assert_eq!(
+        api.count("apply"),
+        1,
+        "nothing is done again while it is on its way"
+    );
 }

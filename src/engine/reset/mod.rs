@@ -1,37 +1,33 @@
 //! `reset`: an environment is put back to what it was when a step was verified.
 //!
-//! Only the difference is undone. What was verified behind that step no longer counts, its own facts
-//! are recorded anew, and in the end everything that lasts is seen to hold.
+//! Only the difference is undone. What was verified behind that step no longer counts, and in the end
+//! everything that lasts is seen to hold; then its own facts are recorded anew. A reset that fails
+//! leaves the cursor where it is: what was verified is still what was verified.
 
+mod asks;
 mod put_back;
 mod remove;
 mod rollout;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use tokio::time::Instant;
 
 use super::{
-    Context, Emitter, EngineError,
-    announce::announce,
-    data, heal, owner, recover, revive,
-    settle::{Settled, Wait, unmet},
+    Context, Emitter, EngineError, announce::announce, cursor, data, heal, owner, recover, revive,
     step, up,
 };
 use crate::{
-    assert::{Cluster, Needs, Observed},
+    assert::Cluster,
     event::{
-        Change, Differing, EventKind, Failure, Outcome, Rewound, RunOutcome, RunState, Status,
-        Untrusted, Verb, Verdict,
+        Change, Differing, EventKind, Failure, Outcome, RunOutcome, RunState, Untrusted, Verb,
     },
-    plan::{
-        decide::{Lasts, lasts},
-        reset::base,
-    },
+    plan,
     snapshot::{Difference, Live, Reach, Snapshot, difference},
-    spec::{Assertion, Step, yaml},
+    spec::{Assertion, StepId, yaml},
     tool::Stopper,
 };
+use asks::{Asks, Came};
 use put_back::PutBack;
 
 /// What is asked of a reset.
@@ -56,8 +52,10 @@ pub async fn reset(
     let steps = &context.lab.steps[..=options.to];
     announce(context, Verb::Reset, steps, &emitter);
     recover::end_survivors(&emitter).await;
-    let outcome = if options.hard {
-        rewind(context, options.to, 0, &emitter).await?;
+    // One with `--hard` that was interrupted has no cluster to put back.
+    let outcome = if options.hard || emitter.state().cluster.is_none() {
+        let to = &context.lab.steps[options.to].id;
+        cursor::rewind_from(context, 0, Some(to), &emitter).await?;
         recover::remove_cluster(context, &emitter, &mut stopper).await?;
         up::go_on(context, options.to, None, &emitter, &mut stopper).await?
     } else {
@@ -77,7 +75,7 @@ async fn one(
     stopper: &mut Stopper,
 ) -> Result<RunOutcome, EngineError> {
     let began = Instant::now();
-    let step = &context.lab.steps[options.to];
+    let mut step = context.lab.steps[options.to].id.clone();
     let result = tokio::select! {
         result = put_back(context, options, emitter, stopper.clone()) => result,
         _ = stopper.beyond(crate::tool::Stop::Run) => Err(EngineError::Stopped),
@@ -89,6 +87,10 @@ async fn one(
             let reason = "nothing differed, and it holds".to_owned();
             (Outcome::Skipped { reason }, RunOutcome::Passed)
         }
+        Ok(Ended::Fails(of, failure)) => {
+            step = of;
+            (Outcome::Failed(*failure), RunOutcome::Failed)
+        }
         Err(EngineError::Stopped) => {
             let signal = stopper.now().signal().unwrap_or_default();
             (Outcome::Cancelled, RunOutcome::Cancelled { signal })
@@ -96,7 +98,7 @@ async fn one(
         Err(error) => (Outcome::Failed(error.into_failure()?), RunOutcome::Failed),
     };
     emitter.emit(EventKind::StepFinished {
-        step: step.id.clone(),
+        step,
         outcome: ended,
         took: began.elapsed(),
     });
@@ -111,7 +113,7 @@ pub async fn differences(
 ) -> Result<Vec<Differing>, EngineError> {
     let cluster = owner::open(context, state).await?;
     let (seen, now) = futures::future::join(
-        look(context, &cluster, options.to),
+        look(context, &cluster, base(context, options.to, state)),
         data::fingerprints(context, &cluster),
     )
     .await;
@@ -128,17 +130,22 @@ pub async fn differences(
 
 /// What is compared.
 struct Seen {
-    /// The position of the step whose snapshot it is.
-    at: usize,
     snapshot: Snapshot,
     reach: Reach,
     live: Live,
     differences: Vec<Difference>,
 }
 
-async fn look(context: &Context, cluster: &Cluster, to: usize) -> Result<Seen, EngineError> {
+/// Returns the position of the step whose snapshot is put back for a reset to the step at `to`: one
+/// at which no fault is open, and before which nothing is left out. What is behind it is done again.
+fn base(context: &Context, to: usize, state: &RunState) -> usize {
+    let verified = cursor::verified(context, state);
+    let to = to.min(verified.saturating_sub(1));
+    plan::reset::base(&context.lab, to).unwrap_or(0)
+}
+
+async fn look(context: &Context, cluster: &Cluster, at: usize) -> Result<Seen, EngineError> {
     let lab = &context.lab;
-    let at = base(lab, to).unwrap_or(0);
     let Some(snapshot) = context.environment.snapshot(&lab.steps[at].id)? else {
         let summary = format!(
             "there is no snapshot of step {} to go back to",
@@ -152,7 +159,6 @@ async fn look(context: &Context, cluster: &Cluster, to: usize) -> Result<Seen, E
     let live = reach.list().await?;
     let differences = difference::between(&snapshot, &live);
     Ok(Seen {
-        at,
         snapshot,
         reach,
         live,
@@ -165,9 +171,9 @@ async fn look(context: &Context, cluster: &Cluster, to: usize) -> Result<Seen, E
 async fn look_with_data(
     context: &Context,
     cluster: &Cluster,
-    to: usize,
+    at: usize,
 ) -> Result<(Seen, Option<BTreeMap<String, String>>), EngineError> {
-    let mut looking = std::pin::pin!(look(context, cluster, to));
+    let mut looking = std::pin::pin!(look(context, cluster, at));
     let mut asking = std::pin::pin!(data::fingerprints(context, cluster));
     let mut asked = None;
     let seen = loop {
@@ -192,6 +198,8 @@ enum Ended {
     Back { differed: bool },
     /// Everything is back that can be; the steps from this one on have to be done again.
     Again(usize),
+    /// Objects are back, and still something does not hold, an assertion of this step first.
+    Fails(StepId, Box<Failure>),
 }
 
 async fn put_back(
@@ -202,9 +210,9 @@ async fn put_back(
 ) -> Result<Ended, EngineError> {
     let (cluster, _) = revive::ensure(context, emitter, &mut stopper).await?;
     heal::all(context, emitter).await?;
-    let (seen, prints) = look_with_data(context, &cluster, options.to).await?;
+    let at = base(context, options.to, &emitter.state());
+    let (seen, prints) = look_with_data(context, &cluster, at).await?;
     let Seen {
-        at,
         snapshot,
         reach,
         live,
@@ -217,7 +225,10 @@ async fn put_back(
         let differing = told(difference, &context.lab.namespace);
         emitter.emit(EventKind::Differs { differing });
     }
-    rewind(context, options.to, at, emitter).await?;
+    // What is behind the step that is put back no longer counts from here on; what is not touched
+    // does, whatever becomes of this.
+    let to = &context.lab.steps[options.to].id;
+    cursor::rewind_from(context, at + 1, Some(to), emitter).await?;
     let manifests = manifests(context);
     let work = PutBack {
         reach: &reach,
@@ -230,19 +241,16 @@ async fn put_back(
     if !failed.is_empty() {
         return Err(EngineError::Step(Box::new(not_undone(&failed))));
     }
-    let asks = Asks {
-        context,
-        at,
-        cluster: &cluster,
-    };
+    let asks = Asks::new(context, at, &cluster);
     let restored = if is_data_same {
         Vec::new()
     } else {
         // Data can be asked for once its pods are back.
         let is_data = |assertion: &Assertion| matches!(assertion, Assertion::Sql(_));
-        let settled = asks.settle(|a| !is_data(a), emitter, &mut stopper).await?;
-        if let Settled::Fails(verdicts) = settled {
-            return asks.mend(verdicts, emitter, &mut stopper).await;
+        match asks.hold(|a| !is_data(a), emitter, &mut stopper).await? {
+            Came::Holds(_) => {}
+            Came::Lost(from) => return Ok(Ended::Again(from)),
+            Came::Fails(step, failure) => return Ok(Ended::Fails(step, failure)),
         }
         let now = match prints {
             Some(now) => now,
@@ -251,9 +259,10 @@ async fn put_back(
         let changed = data::changed(&snapshot.data, &now, options.data);
         data::restore(context, &snapshot.data, &now, changed, emitter, &stopper).await?
     };
-    match asks.settle(|_| true, emitter, &mut stopper).await? {
-        Settled::Holds(_, observed) => {
-            asks.verified(&observed, emitter).await?;
+    match asks.hold(|_| true, emitter, &mut stopper).await? {
+        Came::Holds(observed) => {
+            let step = &context.lab.steps[at];
+            step::record(context, step, true, Vec::new(), &observed, emitter).await?;
             if at < options.to {
                 return Ok(Ended::Again(at + 1));
             }
@@ -261,7 +270,8 @@ async fn put_back(
                 differed: !differences.is_empty() || !restored.is_empty(),
             })
         }
-        Settled::Fails(verdicts) => asks.mend(verdicts, emitter, &mut stopper).await,
+        Came::Lost(from) => Ok(Ended::Again(from)),
+        Came::Fails(step, failure) => Ok(Ended::Fails(step, failure)),
     }
 }
 
@@ -273,143 +283,8 @@ async fn again(
     emitter: &Emitter,
     stopper: &mut Stopper,
 ) -> Result<RunOutcome, EngineError> {
-    rewind(context, to, from, emitter).await?;
+    cursor::rewind_from(context, from, Some(&context.lab.steps[to].id), emitter).await?;
     up::go_on(context, to, None, emitter, stopper).await
-}
-
-/// Has the step at `at`, and those behind it, no longer count as seen to hold, on the way back to
-/// the step at `to`.
-async fn rewind(
-    context: &Context,
-    to: usize,
-    at: usize,
-    emitter: &Emitter,
-) -> Result<(), EngineError> {
-    let (before, after) = context.lab.steps.split_at(at);
-    let rewound = Rewound {
-        cursor: before.last().map(|step| step.id.clone()),
-        steps: after.iter().map(|step| step.id.clone()).collect(),
-    };
-    let to = context.lab.steps[to].id.clone();
-    emitter.commit(EventKind::Rewound { to, rewound }).await
-}
-
-/// What has to hold of the environment once it is back at the step at `at`.
-struct Asks<'a> {
-    context: &'a Context,
-    at: usize,
-    cluster: &'a Cluster,
-}
-
-impl Asks<'_> {
-    fn lasting(&self) -> impl Iterator<Item = (usize, &Step)> {
-        let lab = &self.context.lab;
-        let steps = lab.steps[..=self.at].iter().enumerate();
-        steps.filter(move |(index, _)| lasts(lab, *index, Some(self.at)) == Lasts::Yes)
-    }
-
-    async fn settle(
-        &self,
-        which: impl Fn(&Assertion) -> bool,
-        emitter: &Emitter,
-        stopper: &mut Stopper,
-    ) -> Result<Settled, EngineError> {
-        let mut assertions: Vec<Assertion> = Vec::new();
-        let mut within = Duration::ZERO;
-        for (_, step) in self.lasting() {
-            for assertion in step.assertions().iter().filter(|a| which(a)) {
-                if !assertions.contains(assertion) {
-                    assertions.push(assertion.clone());
-                }
-            }
-            let own = step
-                .expect
-                .as_ref()
-                .map(|expect| self.context.scaled(expect.within));
-            within = within.max(own.unwrap_or_default());
-        }
-        let step = &self.context.lab.steps[self.at];
-        let namespace = &self.context.lab.namespace;
-        let facts = emitter.state().facts;
-        let wait = Wait {
-            step: &step.id,
-            assertions: &assertions,
-            within,
-            facts: &facts,
-            records: &step.record,
-            needs: Needs::of(&assertions, namespace).and_records(step.record.values(), namespace),
-        };
-        let mut watch = wait.watch(self.cluster);
-        wait.settle(self.context, &mut watch, emitter, stopper)
-            .await
-    }
-
-    async fn verified(&self, observed: &Observed, emitter: &Emitter) -> Result<(), EngineError> {
-        let step = &self.context.lab.steps[self.at];
-        step::record(self.context, step, Vec::new(), observed, emitter).await
-    }
-
-    /// What can be done about `verdicts`: objects are back, and still this does not hold.
-    async fn mend(
-        &self,
-        verdicts: Vec<Verdict>,
-        emitter: &Emitter,
-        stopper: &mut Stopper,
-    ) -> Result<Ended, EngineError> {
-        let broken: Vec<String> = verdicts
-            .iter()
-            .filter(|v| v.status != Status::Pass)
-            .map(|v| v.assertion.clone())
-            .collect();
-        let is_broken = |assertion: &&Assertion| broken.contains(&assertion.to_string());
-        let steps = &self.context.lab.steps;
-        let all = self.lasting().flat_map(|(_, step)| step.assertions());
-        // What was recorded is of something that is gone for good, such as a claim.
-        let recorded = all.filter(is_broken).filter_map(Assertion::since);
-        let recorded =
-            recorded.filter_map(|fact| steps.iter().position(|s| s.record.contains_key(fact)));
-        if let Some(from) = recorded.min() {
-            emitter.emit(EventKind::Notice {
-                text: format!(
-                    "what step {} recorded is gone for good; the steps from there on are done again",
-                    steps[from].id
-                ),
-            });
-            return Ok(Ended::Again(from));
-        }
-        let own = |(_, step): &(usize, &Step)| step.assertions().iter().any(|a| is_broken(&a));
-        let repeatable = self
-            .lasting()
-            .filter(own)
-            .filter(|(_, s)| s.action.is_repeatable());
-        let repeatable: Vec<&Step> = repeatable.map(|(_, step)| step).collect();
-        let mut open = Some(self.cluster.clone());
-        for step in &repeatable {
-            let reason = "what it expects does not hold".to_owned();
-            step::perform(
-                self.context,
-                step,
-                &reason,
-                true,
-                &mut open,
-                emitter,
-                stopper,
-            )
-            .await?;
-        }
-        if repeatable.is_empty() {
-            return Err(EngineError::Step(Box::new(unmet(verdicts, Duration::ZERO))));
-        }
-        match self.settle(|_| true, emitter, stopper).await? {
-            Settled::Holds(_, observed) => {
-                self.verified(&observed, emitter).await?;
-                Ok(Ended::Back { differed: true })
-            }
-            Settled::Fails(verdicts) => {
-                Err(EngineError::Step(Box::new(unmet(verdicts, Duration::ZERO))))
-            }
-        }
-    }
 }
 
 fn manifests(context: &Context) -> Vec<serde_json::Value> {
