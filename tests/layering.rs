@@ -82,7 +82,7 @@ const CONFINED: [(&str, &[&str]); 12] = [
     ("clap", &["cli/"]),
     ("std::env", &["cli/"]),
     ("duct", &["tool/process.rs"]),
-    ("serde_saphyr", &["spec/yaml.rs"]),
+    ("serde_saphyr", &["spec/yaml.rs", "spec/yaml/"]),
     (
         "kube",
         &[

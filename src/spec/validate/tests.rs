@@ -228,12 +228,12 @@ fn every_name_that_is_none_is_shown_where_it_stands() {
     let firsts: Vec<String> = faults.iter().map(first).collect();
     insta::assert_snapshot!(firsts.join("\n"), @r"
     lab.yaml: `..` is no image: write it as docker.io/library/postgres:17
-    lab.yaml:5:16: `../x` is no image: write it as docker.io/library/postgres:17
+    lab.yaml:5:24: `../x` is no image: write it as docker.io/library/postgres:17
     lab.yaml:7:8: `../a` cannot be the id of a step: use lower-case letters, digits and `-`, at most 63 of them
-    lab.yaml:7:82: `-x` is no image: write it as docker.io/library/postgres:17
-    lab.yaml:8:42: `../../sh` cannot name a tool: use lower-case letters, digits and `-`, at most 63 of them
+    lab.yaml:7:76: `-x` is no image: write it as docker.io/library/postgres:17
+    lab.yaml:8:39: `../../sh` cannot name a tool: use lower-case letters, digits and `-`, at most 63 of them
     lab.yaml:9:41: `../c` cannot be the id of a step: use lower-case letters, digits and `-`, at most 63 of them
-    lab.yaml:10:46: `/bin/sh` cannot name a tool: use lower-case letters, digits and `-`, at most 63 of them
+    lab.yaml:10:47: `/bin/sh` cannot name a tool: use lower-case letters, digits and `-`, at most 63 of them
     ");
     assert!(faults[2].contains("\n  7 | - {id: ../a,"), "{}", faults[2]);
 }
