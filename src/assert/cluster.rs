@@ -90,8 +90,13 @@ pub trait LabTools: Send + Sync {
 }
 
 impl Cluster {
-    /// A cluster as the kubeconfig at `path` describes it. Nothing is sent yet.
-    pub async fn open(path: &Path, programs: LoginPrograms) -> Result<Self, ClusterError> {
+    /// The cluster to which the context `context` of the kubeconfig at `path` leads, whichever is the
+    /// current one. Nothing is sent yet.
+    pub async fn open(
+        path: &Path,
+        context: &str,
+        programs: LoginPrograms,
+    ) -> Result<Self, ClusterError> {
         let shown = path.display().to_string();
         let unusable = |source: Box<dyn std::error::Error + Send + Sync>| {
             let path = shown.clone();
@@ -110,7 +115,11 @@ impl Cluster {
             .iter()
             .filter_map(|c| c.cluster.as_ref());
         let names_a_proxy = clusters.any(|cluster| cluster.proxy_url.is_some());
-        let mut config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
+        let named = KubeConfigOptions {
+            context: Some(context.to_owned()),
+            ..KubeConfigOptions::default()
+        };
+        let mut config = Config::from_custom_kubeconfig(kubeconfig, &named)
             .await
             .map_err(|e| unusable(e.into()))?;
         config.connect_timeout = Some(ANSWER);

@@ -121,9 +121,9 @@ pub(crate) async fn of(
 }
 
 async fn uid(environment: &Environment, settings: &Settings) -> Option<String> {
-    let cluster = Cluster::open(&environment.kubeconfig(), settings.login_programs)
-        .await
-        .ok()?;
+    let (kubeconfig, context) = (environment.kubeconfig(), environment.context());
+    let opened = Cluster::open(&kubeconfig, &context, settings.login_programs).await;
+    let cluster = opened.ok()?;
     cluster.uid().await.ok()
 }
 

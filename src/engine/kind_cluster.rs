@@ -1,7 +1,8 @@
 //! The action `kind-cluster`: the cluster, its images, and its identity.
 
 use super::{
-    Context, Emitter, EngineError, error::Why, images, network, owner, ports, proof, recover, tools,
+    Context, Emitter, EngineError, error::Why, images, kubeconfig, network, owner, ports, proof,
+    recover, tools,
 };
 use crate::{
     event::{ClusterIdentity, EventKind, Failure, Port},
@@ -142,16 +143,6 @@ async fn make(
             booted => booted.and(provided)?,
         }
     }
-    for command in commands {
-        tools::tell(
-            context,
-            &command,
-            "prepare the kubeconfig",
-            emitter,
-            stopper,
-        )
-        .await?;
-    }
     identify(context, emitter, stopper).await
 }
 
@@ -168,6 +159,11 @@ async fn identify(
         name,
         uid,
         containers: survey.own.into_iter().map(|found| found.id).collect(),
+        server: kubeconfig::server(&context.environment),
     };
-    emitter.commit(EventKind::ClusterCreated { cluster }).await
+    emitter
+        .commit(EventKind::ClusterCreated { cluster })
+        .await?;
+    kubeconfig::keep(context, &emitter.state())?;
+    Ok(kubeconfig::renew(context)?)
 }

@@ -17,6 +17,7 @@ pub mod heal;
 pub mod helm;
 pub mod images;
 pub mod kind_cluster;
+pub mod kubeconfig;
 pub mod lab_tool;
 pub mod load;
 pub mod measure;

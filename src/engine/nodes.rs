@@ -78,6 +78,7 @@ mod tests {
             name: "lab".into(),
             uid: "u".into(),
             containers: containers.iter().map(ToString::to_string).collect(),
+            server: None,
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{
     Context, EngineError,
     error::Why,
-    lab_tool,
+    kubeconfig, lab_tool,
     nodes::{self, Presence},
     proof,
 };
@@ -38,6 +38,7 @@ pub async fn leads_home(
     state: &RunState,
     what: &str,
 ) -> Result<(), EngineError> {
+    kubeconfig::keep(context, state)?;
     match (&state.cluster, connect(context).await) {
         (Some(known), Ok((_, uid))) if uid != known.uid => {
             Err(another(context, what, &uid, &known.uid))
@@ -48,7 +49,9 @@ pub async fn leads_home(
 
 /// The environment's cluster as its kubeconfig describes it. Nothing is asked of it yet.
 pub async fn unasked(context: &Context) -> Result<Cluster, EngineError> {
-    let opened = Cluster::open(&context.environment.kubeconfig(), context.login_programs).await;
+    let environment = &context.environment;
+    let kubeconfig = environment.kubeconfig();
+    let opened = Cluster::open(&kubeconfig, &environment.context(), context.login_programs).await;
     let cluster = opened.map_err(unreachable(context))?;
     Ok(cluster.with_tools(Arc::new(lab_tool::Runner::new(context))))
 }
@@ -66,6 +69,7 @@ pub async fn open(context: &Context, state: &RunState) -> Result<Cluster, Engine
     let Some(known) = &state.cluster else {
         return Err(silent(context, "it was never seen to be complete"));
     };
+    kubeconfig::keep(context, state)?;
     match connect(context).await {
         Ok((cluster, uid)) if uid == known.uid => Ok(cluster.with_ports(&state.ports)),
         Ok((_, uid)) => {

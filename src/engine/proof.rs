@@ -146,6 +146,7 @@ mod tests {
                 name: "lab".into(),
                 uid: "u".into(),
                 containers: containers.iter().map(ToString::to_string).collect(),
+                server: None,
             }),
             ..RunState::default()
         }

@@ -3,7 +3,9 @@
 
 use tokio::time::Instant;
 
-use super::{Context, Emitter, EngineError, nodes::Presence, owner, proof, settle::Unmet, tools};
+use super::{
+    Context, Emitter, EngineError, kubeconfig, nodes::Presence, owner, proof, settle::Unmet, tools,
+};
 use crate::{
     assert::{
         Cluster,
@@ -55,7 +57,7 @@ pub async fn ensure(
         text: format!("{presence}; it is brought back first"),
     });
     bring_back(context, found, emitter, stopper).await?;
-    Ok((owner::open(context, &state).await?, true))
+    Ok((owner::open(context, &emitter.state()).await?, true))
 }
 
 /// Starts those of the environment's own containers `found` that do not run, and waits until the
@@ -91,6 +93,7 @@ pub async fn bring_back(
             .commit(EventKind::ClusterStarted {
                 nodes: wait.nodes.len(),
                 took: began.elapsed(),
+                server: kubeconfig::server(&context.environment).filter(|_| was_moved),
             })
             .await?;
     }
@@ -196,10 +199,9 @@ async fn follow_port(
     let target = context.target();
     let kubeconfig = context.environment.kubeconfig();
     let export = kind::export_kubeconfig(context.name(), &target.network, &kubeconfig);
-    for command in [export, target.kubectl.select_namespace()] {
-        let what = "write the kubeconfig anew";
-        tools::tell(context, &command, what, emitter, stopper).await?;
-    }
+    let what = "write the kubeconfig anew";
+    tools::tell(context, &export, what, emitter, stopper).await?;
+    kubeconfig::renew(context)?;
     Ok(true)
 }
 

@@ -119,6 +119,9 @@ pub struct ClusterIdentity {
     pub uid: String,
     /// The ids of the node containers, sorted.
     pub containers: Vec<String>,
+    /// The URL of its API server; none in journals of labctls that did not record it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<String>,
 }
 
 /// A child process, known again after labctl itself is gone.
@@ -197,6 +200,9 @@ pub enum EventKind {
         nodes: usize,
         /// How long that took.
         took: Duration,
+        /// The URL of its API server, if that is another one now.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        server: Option<String>,
     },
     /// The cluster is about to be deleted. What is found of it later is finished with first.
     ClusterDeleting,

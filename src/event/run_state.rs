@@ -160,7 +160,7 @@ impl RunState {
                 self.refused_ports.clear();
             }
             EventKind::ClusterStopped => self.stopped = Some(event.at),
-            EventKind::ClusterStarted { .. } => self.stopped = None,
+            EventKind::ClusterStarted { server, .. } => self.cluster_started(server.as_ref()),
             EventKind::ClusterDeleting => self.deleting = true,
             EventKind::ClusterDeleted => self.forget_cluster(),
             EventKind::ChildStarted { child } => self.children.push(child.clone()),
@@ -211,6 +211,13 @@ impl RunState {
 
     fn step(&mut self, id: &StepId) -> &mut StepState {
         self.steps.entry(id.clone()).or_default()
+    }
+
+    fn cluster_started(&mut self, server: Option<&String>) {
+        self.stopped = None;
+        if let (Some(cluster), Some(server)) = (&mut self.cluster, server) {
+            cluster.server = Some(server.clone());
+        }
     }
 
     /// Nothing that was known of the cluster's contents holds for another one.

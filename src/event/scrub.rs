@@ -49,10 +49,12 @@ impl Redactor {
                 }
             }
             EventKind::ClusterIntended { name } => clean(name),
+            EventKind::ClusterStarted { server, .. } => server.iter_mut().for_each(clean),
             EventKind::ClusterCreated { cluster } => {
                 clean(&mut cluster.name);
                 clean(&mut cluster.uid);
                 cluster.containers.iter_mut().for_each(clean);
+                cluster.server.iter_mut().for_each(clean);
             }
             EventKind::CommandStarted { line } => self.scrub(line),
             EventKind::ChildStarted { child } => clean(&mut child.program),
@@ -100,7 +102,6 @@ impl Redactor {
             | EventKind::ClusterDeleting
             | EventKind::ClusterDeleted
             | EventKind::ClusterStopped
-            | EventKind::ClusterStarted { .. }
             | EventKind::ChildExited { .. }
             | EventKind::RunFinished { .. } => {}
         }

@@ -42,16 +42,13 @@ pub struct Target {
 pub fn commands(action: &Action, target: &Target, facts: &Facts) -> Vec<Invocation> {
     let kubectl = &target.kubectl;
     match action {
-        Action::KindCluster(_) => vec![
-            kind::create(
-                &target.cluster,
-                &target.network,
-                target.node_image.as_deref(),
-                &target.kind_config,
-                &kubectl.kubeconfig,
-            ),
-            kubectl.select_namespace(),
-        ],
+        Action::KindCluster(_) => vec![kind::create(
+            &target.cluster,
+            &target.network,
+            target.node_image.as_deref(),
+            &target.kind_config,
+            &kubectl.kubeconfig,
+        )],
         Action::Apply(apply) => {
             let (made, path) = match (&apply.output, apply.pinned()) {
                 (Some(output), _) => {

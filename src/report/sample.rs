@@ -306,6 +306,7 @@ pub(super) fn one_of_each() -> Vec<Event> {
     let cluster = ClusterIdentity {
         name: text("lab-10-3"),
         uid: text("u1"),
+        server: Some(text("https://127.0.0.1:40123")),
         containers: vec![text("c1"), text("c2")],
     };
     let failed = Outcome::Failed(Failure {
@@ -332,6 +333,7 @@ pub(super) fn one_of_each() -> Vec<Event> {
         EventKind::ClusterStarted {
             nodes: 2,
             took: Duration::from_millis(20_900),
+            server: Some(text("https://127.0.0.1:40124")),
         },
         EventKind::ClusterDeleting,
         EventKind::ClusterDeleted,

@@ -132,7 +132,7 @@ impl Transcript {
                 vec![Line::new().add(DIM, &text)]
             }
             EventKind::ClusterStopped => vec![Line::new().add(DIM, "  cluster stopped")],
-            EventKind::ClusterStarted { nodes, took } => {
+            EventKind::ClusterStarted { nodes, took, .. } => {
                 // What is waited for from here on is something else.
                 self.waits = Waits::default();
                 let took = duration(*took);

@@ -166,10 +166,16 @@ impl Environment {
         }
     }
 
-    /// The private kubeconfig.
+    /// The kubeconfig of labctl's own.
     #[must_use]
     pub fn kubeconfig(&self) -> PathBuf {
         self.dir.join("kubeconfig")
+    }
+
+    /// The copy of it that students work with, and may change as they like.
+    #[must_use]
+    pub fn lent_kubeconfig(&self) -> PathBuf {
+        self.dir.join("shell").join("kubeconfig")
     }
 
     /// Where kubectl keeps what it learns of the cluster.

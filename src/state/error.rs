@@ -97,4 +97,14 @@ impl StateError {
         let path = path.into();
         move |source| Self::File { what, path, source }
     }
+
+    /// Whether this user may not write there, or nobody may.
+    #[must_use]
+    pub fn is_of_permission(&self) -> bool {
+        use io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+        let Self::File { source, .. } = self else {
+            return false;
+        };
+        matches!(source.kind(), PermissionDenied | ReadOnlyFilesystem)
+    }
 }

@@ -1,4 +1,5 @@
-//! Command lines of kubectl. Each names its kubeconfig and context: nothing ambient is ever used.
+//! Command lines of kubectl. Each names its kubeconfig and context, and a namespace where there can be
+//! only one: nothing ambient is ever used.
 
 use std::{
     collections::BTreeMap,
@@ -34,14 +35,14 @@ impl Kubectl {
         command
     }
 
-    /// Makes the lab's namespace the context's, so that a student need not name it.
-    #[must_use]
-    pub fn select_namespace(&self) -> Invocation {
-        let namespace = format!("--namespace={}", self.namespace);
-        self.command(["config", "set-context", &self.context, &namespace])
+    /// A command about objects whose namespace `args` do not say: they are in the lab's.
+    fn in_namespace<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Invocation {
+        let command = self.command(args).arg("--namespace");
+        command.arg(self.namespace.as_str())
     }
 
-    /// `kubectl apply -f`
+    /// `kubectl apply -f`. It names no namespace, as kubectl refuses manifests that name another one
+    /// then; what names none goes into that of the kubeconfig's context, which is the lab's.
     #[must_use]
     pub fn apply(&self, path: &Path, server_side: bool) -> Invocation {
         let mut apply = self.command(["apply", "--filename", &path.to_string_lossy()]);
@@ -101,7 +102,7 @@ impl Kubectl {
     /// `kubectl scale`
     #[must_use]
     pub fn scale(&self, of: &str, to: u32) -> Invocation {
-        self.command(["scale", of, &format!("--replicas={to}")])
+        self.in_namespace(["scale", of, &format!("--replicas={to}")])
     }
 
     /// Sets and removes annotations of an object.
@@ -112,7 +113,7 @@ impl Kubectl {
         set: &BTreeMap<String, String>,
         remove: &[String],
     ) -> Invocation {
-        let mut annotate = self.command(["annotate", "--overwrite", of]);
+        let mut annotate = self.in_namespace(["annotate", "--overwrite", of]);
         let set = set.iter().map(|(key, value)| format!("{key}={value}"));
         annotate.args.extend(set);
         let remove = remove.iter().map(|key| format!("{key}-"));
@@ -124,7 +125,7 @@ impl Kubectl {
     #[must_use]
     pub fn rollout_restart(&self, of: &[String]) -> Invocation {
         let of = of.iter().map(String::as_str);
-        self.command(["rollout", "restart"].into_iter().chain(of))
+        self.in_namespace(["rollout", "restart"].into_iter().chain(of))
     }
 
     /// Cordons a node and evicts its pods. It may take longer than the two minutes for which a pod whose
@@ -171,6 +172,29 @@ impl Kubectl {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_namespace_that_a_student_chose_is_none_of_a_command() {
+        let kubectl = Kubectl {
+            kubeconfig: "/k".into(),
+            context: "c".into(),
+            namespace: "lab".into(),
+        };
+        let workload = "statefulset/db".to_owned();
+        for command in [
+            kubectl.scale(&workload, 2),
+            kubectl.annotate(&workload, &BTreeMap::new(), &["a".to_owned()]),
+            kubectl.rollout_restart(std::slice::from_ref(&workload)),
+            kubectl.exec("db-0", None, &["true".to_owned()]),
+            kubectl.feed("db-0", &["true".to_owned()], Path::new("/dump")),
+        ] {
+            let line = command.to_string();
+            assert!(line.contains("--context c"), "{line}");
+            assert!(line.contains("--namespace lab"), "{line}");
+        }
+        let deletion = kubectl.delete_pod("db-0", "u").to_string();
+        assert!(deletion.contains("/namespaces/lab/pods/db-0"), "{deletion}");
+    }
 
     #[test]
     fn entries_of_a_status_are_taken_out_by_a_merge_with_null() {

@@ -6,6 +6,7 @@ pub mod docker;
 pub mod helm;
 pub mod invocation;
 pub mod kind;
+pub mod kubeconfig;
 pub mod kubectl;
 pub mod process;
 pub mod stop;

@@ -96,11 +96,11 @@ fn a_tool_is_kept_and_what_it_prints_is_applied() {
     assert!(text.contains("name: issuer"), "{text}");
     assert_eq!(
         world.kubectl("annotate"),
-        ["annotate --overwrite service/api example.org/a=b c example.org/x-"]
+        ["annotate --overwrite service/api --namespace default example.org/a=b c example.org/x-"]
     );
     assert_eq!(
         world.kubectl("rollout"),
-        ["rollout restart deployment/api statefulset/db"]
+        ["rollout restart deployment/api statefulset/db --namespace default"]
     );
     // A shell in the environment finds the tool.
     let shell = world.sandbox.labctl("env crash").run().exits(0);

@@ -7,7 +7,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use labctl::event::untrusted::deceives;
 use serde_json::json;
 
-use crate::support::{Act, Answer, SMALL_LAB, Sandbox, Seeded, Server, rule};
+use crate::support::{Act, Answer, SMALL_LAB, Sandbox, Seeded, Server, named, rule};
 
 /// A value with everything in it that is escaped somewhere.
 const SECRET: &str = "canary \"zebra\" <&'/é";
@@ -174,7 +174,8 @@ fn what_the_api_server_says_is_told_without_secrets_and_without_escapes() {
     let sandbox = sandbox();
     let server = cluster(false);
     let seeded = Seeded::new(&sandbox, "lab-small", "small").with_cluster(&["c0ffee0000000000"]);
-    fs::write(seeded.environment.kubeconfig(), kubeconfig(&server)).unwrap();
+    let kubeconfig = named(&kubeconfig(&server), "lab-small");
+    fs::write(seeded.environment.kubeconfig(), kubeconfig).unwrap();
     for verb in ["verify", "verify -v", "verify --output json"] {
         let answer = sandbox.labctl(verb).run().exits(1);
         is_harmless(&answer);

@@ -169,26 +169,26 @@ fn which_environment_is_meant_has_to_be_clear() {
         .labctl("env two")
         .run()
         .exits(0)
-        .answers("/two/kubeconfig");
+        .answers("/two/shell/kubeconfig");
     sandbox
         .labctl("env --env one")
         .run()
         .exits(0)
-        .answers("/one/kubeconfig");
+        .answers("/one/shell/kubeconfig");
     // The one with the lab's own name is meant by the lab.
     Seeded::new(&sandbox, "lab-small", "small").with_cluster(&[]);
     sandbox
         .labctl("env small")
         .run()
         .exits(0)
-        .answers("/lab-small/kubeconfig");
+        .answers("/lab-small/shell/kubeconfig");
 }
 
 #[test]
 fn env_prints_what_a_shell_can_evaluate() {
     let sandbox = Sandbox::new().with_small_lab();
     Seeded::new(&sandbox, "lab-small", "small").with_cluster(&[]);
-    let kubeconfig = sandbox.environment("lab-small").join("kubeconfig");
+    let kubeconfig = sandbox.environment("lab-small").join("shell/kubeconfig");
     let answer = sandbox.labctl("env small").run().exits(0).tells_nothing();
     assert_eq!(
         answer.stdout,
@@ -210,7 +210,7 @@ fn env_prints_what_a_shell_can_evaluate() {
         .arg(sandbox.path("it's a state"));
     let script = format!("{}printf %s \"$KUBECONFIG\"", odd.run().exits(0).stdout);
     let told = sandbox.program("/bin/sh", ["-c", &script]).run().exits(0);
-    let expected = sandbox.path("it's a state/envs/lab-small/kubeconfig");
+    let expected = sandbox.path("it's a state/envs/lab-small/shell/kubeconfig");
     assert_eq!(told.stdout, expected.to_str().unwrap());
 }
 
@@ -275,7 +275,7 @@ fn a_shell_points_at_the_environment_and_its_exit_code_is_passed_on() {
     );
     let call = &sandbox.fakes.calls_of("kubectl", "")[0];
     assert_eq!(call.args, ["get", "pods", "--output", "json"]);
-    let kubeconfig = sandbox.environment("lab-small").join("kubeconfig");
+    let kubeconfig = sandbox.environment("lab-small").join("shell/kubeconfig");
     assert_eq!(call.env["KUBECONFIG"], kubeconfig.to_str().unwrap());
     assert_eq!(call.env["LABCTL_ENVIRONMENT"], "lab-small");
 }

@@ -9,8 +9,8 @@ use labctl::{
 use serde_json::{Value, json};
 
 use crate::support::{
-    Act, Api, CONTAINERS, Sandbox, Seeded, fact, is_alive, rule, run_finished, signal, verified,
-    wait_for,
+    Act, Api, CONTAINERS, Sandbox, Seeded, fact, is_alive, named, rule, run_finished, signal,
+    verified, wait_for,
 };
 
 const LAB: &str = "lab: faulty
@@ -67,7 +67,8 @@ fn two_faults(sandbox: &Sandbox) -> Seeded {
 fn answering(sandbox: &Sandbox, uid: &str, pods: Value, budgets: Value) -> Seeded {
     let seeded = two_faults(sandbox);
     let api = Api::of(uid, pods, budgets);
-    fs::write(seeded.environment.kubeconfig(), api.kubeconfig()).unwrap();
+    let kubeconfig = named(&api.kubeconfig(), seeded.environment.name());
+    fs::write(seeded.environment.kubeconfig(), kubeconfig).unwrap();
     sandbox.fakes.put(CONTAINERS, "c0ffee0000000000\n");
     // It answers as long as the tests run.
     std::mem::forget(api);

@@ -145,7 +145,6 @@ fn killed_between_any_two_calls_the_next_down_leaves_nothing() {
         ("docker", "ps"),
         ("docker", "network ls"),
         ("kind", "create"),
-        ("kubectl", "--kubeconfig"),
         ("docker", "rm"),
         ("docker", "network rm"),
     ] {

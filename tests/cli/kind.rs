@@ -160,7 +160,7 @@ fn a_cluster_that_cannot_be_removed_is_not_forgotten() {
 #[test]
 fn every_tool_is_told_explicitly_which_cluster_and_network() {
     let sandbox = Sandbox::new().with_small_lab();
-    // There is no API server: the run ends after kind and the first kubectl.
+    // There is no API server: the run ends after kind.
     sandbox.labctl("up small").run().exits(5);
     let dir = sandbox.environment("lab-small").display().to_string();
     let kubeconfig = format!("{dir}/kubeconfig");
@@ -185,19 +185,6 @@ fn every_tool_is_told_explicitly_which_cluster_and_network() {
         let made = sandbox.fakes.calls_of("docker", "network create");
         assert_eq!(made[0].args.last(), Some(network));
     }
-    let kubectls: Vec<_> = calls
-        .iter()
-        .filter(|c| c.program == "kubectl" && c.args[0] != "version")
-        .collect();
-    assert_eq!(kubectls.len(), 1, "{calls:#?}");
-    assert_eq!(
-        follows(&kubectls[0].args, "--kubeconfig").as_ref(),
-        Some(&kubeconfig)
-    );
-    assert_eq!(
-        follows(&kubectls[0].args, "--context").as_deref(),
-        Some("kind-lab-small")
-    );
     // Nothing was written to where the user's own cluster is.
     assert_eq!(sandbox.files("home"), [""; 0]);
 }
@@ -228,7 +215,6 @@ fn a_cluster_that_does_not_answer_is_removed_again() {
     ▸ 1/3 cluster  Create a cluster
       $ docker network create --driver bridge --label labctl.dev/environment=<ID> --label labctl.dev/cluster=lab-small --opt com.docker.network.bridge.enable_ip_masquerade=true --ipv6 --subnet <SUBNET> labctl-lab-small-<ID>
       $ KIND_EXPERIMENTAL_DOCKER_NETWORK=labctl-lab-small-<ID> kind create cluster --name lab-small --retain --config <TMP>/state/labctl/envs/lab-small/kind.yaml --kubeconfig <TMP>/state/labctl/envs/lab-small/kubeconfig
-      $ kubectl --kubeconfig <TMP>/state/labctl/envs/lab-small/kubeconfig --context kind-lab-small config set-context kind-lab-small --namespace=default
       $ docker rm --force --volumes c0ffee0000000000 c0ffee1111111111
       $ docker network rm 0ddba11
       cluster deleted
@@ -246,7 +232,6 @@ fn a_cluster_that_does_not_answer_is_removed_again() {
         [
             "docker network create",
             "kind create",
-            "kubectl",
             "docker rm",
             "docker network rm"
         ]

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::support::{Sandbox, Seeded, UNREACHABLE_KUBECONFIG};
+use crate::support::{Sandbox, Seeded, UNREACHABLE_KUBECONFIG, named};
 
 /// A seeded environment whose kubeconfig runs a program that writes the file `ran`.
 fn logging_in(sandbox: &Sandbox) {
@@ -13,7 +13,7 @@ fn logging_in(sandbox: &Sandbox) {
          command: /bin/sh, args: [-c, 'echo x >{}']}}",
         ran.display()
     );
-    let kubeconfig = UNREACHABLE_KUBECONFIG.replace("token: t", &program);
+    let kubeconfig = named(UNREACHABLE_KUBECONFIG, "lab-small").replace("token: t", &program);
     fs::write(seeded.environment.kubeconfig(), kubeconfig).unwrap();
 }
 

@@ -45,6 +45,7 @@ mod preflight;
 mod scripts;
 mod signals;
 mod state_dir;
+mod student;
 mod trust;
 mod unreachable;
 mod usage;

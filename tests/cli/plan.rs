@@ -72,7 +72,6 @@ fn the_manifests_and_the_kind_configuration_are_shown_as_they_are_used() {
 
     $ docker network create --driver bridge --label 'labctl.dev/environment=<id>' --label labctl.dev/cluster=lab-small --opt com.docker.network.bridge.enable_ip_masquerade=true --ipv6 --subnet '<subnet>' 'labctl-lab-small-<id>'
     $ KIND_EXPERIMENTAL_DOCKER_NETWORK='labctl-lab-small-<id>' kind create cluster --name lab-small --retain --config <TMP>/state/labctl/envs/lab-small/kind.yaml --kubeconfig <TMP>/state/labctl/envs/lab-small/kubeconfig
-    $ kubectl --kubeconfig <TMP>/state/labctl/envs/lab-small/kubeconfig --context kind-lab-small config set-context kind-lab-small --namespace=default
     # expects nodes-ready 4
 
     # 2. app: Start the application

@@ -66,7 +66,6 @@ fn on_a_terminal_it_is_shown_and_asked_about_once() {
       <TMP>/work/./small
     It would run on this machine:
       cluster: kind create cluster --name lab-small --retain
-      cluster: kubectl config set-context kind-lab-small --namespace=default
       app: kubectl apply --filename manifests/app.yaml   # Secret app
       kill: kubectl delete --raw /api/v1/namespaces/default/pods/app-0 --filename - <<<'{"apiVersion":"v1","kind":"DeleteOptions","preconditions":{"uid":"<uid of the pod recorded as before>"}}'
     and, in a cluster of its own, what its manifests say: `labctl plan ./small` shows it all.

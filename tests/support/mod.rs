@@ -24,7 +24,7 @@ pub(crate) use processes::{is_alive, signal, wait_for};
 pub(crate) use sandbox::{Command, Running, Sandbox};
 pub(crate) use script::{Act, Call, Rule};
 pub(crate) use seeded::{
-    SEEDED_ID, Seeded, UNREACHABLE_KUBECONFIG, drain_started, fact, run_finished, seeded_network,
-    step_started, verified,
+    SEEDED_ID, Seeded, UNREACHABLE_KUBECONFIG, drain_started, fact, named, run_finished,
+    seeded_network, step_started, verified,
 };
 pub(crate) use server::Server;

@@ -12,13 +12,21 @@ use labctl::{
 use super::Sandbox;
 
 /// A kubeconfig that leads to a port of this machine on which nobody listens.
+///
+/// Another one, of somebody else's, is the current one in it.
 pub(crate) const UNREACHABLE_KUBECONFIG: &str = "\
 apiVersion: v1
 kind: Config
-current-context: kind-x
-contexts: [{name: kind-x, context: {cluster: kind-x, user: kind-x}}]
-clusters: [{name: kind-x, cluster: {server: 'http://127.0.0.1:1'}}]
-users: [{name: kind-x, user: {token: t}}]
+current-context: another
+contexts:
+- {name: another, context: {cluster: another, user: another}}
+- {name: 'kind-{--name}', context: {cluster: 'kind-{--name}', user: 'kind-{--name}'}}
+clusters:
+- {name: another, cluster: {server: 'http://127.0.0.1:2'}}
+- {name: 'kind-{--name}', cluster: {server: 'http://127.0.0.1:1'}}
+users:
+- {name: another, user: {token: somebodys}}
+- {name: 'kind-{--name}', user: {token: t}}
 ";
 
 /// The id of the environments that tests make.
@@ -30,6 +38,11 @@ pub(crate) fn seeded_network(name: &str) -> String {
         "0ddba11 labctl-{name}-{} labctl.dev/environment={SEEDED_ID},labctl.dev/cluster={name}\n",
         &SEEDED_ID[..12]
     )
+}
+
+/// `kubeconfig` for the cluster `name`.
+pub(crate) fn named(kubeconfig: &str, name: &str) -> String {
+    kubeconfig.replace("{--name}", name)
 }
 
 /// An environment on disk.
@@ -97,9 +110,11 @@ impl Seeded {
             name: name.clone(),
             uid: "uid-of-kube-system".into(),
             containers: containers.iter().map(ToString::to_string).collect(),
+            server: None,
         };
         let started = self.run_started(Verb::Up);
-        fs::write(self.environment.kubeconfig(), UNREACHABLE_KUBECONFIG).unwrap();
+        let kubeconfig = named(UNREACHABLE_KUBECONFIG, &name);
+        fs::write(self.environment.kubeconfig(), kubeconfig).unwrap();
         self.journal([
             started,
             step_started("cluster"),

@@ -15,6 +15,7 @@ use crate::{
         settings::Settings,
         standing,
     },
+    engine::kubeconfig,
     event::Port,
     state::{Bundle, Environment, Journal},
     tool::invocation::quote,
@@ -23,7 +24,7 @@ use crate::{
 /// Prints the variables of an environment, for `eval "$(labctl env)"`.
 pub(crate) fn run(args: &OfEnvironment, settings: &Settings) -> Result<u8, CliError> {
     let environment = session::find(settings, args.lab.as_deref())?;
-    let kubeconfig = existing_kubeconfig(&environment)?;
+    let kubeconfig = lent_kubeconfig(&environment)?;
     let tools = tools_dirs(&environment, session::bundle_of(&environment).as_ref());
     let ports = standing::ports(&Journal::read(&environment.journal())?.state);
     match settings.output {
@@ -56,20 +57,18 @@ pub(crate) fn variable(port: &Port) -> String {
     format!("LABCTL_PORT_{name}")
 }
 
-/// The environment's kubeconfig; an error if its cluster was never made.
-pub(crate) fn existing_kubeconfig(environment: &Environment) -> Result<PathBuf, CliError> {
-    let kubeconfig = environment.kubeconfig();
-    if kubeconfig.is_file() {
-        return Ok(kubeconfig);
-    }
-    Err(no_cluster(environment))
+/// The kubeconfig that students of the environment work with; an error if its cluster was never made.
+pub(crate) fn lent_kubeconfig(environment: &Environment) -> Result<PathBuf, CliError> {
+    let lab = session::applied_lab_or_unknown(environment).lab;
+    let lent = kubeconfig::lend(environment, &lab.namespace)?;
+    lent.ok_or_else(|| no_cluster(environment))
 }
 
 /// That the environment's cluster was never made.
 pub(crate) fn no_cluster(environment: &Environment) -> CliError {
     let name = environment.name();
     let error = anyhow::anyhow!("the environment \"{name}\" has no cluster yet");
-    let hint = format!("`labctl up {}` makes it", environment.record.lab);
+    let hint = format!("`labctl up {}` makes it", environment.call());
     CliError::new(exit::UNREACHABLE, error).hint(hint)
 }
 

@@ -1,20 +1,20 @@
 //! `labctl shell`
 
-use std::env;
+use std::{env, fs, path::Path};
 
-use super::env::{existing_kubeconfig, tools_dirs, variable};
+use super::env::{lent_kubeconfig, tools_dirs, variable};
 use crate::{
     cli::{
         args::Shell, error::CliError, exit, output, session, settings::Settings, standing, tools,
     },
-    state::Journal,
-    tool::Invocation,
+    state::{Environment, Journal},
+    tool::{Invocation, kubeconfig},
 };
 
 /// Starts a shell, or a command, in an environment.
 pub(crate) fn run(args: &Shell, settings: &Settings) -> Result<u8, CliError> {
     let environment = session::find(settings, args.lab.as_deref())?;
-    let kubeconfig = existing_kubeconfig(&environment)?;
+    let kubeconfig = lent_kubeconfig(&environment)?;
     let bundle = session::bundle_of(&environment);
     let mut toolbox = tools::find(settings, bundle.as_ref());
     let dirs = tools_dirs(&environment, bundle.as_ref()).into_iter();
@@ -31,10 +31,7 @@ pub(crate) fn run(args: &Shell, settings: &Settings) -> Result<u8, CliError> {
     toolbox.programs.insert(program.to_owned(), found);
     toolbox.kubectl_cache = Some(environment.kubectl_cache());
     if args.command.is_empty() && settings.draws {
-        output::tell(&format!(
-            "kubectl now talks to the environment \"{}\" only; `exit` leaves it\n",
-            environment.name()
-        ));
+        output::tell(&greeting(&environment, &kubeconfig));
     }
     standing::tell_trouble(&environment, settings);
     let mut shell = Invocation::new(program, rest)
@@ -49,4 +46,17 @@ pub(crate) fn run(args: &Shell, settings: &Settings) -> Result<u8, CliError> {
         .interactive(&shell)
         .map_err(|error| CliError::new(exit::TOOL, error))?;
     Ok(u8::try_from(code).unwrap_or(exit::FAILED))
+}
+
+/// Whom kubectl talks to in the shell.
+fn greeting(environment: &Environment, lent: &Path) -> String {
+    let (name, context) = (environment.name(), environment.context());
+    let text = fs::read_to_string(lent).unwrap_or_default();
+    match kubeconfig::current_context(&text) {
+        Some(chosen) if chosen != context => format!(
+            "kubectl talks to the context {chosen}, which was chosen here before; `kubectl config \
+             use-context {context}` goes back to the environment \"{name}\"; `exit` leaves it\n"
+        ),
+        _ => format!("kubectl now talks to the environment \"{name}\" only; `exit` leaves it\n"),
+    }
 }

@@ -193,6 +193,7 @@ fn a_cluster_is_stopped_until_it_is_started_or_gone() {
     let started = EventKind::ClusterStarted {
         nodes: 4,
         took: std::time::Duration::ZERO,
+        server: None,
     };
     let mut state = RunState::default();
     for end in [started, EventKind::ClusterDeleted] {
@@ -225,6 +226,7 @@ fn ports_outlive_their_cluster_and_refusals_do_not_outlive_the_next() {
         name: "c".into(),
         uid: "u".into(),
         containers: Vec::new(),
+        server: None,
     };
     let deleted = EventKind::ClusterDeleted;
     events.extend([chosen(8080), EventKind::ClusterCreated { cluster }, deleted]);
