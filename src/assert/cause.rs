@@ -1,12 +1,16 @@
 //! Why a pod is not ready, computed from the objects. What the scheduler and the kubelet say in
 //! words is evidence, or the last resort.
 
+mod accepted;
 pub(super) mod backend;
 mod containers;
 mod dependency;
 mod entrance;
 pub(super) mod mesh;
+mod ports;
+pub(super) mod rights;
 pub(super) mod routing;
+pub(super) mod rule;
 mod scheduling;
 
 use k8s_openapi::{
@@ -36,7 +40,12 @@ pub fn why_not_ready(pod: &Pod, observed: &Observed, namespace: &str) -> Vec<Str
         None => scheduling::why(pod, observed, namespace),
         // What the pod's status says of its containers is as old as the last sign of the node.
         Some(_) if trouble.is_some() => trouble.into_iter().collect(),
-        Some(node) => containers::why(pod, node),
+        Some(node) => {
+            let mut why = containers::why(pod, node);
+            // A program that the API server refuses what it asks for ends, or is not ready.
+            why.extend(rights::why(pod, observed));
+            why
+        }
     };
     if why.is_empty() {
         why.push("its status does not say why".to_owned());

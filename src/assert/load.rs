@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, time::Duration};
 use super::{
     check::http_answer,
     observed::{Answer, NoAnswer},
+    side::{Side, said, side},
 };
 use crate::{
     event::{Clause, Status, Verdict},
@@ -16,6 +17,16 @@ use crate::{
 #[derive(Debug, Clone, Default)]
 pub struct Tally {
     samples: Vec<Sample>,
+    /// Those that failed, by whose failure they are.
+    sides: BTreeMap<Side, Failures>,
+}
+
+/// Requests that failed on one side.
+#[derive(Debug, Clone)]
+struct Failures {
+    count: usize,
+    /// What was said in the first answer that came to one, or instead of it.
+    first: String,
 }
 
 /// One request. Times are counted from the first one.
@@ -40,13 +51,35 @@ impl Tally {
             Answer::None(NoAnswer::Refused, _) => "refused".to_owned(),
             Answer::None(NoAnswer::Closed, _) => "closed".to_owned(),
             Answer::None(NoAnswer::Late, _) => "no answer in time".to_owned(),
+            Answer::None(NoAnswer::Local, _) => "not asked".to_owned(),
         };
+        if failed {
+            let of_side = self.sides.entry(side(answer)).or_insert_with(|| Failures {
+                first: said(answer),
+                count: 0,
+            });
+            of_side.count += 1;
+        }
         self.samples.push(Sample {
             sent,
             ended,
             came_to,
             failed,
         });
+    }
+
+    /// How many each side failed, the one with the most first, and what was heard of each first.
+    fn by_side(&self) -> (Vec<String>, Vec<String>) {
+        let mut sides: Vec<(&Side, &Failures)> = self.sides.iter().collect();
+        sides.sort_by_key(|(_, failures)| std::cmp::Reverse(failures.count));
+        let counts = sides.iter().map(|(side, failures)| {
+            let plural = if failures.count == 1 { "" } else { "s" };
+            format!("{} request{plural} failed by {side}", failures.count)
+        });
+        let said = sides
+            .iter()
+            .map(|(side, failures)| format!("{side}: {}", failures.first));
+        (counts.collect(), said.collect())
     }
 
     fn failed(&self) -> usize {
@@ -119,6 +152,10 @@ impl Tally {
             limit,
             seconds(longest),
         ));
+        // They may be what the lab wants to be seen.
+        if let Some(clause) = clauses[1..].iter_mut().find(|c| c.status != Status::Pass) {
+            (clause.because, clause.evidence) = self.by_side();
+        }
         let assertion = format!(
             "{load} ({sent} requests, {failed} failed, longest interruption {})",
             seconds(longest)
@@ -191,6 +228,55 @@ mod tests {
         assert_eq!(
             verdict(&budget, &[503, 503, 200], None).status,
             Status::Failed
+        );
+    }
+
+    #[test]
+    fn a_measurement_that_failed_says_which_side_failed_and_what_was_heard_of_it() {
+        let none_may = load("at-least: 3");
+        let mut tally = Tally::default();
+        let full = r#"{"kind":"database-connect","error":"sorry, too many clients already"}"#;
+        let by_api = |status, body: &str| Answer::Given {
+            status,
+            headers: [("x-pod".to_owned(), "api-0".to_owned())].into(),
+            body: body.to_owned(),
+        };
+        let none = |how, why: &str| Answer::None(how, why.to_owned());
+        let answers = [
+            by_api(200, ""),
+            by_api(503, full),
+            none(NoAnswer::Local, "Cannot assign requested address"),
+            by_api(503, full),
+            given(502),
+            none(NoAnswer::Late, "no answer within 3 s"),
+            by_api(500, r#"{"kind":"other"}"#),
+        ];
+        for answer in &answers {
+            tally.add(&none_may, Duration::ZERO, Duration::ZERO, answer);
+        }
+        let clauses = tally.verdict(&none_may, None).clauses;
+        assert_eq!(
+            clauses[1].because,
+            [
+                "2 requests failed by the database",
+                "1 request failed by this machine",
+                "1 request failed by the way in",
+                "1 request failed by the API",
+                "1 request failed by nobody who could be told",
+            ]
+        );
+        assert_eq!(clauses[1].evidence[0], format!("the database: 503 {full}"));
+        assert_eq!(
+            clauses[1].evidence[1],
+            "this machine: Cannot assign requested address"
+        );
+        assert_eq!(clauses[1].evidence[2], "the way in: 502, without a word");
+        // An outage that is to be seen is explained by nobody.
+        let outage = load("failed-at-least: 2");
+        let verdict = tally.verdict(&outage, None);
+        assert!(
+            verdict.clauses.iter().all(|c| c.because.is_empty()),
+            "{verdict:?}"
         );
     }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use k8s_openapi::api::{
     apps::v1::{DaemonSet, Deployment, ReplicaSet, StatefulSet},
-    core::v1::{Node, PersistentVolume, PersistentVolumeClaim, Pod, Service},
+    core::v1::{Event, Node, PersistentVolume, PersistentVolumeClaim, Pod, Service},
     discovery::v1::EndpointSlice,
     networking::v1::{Ingress, IngressClass},
     policy::v1::PodDisruptionBudget,
@@ -15,7 +15,7 @@ use k8s_openapi::api::{
 
 use super::{
     Observed, Scope,
-    cause::{mesh, routing},
+    cause::{mesh, rights, rule},
     check::{
         evicted_refused, http_answer, linkerd_check, mesh_injected, mesh_mtls, sql, stable_identity,
     },
@@ -104,7 +104,9 @@ fn scopes(assertion: &Assertion, namespace: &str) -> Vec<Scope> {
         Assertion::NodesReady(_) => vec![Scope::of::<Node>(None)],
         Assertion::RolloutComplete(a) => {
             let namespace = a.namespace.as_deref().unwrap_or(namespace);
-            with_pods(namespace, workload(&a.of, namespace))
+            let mut scopes = with_pods(namespace, workload(&a.of, namespace));
+            scopes.extend(rights::scopes());
+            scopes
         }
         Assertion::PvcBound(a) => with_pods(namespace, workload(&a.of, namespace)),
         Assertion::PvcReattached(_) | Assertion::Sql(_) => with_pods(namespace, []),
@@ -169,6 +171,7 @@ fn with_backend(namespace: &str) -> Vec<Scope> {
     let mut scopes = with_pods(namespace, [Scope::of::<Service>(Some(namespace))]);
     scopes.push(Scope::of::<EndpointSlice>(Some(namespace)));
     scopes.push(Scope::of::<Deployment>(Some(namespace)));
+    scopes.extend(rights::scopes());
     scopes
 }
 
@@ -177,8 +180,10 @@ fn with_backend(namespace: &str) -> Vec<Scope> {
 fn with_the_way(namespace: &str) -> Vec<Scope> {
     let mut scopes = with_backend(namespace);
     scopes.extend([
-        Scope::of::<Ingress>(Some(namespace)),
-        routing::http_routes(namespace),
+        // A host can be taken by an Ingress of another namespace.
+        Scope::of::<Ingress>(None),
+        Scope::of::<Event>(Some(namespace)),
+        rule::http_routes(namespace),
         Scope::of::<IngressClass>(None),
         Scope::of::<Deployment>(None),
         Scope::of::<DaemonSet>(None),
@@ -252,6 +257,10 @@ mod tests {
             [
                 "Deployment",
                 "ReplicaSet",
+                "ClusterRole",
+                "ClusterRoleBinding",
+                "Role",
+                "RoleBinding",
                 "Node",
                 "PersistentVolume",
                 "PersistentVolumeClaim",

@@ -92,6 +92,9 @@ pub enum NoAnswer {
     Closed,
     /// It took too long.
     Late,
+    /// This machine could not ask: it has no port or descriptor left, or was too busy to notice in time
+    /// what came.
+    Local,
 }
 
 /// All that was seen of a cluster at one moment.

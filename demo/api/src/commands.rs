@@ -61,6 +61,7 @@ async fn serve(arguments: Serve) -> Done {
         config,
         arguments.connect_timeout,
         arguments.database_timeout,
+        arguments.database_connections,
     );
 
     let listener = listen(arguments.listen).await?;

@@ -6,7 +6,7 @@ mod support;
 
 use std::time::{Duration, Instant};
 
-use support::{Api, NO_DRAIN, ask, closed_port};
+use support::{Api, CONNECTIONS, NO_DRAIN, ask, closed_port};
 use tokio::{io::AsyncReadExt, net::TcpListener};
 
 async fn without_database() -> Api {
@@ -106,6 +106,33 @@ async fn each_request_opens_a_connection_of_its_own() {
         assert_eq!(answer.json()["kind"], "database-connect", "{answer:?}");
     }
     assert_eq!(accepting.await.unwrap(), 3);
+}
+
+#[tokio::test]
+async fn no_more_connections_are_open_at_a_time_than_it_may_have() {
+    // It accepts, and answers nobody: every connection stays for the second that a request has.
+    let database = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let api = Api::start(database.local_addr().unwrap(), NO_DRAIN).await;
+    let address = api.address;
+    let asked =
+        (0..3 * CONNECTIONS).map(|_| async move { ask(address, "GET /api/entries", "").await });
+    let asked: Vec<_> = asked.map(tokio::spawn).collect();
+    let mut open = Vec::new();
+    // Until the first of them were given up.
+    while let Ok(accepted) =
+        tokio::time::timeout(Duration::from_millis(500), database.accept()).await
+    {
+        open.push(accepted.unwrap());
+    }
+    assert_eq!(open.len(), usize::from(CONNECTIONS));
+    let mut waited = 0;
+    for answer in asked {
+        let answer = answer.await.unwrap();
+        assert_eq!(answer.json()["kind"], "database-timeout", "{answer:?}");
+        let error = answer.json()["error"].to_string();
+        waited += u16::from(error.contains("none of the 4 connections to it was free for 1.0 s"));
+    }
+    assert_eq!(waited, 2 * CONNECTIONS);
 }
 
 #[tokio::test]

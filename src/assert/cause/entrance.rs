@@ -3,13 +3,16 @@
 use k8s_openapi::{
     api::{
         apps::v1::{DaemonSet, Deployment},
-        core::v1::{PodTemplateSpec, Service},
+        core::v1::{Pod, PodSpec, PodTemplateSpec, Service},
     },
     apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta},
 };
 
-use super::backend::{pods, pods_not_ready, shown};
-use crate::assert::{Observed, text::clean};
+use super::{
+    backend::{pods, pods_not_ready, shown},
+    rights,
+};
+use crate::assert::{Observed, pod, text::clean};
 
 /// Why the port `node` of the node is not open; nothing if what opens it is well, or cannot be told.
 pub(super) fn why(node: u16, observed: &Observed) -> Vec<String> {
@@ -27,7 +30,7 @@ pub(super) fn why(node: u16, observed: &Observed) -> Vec<String> {
         let Some(spec) = deployment
             .spec
             .as_ref()
-            .filter(|s| opens(&s.template, node))
+            .filter(|s| template_opens(&s.template, node))
         else {
             continue;
         };
@@ -40,7 +43,11 @@ pub(super) fn why(node: u16, observed: &Observed) -> Vec<String> {
         }
     }
     for set in &sets {
-        let Some(spec) = set.spec.as_ref().filter(|s| opens(&s.template, node)) else {
+        let Some(spec) = set
+            .spec
+            .as_ref()
+            .filter(|s| template_opens(&s.template, node))
+        else {
             continue;
         };
         is_opened = true;
@@ -71,9 +78,34 @@ pub(super) fn why(node: u16, observed: &Observed) -> Vec<String> {
     why
 }
 
+/// Which rights the pods that open the port `node` of the node lack: a controller works with the API
+/// server, and without rights it runs, and knows of nothing.
+pub(super) fn without_rights(node: u16, observed: &Observed) -> Vec<String> {
+    let mut pods = observed.list::<Pod>(None).unwrap_or_default();
+    pods.retain(|pod| pod.spec.as_ref().is_some_and(|spec| opens(spec, node)));
+    let mut why: Vec<String> = pods
+        .iter()
+        .flat_map(|pod| {
+            let mut why = rights::why(pod, observed);
+            if why.is_empty() {
+                why.extend(rights::has_none(pod, observed));
+            }
+            let name = clean(pod::name(pod));
+            why.into_iter().map(move |why| format!("pod {name}: {why}"))
+        })
+        .collect();
+    why.dedup();
+    why
+}
+
 /// Whether a pod of this template opens the port `node` of its node.
-fn opens(template: &PodTemplateSpec, node: u16) -> bool {
-    let containers = template.spec.iter().flat_map(|spec| &spec.containers);
+fn template_opens(template: &PodTemplateSpec, node: u16) -> bool {
+    template.spec.as_ref().is_some_and(|spec| opens(spec, node))
+}
+
+/// Whether a pod of this specification opens the port `node` of its node.
+fn opens(spec: &PodSpec, node: u16) -> bool {
+    let containers = spec.containers.iter();
     let mut ports = containers.flat_map(|container| container.ports.iter().flatten());
     ports.any(|port| port.host_port == Some(i32::from(node)))
 }

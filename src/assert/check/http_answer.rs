@@ -68,27 +68,23 @@ fn of_answers(a: &Http, port: &Port, answers: &[Answer], context: &Context<'_>) 
             actual,
         )];
     };
-    let (status, evidence) = match answer {
-        Answer::Given {
-            status,
-            headers,
-            body,
-        } => {
+    let evidence = match answer {
+        Answer::Given { headers, body, .. } => {
             let server = headers
                 .get("server")
                 .map(|server| format!("server: {}", clean(server)));
             let said = first_lines(body).into_iter().next();
             let said = said.map(|line| format!("body: {line}"));
-            (Some(*status), server.into_iter().chain(said).collect())
+            server.into_iter().chain(said).collect()
         }
-        Answer::None(_, message) => (None, vec![clean(message)]),
+        Answer::None(_, message) => vec![clean(message)],
     };
     if let Some(first) = faults.first_mut() {
         if a.times > 1 {
             first.actual = format!("{}, answer {} of {}", first.actual, index + 1, a.times);
         }
         let (observed, namespace) = (context.observed, context.namespace);
-        first.because = routing::why(&a.request(), port.node, status, observed, namespace);
+        first.because = routing::why(&a.request(), port.node, answer, observed, namespace);
         if let Answer::None(NoAnswer::Refused, _) = answer {
             let address = port.address();
             first.because.push(format!(
@@ -124,6 +120,7 @@ fn faults(a: &Http, answer: &Answer) -> Vec<Clause> {
                 NoAnswer::Refused => "connection refused",
                 NoAnswer::Closed => "connection closed without an answer",
                 NoAnswer::Late => "no answer in time",
+                NoAnswer::Local => "not asked, as this machine could not",
             };
             let what = format!("answer to {asked}");
             return vec![pending(what, a.status.to_string(), actual.to_owned())];

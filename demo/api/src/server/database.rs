@@ -1,11 +1,15 @@
 //! The database, by a new connection for each request: a fault on the way to it hits each request
-//! by itself, and no pool hides it.
+//! by itself, and no pool hides it. How many there are at the same time is bounded: a database that is
+//! slow for a moment is not asked for more connections than it has, which would fail all of them.
 
-use std::{pin::pin, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use axum::http::StatusCode;
 use serde::Serialize;
-use tokio::time::timeout;
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, timeout},
+};
 use tokio_postgres::{Client, Config, Error, NoTls, Row, config::SslMode, error::SqlState};
 
 use super::reply::Refusal;
@@ -33,6 +37,9 @@ const COLUMNS: &str = "id, text, pod, \
 pub struct Database {
     config: Config,
     timeout: Duration,
+    /// A permit for each connection that may be open.
+    turns: Arc<Semaphore>,
+    connections: usize,
 }
 
 /// What was written.
@@ -66,13 +73,17 @@ enum Task<'a> {
 }
 
 impl Database {
-    /// `config` without time limits; `connect` bounds the connection, `total` all of a request.
+    /// `config` without time limits; `connect` bounds the connection, `total` all of a request, the
+    /// wait for one of so many `connections` at the same time included.
     #[must_use]
-    pub fn new(mut config: Config, connect: Duration, total: Duration) -> Self {
+    pub fn new(mut config: Config, connect: Duration, total: Duration, connections: u16) -> Self {
+        let connections = usize::from(connections);
         config.connect_timeout(connect).ssl_mode(SslMode::Disable);
         Self {
             config,
             timeout: total,
+            turns: Arc::new(Semaphore::new(connections)),
+            connections,
         }
     }
 
@@ -89,14 +100,27 @@ impl Database {
     }
 
     async fn run(&self, task: Task<'_>) -> Result<Vec<Entry>, Refusal> {
-        let late = |_| {
+        let began = Instant::now();
+        let mut waited = None;
+        let done = timeout(self.timeout, async {
+            // It is never closed: a turn comes.
+            let _turn = self.turns.acquire().await;
+            waited = Some(began.elapsed());
+            self.on_a_connection(task).await
+        });
+        let Ok(done) = done.await else {
             let limit = self.timeout.as_secs_f64();
-            let message = format!("the database did not answer within {limit} s");
-            unavailable("database-timeout", message)
+            let waited = waited.unwrap_or(self.timeout);
+            let mut message = format!("the database did not answer within {limit} s");
+            if waited > self.timeout / 2 {
+                let (all, waited) = (self.connections, waited.as_secs_f64());
+                message = format!(
+                    "{message}: none of the {all} connections to it was free for {waited:.1} s"
+                );
+            }
+            return Err(unavailable("database-timeout", message));
         };
-        timeout(self.timeout, self.on_a_connection(task))
-            .await
-            .unwrap_or_else(|elapsed| Err(late(elapsed)))
+        done
     }
 
     async fn on_a_connection(&self, task: Task<'_>) -> Result<Vec<Entry>, Refusal> {

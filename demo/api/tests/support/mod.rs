@@ -19,6 +19,9 @@ pub const NO_DRAIN: Drain = Drain {
     limit: Duration::from_secs(10),
 };
 
+/// How many connections to the database an API has.
+pub const CONNECTIONS: u16 = 4;
+
 /// A running API. Dropping `stop` is SIGTERM to it.
 pub struct Api {
     pub address: SocketAddr,
@@ -32,7 +35,7 @@ impl Api {
         config.host(database.ip().to_string()).port(database.port());
         config.user("nobody");
         let second = Duration::from_secs(1);
-        let shared = Shared::new(Database::new(config, second, second), "api-0");
+        let shared = Shared::new(Database::new(config, second, second, CONNECTIONS), "api-0");
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();

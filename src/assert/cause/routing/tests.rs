@@ -201,3 +201,241 @@ fn prefixes_go_by_parts_of_the_path_and_the_longest_rule_decides() {
     assert!(at("/api?x=/").ends_with("Service api"));
     assert!(at("/apis").ends_with("Service web"));
 }
+
+/// The first line is the way, and the answer is not called the application's own.
+#[track_caller]
+fn misled_by_nothing(why: &[String]) -> &[String] {
+    assert_eq!(why[0], WAY);
+    assert!(!why.iter().any(|w| w.contains("most likely")), "{why:?}");
+    &why[1..]
+}
+
+fn bad_gateway() -> Answer {
+    given(502, "<html><h1>502 Bad Gateway</h1></html>")
+}
+
+#[test]
+fn a_port_that_the_service_does_not_have_is_named_with_those_that_it_has() {
+    let to = |port: serde_json::Value| {
+        let backend = json!({"service": {"name": "api", "port": port}});
+        let paths = json!([{"path": "/api", "pathType": "Prefix", "backend": backend}]);
+        let rules = json!([{"host": "shop.localhost", "http": {"paths": paths}}]);
+        let ports = json!([{"name": "http", "port": 80, "targetPort": 8080}]);
+        let world = World::shop()
+            .with("Ingress", "shop", json!({"spec": {"rules": rules}}))
+            .with("Service", "api", json!({"spec": {"ports": ports}}));
+        world.why(API, bad_gateway())
+    };
+    let has = "it has http (80)";
+    assert_eq!(
+        misled_by_nothing(&to(json!({"number": 9090}))),
+        [format!("Service api has no port 9090: {has}")]
+    );
+    assert_eq!(
+        misled_by_nothing(&to(json!({"name": "htp"}))),
+        [format!("Service api has no port called htp: {has}")]
+    );
+    for right in [json!({"number": 80}), json!({"name": "http"})] {
+        assert!(to(right)[1].contains("most likely its own"));
+    }
+}
+
+#[test]
+fn a_target_port_that_no_pod_has_is_named() {
+    let to = |target: serde_json::Value, ports: serde_json::Value| {
+        let spec = json!({"spec": {"containers": [{"name": "api", "ports": ports}]}});
+        let ports = json!({"spec": {"ports": [{"port": 80, "targetPort": target}]}});
+        let world = World::shop().with("Service", "api", ports);
+        let world = world.with("Pod", "api-0", spec.clone());
+        world.with("Pod", "api-1", spec).why(API, bad_gateway())
+    };
+    let http = json!([{"name": "http", "containerPort": 8080}]);
+    assert_eq!(
+        misled_by_nothing(&to(json!(9999), http.clone())),
+        ["Service api leads to port 9999 of its pods, which say that they have 8080"]
+    );
+    assert_eq!(
+        misled_by_nothing(&to(json!("htp"), http.clone())),
+        ["Service api leads to the port called htp, which none of its pods has"]
+    );
+    // A pod need not say on which number it listens.
+    for (target, ports) in [
+        (json!(8080), http.clone()),
+        (json!("http"), http),
+        (json!(1), json!([])),
+    ] {
+        assert!(to(target, ports)[1].contains("most likely its own"));
+    }
+}
+
+/// An event about the Ingress of the shop.
+fn event(name: &str, kind: &str, reason: &str, message: &str, at: &str) -> serde_json::Value {
+    json!({"apiVersion": "v1", "kind": "Event", "metadata": {"name": name, "namespace": "default"},
+        "involvedObject": {"kind": "Ingress", "name": "shop", "uid": "shop", "namespace": "default"},
+        "type": kind, "reason": reason, "message": message, "lastTimestamp": at})
+}
+
+const TAKEN: &str = "All hosts are taken by other resources";
+
+#[test]
+fn an_ingress_that_its_controller_rejected_is_told_by_its_last_event() {
+    let rejected = event(
+        "shop.1",
+        "Warning",
+        "Rejected",
+        TAKEN,
+        "2026-11-21T09:50:00Z",
+    );
+    let world = World::shop().nginx().add(rejected);
+    assert_eq!(
+        misled_by_nothing(&world.why(API, given(404, ""))),
+        [format!("its controller rejected it: {TAKEN}")]
+    );
+    let annotation = "annotations.nginx.org/proxy-connect-timeout: Invalid value";
+    let invalid = event(
+        "shop.2",
+        "Warning",
+        "Rejected",
+        annotation,
+        "2026-11-21T09:50:01Z",
+    );
+    let world = world.add(invalid);
+    assert_eq!(
+        misled_by_nothing(&world.why(API, given(404, ""))),
+        [format!("its controller rejected it: {annotation}")]
+    );
+    let half = event(
+        "shop.3",
+        "Warning",
+        "AddedOrUpdatedWithWarning",
+        "host shop.localhost is taken by another resource",
+        "2026-11-21T09:50:02Z",
+    );
+    let why = world.clone().add(half).why(API, given(404, ""));
+    assert!(
+        why[1].starts_with("its controller says: AddedOrUpdatedWithWarning: host"),
+        "{why:?}"
+    );
+    // It was put right since; or it is about one of that name which is gone.
+    let added = event(
+        "shop.4",
+        "Normal",
+        "AddedOrUpdated",
+        "ok",
+        "2026-11-21T09:50:03Z",
+    );
+    assert!(world.clone().add(added).why(API, given(404, ""))[1].contains("most likely its own"));
+    let other = json!({"involvedObject": {"uid": "another"}});
+    let world = world
+        .with("Event", "shop.1", other.clone())
+        .with("Event", "shop.2", other);
+    assert!(world.why(API, given(404, ""))[1].contains("most likely its own"));
+}
+
+#[test]
+fn an_answer_of_the_application_came_all_the_way_whatever_an_event_says() {
+    let rejected = event(
+        "shop.1",
+        "Warning",
+        "Rejected",
+        TAKEN,
+        "2026-11-21T09:50:00Z",
+    );
+    let world = World::shop().add(rejected);
+    let answer = Answer::Given {
+        status: 503,
+        headers: [("x-pod".to_owned(), "api-0".to_owned())].into(),
+        body: String::new(),
+    };
+    assert!(world.why(API, answer)[1].contains("most likely its own"));
+}
+
+#[test]
+fn a_host_that_an_older_ingress_has_is_named_where_the_controller_gives_it_to_one() {
+    let other = |made: &str| {
+        json!({"apiVersion": "networking.k8s.io/v1", "kind": "Ingress",
+            "metadata": {"name": "other", "namespace": "elsewhere", "uid": "other",
+                "creationTimestamp": made},
+            "spec": {"ingressClassName": "traefik", "rules": [{"host": "shop.localhost"}]}})
+    };
+    let older = "2026-11-21T09:00:00Z";
+    let world = World::shop().nginx().add(other(older));
+    assert_eq!(
+        misled_by_nothing(&world.why(API, given(404, ""))),
+        [
+            "Ingress other of namespace elsewhere has the host shop.localhost and is older: \
+             nginx.org/ingress-controller gives a host to one Ingress"
+        ]
+    );
+    let younger = World::shop().nginx().add(other("2026-11-21T09:59:00Z"));
+    assert!(younger.why(API, given(404, ""))[1].contains("most likely its own"));
+    // Traefik takes both.
+    let merged = World::shop().add(other(older));
+    assert!(merged.why(API, given(404, ""))[1].contains("most likely its own"));
+}
+
+#[test]
+fn an_ingress_without_an_address_may_not_have_been_accepted() {
+    let world = World::shop().nginx();
+    let world = world.with(
+        "Ingress",
+        "shop",
+        json!({"status": {"loadBalancer": {"ingress": null}}}),
+    );
+    assert_eq!(
+        misled_by_nothing(&world.why(API, given(404, ""))),
+        [
+            "its status.loadBalancer is empty: the controller nginx.org/ingress-controller did not \
+             accept it, or gives no addresses"
+        ]
+    );
+}
+
+#[test]
+fn a_controller_without_a_binding_is_told_whether_it_runs_or_ends() {
+    let name = "nginx-nginx-ingress";
+    let lacks = "no ClusterRoleBinding gives the ClusterRole nginx-nginx-ingress to its service account \
+                 nginx-nginx-ingress of namespace default: the API server refuses what it asks for";
+    let unbound = World::shop().nginx().without("ClusterRoleBinding", name);
+    // It was started again: it runs, and knows of nothing.
+    assert_eq!(
+        misled_by_nothing(&unbound.why(API, given(404, ""))),
+        [format!("pod traefik-0: {lacks}")]
+    );
+    // Or it ends.
+    let ended = json!({"status": {
+        "conditions": [{"type": "Ready", "status": "False"}],
+        "containerStatuses": [{"name": "nginx", "ready": false, "restartCount": 3, "image": "",
+            "imageID": "", "state": {"waiting": {"reason": "CrashLoopBackOff"}},
+            "lastState": {"terminated": {"exitCode": 1}}}]}});
+    let ends = unbound.with("Pod", "traefik-0", ended);
+    let of = "deployment traefik of namespace default: pod traefik-0";
+    assert_eq!(
+        ends.why(API, closed()),
+        [
+            format!("{of}: container nginx ends again and again: exit code 1, after 3 restarts"),
+            format!("{of}: {lacks}"),
+        ]
+    );
+    let role = World::shop().nginx().without("RoleBinding", name);
+    let why = role.why(API, given(404, ""));
+    assert!(
+        why[1].contains("no RoleBinding gives the Role nginx-nginx-ingress"),
+        "{why:?}"
+    );
+    let dangling = World::shop().nginx().without("ClusterRole", name);
+    let why = dangling.why(API, given(404, ""));
+    let says = "ClusterRoleBinding nginx-nginx-ingress gives its service account the ClusterRole \
+                nginx-nginx-ingress, which does not exist";
+    assert_eq!(misled_by_nothing(&why), [format!("pod traefik-0: {says}")]);
+    let none = ["ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"];
+    let none = none.into_iter().fold(World::shop().nginx(), |world, kind| {
+        world.without(kind, name)
+    });
+    let why = none.why(API, given(404, ""));
+    assert!(
+        why[1].contains("no ClusterRoleBinding or RoleBinding names"),
+        "{why:?}"
+    );
+    assert!(World::shop().nginx().why(API, given(404, ""))[1].contains("most likely its own"));
+}
