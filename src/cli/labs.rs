@@ -11,6 +11,7 @@ use include_dir::{Dir, include_dir};
 
 use super::{demo, error::CliError, exit, session, settings::Settings, trust::Origin};
 use crate::{
+    digest,
     download::{self, DownloadError},
     event::Redactor,
     spec::{
@@ -21,9 +22,10 @@ use crate::{
         yaml::Fault,
     },
     state::{
-        StateError,
+        self, StateError,
         archive::{self, LARGEST},
         environment::read_tree,
+        trust::Directory,
     },
 };
 
@@ -46,6 +48,19 @@ pub(crate) struct Loaded {
 }
 
 impl Loaded {
+    /// Its origin, as an environment keeps it; none, if it is what an environment has applied.
+    pub(crate) fn recorded_origin(&self) -> Option<state::Origin> {
+        match &self.origin {
+            Origin::Applied => None,
+            Origin::BuiltIn => Some(state::Origin::BuiltIn),
+            Origin::Directory(directory) => Some(state::Origin::directory(&directory.path)),
+            Origin::Elsewhere => {
+                let digest = digest::hex_of_tree(&self.tree.files);
+                Some(state::Origin::Digest(digest))
+            }
+        }
+    }
+
     /// The same lab with these values; the defaults for what is not among them.
     pub(crate) fn with(mut self, chosen: impl IntoIterator<Item = (String, String)>) -> Self {
         self.chosen = self.written.defaults();
@@ -88,11 +103,6 @@ pub(crate) fn load(name: &str, settings: &Settings) -> Result<Loaded, CliError> 
     Ok(Loaded { origin, ..loaded })
 }
 
-/// The id of the lab that `name` means, for finding an environment of it.
-pub(crate) fn id(name: &str, settings: &Settings) -> Result<String, CliError> {
-    Ok(load(name, settings)?.written.lab)
-}
-
 /// Checks the lab in `tree`.
 pub(crate) fn check(tree: LabTree) -> Result<Loaded, CliError> {
     let known = Known {
@@ -128,7 +138,7 @@ fn loaded(lab: Lab, tree: LabTree) -> Loaded {
         lab,
         chosen: Chosen::new(),
         tree,
-        origin: Origin::Own,
+        origin: Origin::Applied,
     };
     loaded.with([])
 }
@@ -143,9 +153,15 @@ pub(crate) fn read(path: &Path, settings: &Settings) -> Result<(LabTree, Origin)
     if is_archive(&path) {
         return Ok((read_archive(&path)?, Origin::Elsewhere));
     }
-    let tree = read_dir(&path)?;
     let dir = path.ancestors().find(|dir| dir.is_dir()).unwrap_or(&path);
-    Ok((tree, Origin::Directory(dir.to_owned())))
+    // Known before it is read: what is put in its place meanwhile is not what was trusted.
+    let directory = Directory::at(dir)?;
+    let tree = read_dir(&path, &directory)?;
+    if Directory::at(dir)? != directory {
+        let error = anyhow::anyhow!("{} was replaced while it was read", dir.display());
+        return Err(CliError::new(exit::UNSAFE, error));
+    }
+    Ok((tree, Origin::Directory(directory)))
 }
 
 /// What is at `url`.
@@ -180,7 +196,7 @@ fn read_archive(path: &Path) -> Result<LabTree, CliError> {
     Ok(archive::read(&shown.to_string(), &bytes)?)
 }
 
-fn read_dir(path: &Path) -> Result<LabTree, CliError> {
+fn read_dir(path: &Path, real: &Directory) -> Result<LabTree, CliError> {
     let dir = match path.file_name() {
         Some(name) if name == LAB_FILE => path.parent().unwrap_or(path),
         _ => path,
@@ -190,14 +206,17 @@ fn read_dir(path: &Path) -> Result<LabTree, CliError> {
         let error = anyhow::anyhow!("{} has no {LAB_FILE}", dir.display());
         return Err(CliError::new(exit::INVALID_LAB, error));
     }
-    let tree = read_tree(dir);
-    tree.map_err(|error| CliError::new(exit::INVALID_LAB, error))
+    let tree = read_tree(&real.path).map_err(|error| CliError::new(exit::INVALID_LAB, error))?;
+    Ok(LabTree {
+        origin: dir.display().to_string(),
+        ..tree
+    })
 }
 
 fn find(name: &str, settings: &Settings) -> Result<(LabTree, Origin), CliError> {
     let ids = built_in();
     if let Some(id) = ids.iter().find(|id| *id == name) {
-        return Ok((embedded(id), Origin::Own));
+        return Ok((embedded(id), Origin::BuiltIn));
     }
     let path = settings.cwd.join(name);
     if name.contains('/') || path.join(LAB_FILE).is_file() || is_archive(&path) {
@@ -205,7 +224,7 @@ fn find(name: &str, settings: &Settings) -> Result<(LabTree, Origin), CliError> 
     }
     let matching: Vec<&String> = ids.iter().filter(|id| id.starts_with(name)).collect();
     match matching.as_slice() {
-        [id] if !name.is_empty() => Ok((embedded(id), Origin::Own)),
+        [id] if !name.is_empty() => Ok((embedded(id), Origin::BuiltIn)),
         [] => {
             let near = nearest(name, ids.iter());
             let error = anyhow::anyhow!("there is no lab `{name}`{near}");

@@ -13,7 +13,7 @@ use super::{
     labs::{self, Loaded},
     output,
     settings::Settings,
-    tools, values,
+    tools, trust, values,
 };
 use crate::{
     engine::{self, Context, Emitter, EngineError, Secrets, dispatcher::Outputs},
@@ -65,19 +65,25 @@ pub(crate) fn find(settings: &Settings, lab: Option<&str>) -> Result<Environment
         return Ok(named.clone());
     }
     // The lab of an environment may be a directory that is somewhere else, or gone.
-    let id = if all.iter().any(|e| e.record.lab == lab) {
-        lab.to_owned()
+    let (id, loaded) = if all.iter().any(|e| e.record.lab == lab) {
+        (lab.to_owned(), None)
     } else {
-        labs::id(lab, settings)?
+        let loaded = labs::load(lab, settings)?;
+        (loaded.written.lab.clone(), Some(loaded))
     };
     let default = EnvironmentName::of_lab(&id);
-    if let Some(environment) = all.iter().find(|e| *e.name() == default) {
-        return Ok(environment.clone());
+    let found = if let Some(environment) = all.iter().find(|e| *e.name() == default) {
+        environment.clone()
+    } else {
+        let of_lab = all.into_iter().filter(|e| e.record.lab == id).collect();
+        let none = format!("there is no environment of lab {id}");
+        let several = format!("there are several environments of lab {id}");
+        only(of_lab, &none, &several)?
+    };
+    if let Some(loaded) = loaded {
+        trust::same_origin(lab, &loaded, &found)?;
     }
-    let of_lab = all.into_iter().filter(|e| e.record.lab == id).collect();
-    let none = format!("there is no environment of lab {id}");
-    let several = format!("there are several environments of lab {id}");
-    only(of_lab, &none, &several)
+    Ok(found)
 }
 
 fn only(mut all: Vec<Environment>, none: &str, several: &str) -> Result<Environment, CliError> {

@@ -19,7 +19,12 @@ use super::{
     args::{Format, Global},
     error::CliError,
 };
-use crate::{assert::LoginPrograms, spec::EnvironmentName, state::Store, tool::helm::SETTINGS};
+use crate::{
+    assert::LoginPrograms,
+    spec::{EnvironmentName, name::NameError},
+    state::Store,
+    tool::helm::SETTINGS,
+};
 
 /// What holds for the whole command.
 #[derive(Debug, Clone)]
@@ -66,7 +71,12 @@ impl Settings {
     /// Resolves the settings of this process.
     pub(crate) fn resolve(global: &Global, colour: Colour) -> Result<Self, CliError> {
         let environment = global.environment.as_deref().map(str::parse).transpose();
-        let environment: Option<EnvironmentName> = environment.map_err(CliError::usage)?;
+        let environment: Option<EnvironmentName> =
+            environment.map_err(|NameError { text, .. }| {
+                let error = anyhow::anyhow!("`{}` cannot name an environment", text.escape_debug());
+                let hint = "use lower-case letters, digits and `-`, at most 63 of them";
+                CliError::usage(error).hint(hint)
+            })?;
         let state_dir = match &global.state_dir {
             Some(dir) => std::path::absolute(dir)
                 .with_context(|| format!("the state directory {} is no path", dir.display()))

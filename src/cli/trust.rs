@@ -3,30 +3,62 @@
 use std::{
     fmt::Write,
     io::{self, BufRead},
-    path::PathBuf,
 };
 
 use jiff::Timestamp;
 
 use super::{error::CliError, exit, labs::Loaded, output, settings::Settings};
 use crate::{
-    digest, download,
+    digest,
     engine::Context,
-    plan,
-    spec::{Action, Facts, Image, LabTree, params::When, tool::Tool, yaml},
-    state::{Environment, bundle::Role, trust::Subject},
-    tool::{Invocation, docker, invocation::quote},
+    event::{Untrusted, untrusted::visible},
+    plan::{Disclosure, disclosure::Supplied, reach},
+    spec::{Image, Lab},
+    state::{
+        Environment,
+        bundle::Role,
+        trust::{Directory, Subject},
+    },
+    tool::{Invocation, invocation::quote},
 };
 
 /// Where a lab came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Origin {
-    /// It came with labctl, or is the copy in an environment, which was asked about.
-    Own,
+    /// It came with labctl.
+    BuiltIn,
+    /// It is the copy in an environment, which was asked about.
+    Applied,
     /// A directory.
-    Directory(PathBuf),
+    Directory(Directory),
     /// An archive or a URL: what counts is what is in it.
     Elsewhere,
+}
+
+/// Refuses the lab that the user called `called`, if `environment` is of another one: a lab says
+/// itself which id it has.
+pub(crate) fn same_origin(
+    called: &str,
+    loaded: &Loaded,
+    environment: &Environment,
+) -> Result<(), CliError> {
+    let Some(origin) = loaded.recorded_origin() else {
+        return Ok(());
+    };
+    if environment.is_of(&origin, &loaded.tree)? {
+        return Ok(());
+    }
+    let (name, id) = (environment.name(), &loaded.lab.lab);
+    let error = anyhow::anyhow!("the environment \"{name}\" is of another lab {id}");
+    let error = match &environment.record.origin {
+        Some(recorded) => anyhow::anyhow!("it is of {recorded}; this is {origin}").context(error),
+        None => anyhow::anyhow!("the files that it was made from are others").context(error),
+    };
+    let called = quote(called);
+    Err(CliError::new(exit::UNSAFE, error).hint(format!(
+        "`--env NAME` gives {called} an environment of its own; `labctl down --env {name}` removes \
+         the one that is there"
+    )))
 }
 
 /// Returns if the lab may be run, after asking if that is not known. `called` is how the user named
@@ -38,26 +70,18 @@ pub(crate) fn ensure(
     existing: Option<&Environment>,
     settings: &Settings,
 ) -> Result<(), CliError> {
-    let subject = match &loaded.origin {
-        Origin::Own => return Ok(()),
-        Origin::Directory(dir) => Subject::directory(dir)?,
-        Origin::Elsewhere => Subject::Tree(digest::hex_of_tree(&loaded.tree.files)),
-    };
-    if settings.store.trusts(&subject)? {
+    if is_trusted(loaded, existing, settings)? {
         return Ok(());
     }
-    // What was applied already was asked about then.
-    let applied = existing.map(Environment::lab).transpose()?;
-    if applied.is_some_and(|applied| applied.files == loaded.tree.files) {
-        return Ok(());
-    }
-    if settings.asks {
-        output::tell(
-            &context
-                .secrets()
-                .redactor()
-                .text(&question(called, loaded, context)),
+    if let Some(subject) = subject(loaded).filter(|_| settings.asks) {
+        let question = question(
+            called,
+            loaded,
+            context,
+            &subject,
+            output::look(settings).width,
         );
+        output::tell(&Untrusted::lines(&question));
         if is_yes() {
             let origin = &loaded.tree.origin;
             settings
@@ -75,6 +99,32 @@ pub(crate) fn ensure(
     )))
 }
 
+/// What the user is asked about; nothing, if the lab needs no trust.
+fn subject(loaded: &Loaded) -> Option<Subject> {
+    match &loaded.origin {
+        Origin::BuiltIn | Origin::Applied => None,
+        Origin::Directory(directory) => Some(Subject::Directory(directory.clone())),
+        Origin::Elsewhere => Some(Subject::Tree(digest::hex_of_tree(&loaded.tree.files))),
+    }
+}
+
+/// Whether the lab is trusted: it needs no trust, was asked about, or is what `existing` has applied.
+/// What is shown of it may be redacted with its own Secrets then.
+pub(crate) fn is_trusted(
+    loaded: &Loaded,
+    existing: Option<&Environment>,
+    settings: &Settings,
+) -> Result<bool, CliError> {
+    let Some(subject) = subject(loaded) else {
+        return Ok(true);
+    };
+    if settings.store.trusts(&subject)? {
+        return Ok(true);
+    }
+    let applied = existing.map(Environment::lab).transpose()?;
+    Ok(applied.is_some_and(|applied| applied.files == loaded.tree.files))
+}
+
 fn is_yes() -> bool {
     let mut line = String::new();
     let read = io::stdin().lock().read_line(&mut line);
@@ -82,86 +132,155 @@ fn is_yes() -> bool {
     read.is_ok() && (answer == "y" || answer == "yes")
 }
 
-fn question(called: &str, loaded: &Loaded, context: &Context) -> String {
+/// The question, of whose text nothing is redacted: what a Secret of the lab says would be hidden.
+fn question(
+    called: &str,
+    loaded: &Loaded,
+    context: &Context,
+    subject: &Subject,
+    width: usize,
+) -> String {
     let Loaded { lab, tree, .. } = loaded;
-    let mut text = format!(
-        "the lab {} ({}) did not come with labctl, but from\n  {}\nIt would run on this machine:\n",
-        lab.lab, lab.title, tree.origin
+    // The answer counts for every value of the lab's parameters.
+    let disclosure = disclosure(&loaded.written, context);
+    let from = match subject {
+        Subject::Directory(directory) => directory.path.display().to_string(),
+        Subject::Tree(_) => tree.origin.clone(),
+    };
+    let title = quote(&lab.title);
+    let title = format!(
+        "the lab {} ({title}) did not come with labctl, but from",
+        lab.lab
     );
-    for line in commands(loaded, context) {
-        let _ = writeln!(text, "  {line}");
+    let from = format!("  {}", visible(&from));
+    let mut text = format!(
+        "{}\n{}\nIt would run on this machine:\n",
+        folded(&title, width),
+        folded(&from, width)
+    );
+    for line in lines(&disclosure, context) {
+        let _ = writeln!(text, "{}", folded(&format!("  {line}"), width));
     }
     let called = quote(called);
+    let (remembered, asked) = match subject.open() {
+        None => (String::new(), "Run this lab, now and in future?"),
+        Some(open) => {
+            let open = open.display().to_string();
+            let why = "others can write there, so the answer is not remembered";
+            (format!("{}: {why}.\n", visible(&open)), "Run this lab now?")
+        }
+    };
     let _ = write!(
         text,
         "and, in a cluster of its own, what its manifests say: `labctl plan {called}` shows it all.\n\
-         Run this lab, now and in future? [y/N] "
+         In the cluster, {}.\n\
+         In all: {}.\n{remembered}{asked} [y/N] ",
+        reach::NODES_ARE_PRIVILEGED,
+        disclosure.summary(),
     );
     text
 }
 
-/// The commands of the lab, without the arguments that are the same for each.
-fn commands(loaded: &Loaded, context: &Context) -> Vec<String> {
-    let target = context.target();
-    let facts = Facts::new();
-    let short = |command: &Invocation| shortened(command, context);
-    let mut lines = Vec::new();
-    let only_with = |when: &When| {
-        if when.is_always() {
-            String::new()
-        } else {
-            format!("   # with {when}")
+/// `line` in lines of at most `width` columns, so that no terminal breaks it: what is behind a break is
+/// marked, and is never taken for a line of its own. Characters beyond ASCII count as wide ones.
+fn folded(line: &str, width: usize) -> String {
+    const GOES_ON: &str = "      … ";
+    let mut folded = String::new();
+    let mut column = 0;
+    for c in line.chars() {
+        let wide = if c.is_ascii() { 1 } else { 2 };
+        if column + wide > width.max(20) {
+            folded.push('\n');
+            folded.push_str(GOES_ON);
+            column = GOES_ON.chars().count() + 1;
         }
-    };
-    // The answer counts for every value of the lab's parameters.
-    let lab = &loaded.written;
-    let is_bundled = |image: &&Image| {
-        let bundle = context.bundle.as_ref();
-        bundle.is_some_and(|b| {
-            image.build.is_none() || b.image(Role::Workload, &image.name).is_some()
-        })
-    };
-    for image in lab.images.iter().filter(|image| !is_bundled(image)) {
-        let get = match &image.build {
-            None => docker::pull(&image.name).to_string(),
-            Some(build) => short(&plan::build::command(&image.name, build, &target)),
-        };
-        lines.push(format!("{get}{}", only_with(&image.when)));
+        folded.push(c);
+        column += wide;
     }
-    for step in &lab.steps {
-        let with = only_with(&step.when);
-        let commands = plan::commands(&step.action, &target, &facts);
-        let made = match &step.action {
-            Action::Apply(apply) => match (&apply.url, &apply.path) {
-                (Some(url), _) => format!("   # {}", download::shown(url)),
-                (None, Some(path)) => format!("   # {}", objects(&loaded.tree, path)),
-                (None, None) => String::new(),
-            },
-            _ => String::new(),
-        };
-        if let Action::Tool(tool) = &step.action {
-            lines.push(format!("{}: {}{with}", step.id, brought(tool)));
-        }
-        lines.extend(
-            commands
-                .iter()
-                .map(|c| format!("{}: {}{made}{with}", step.id, short(c))),
-        );
-        let undo = step.taken_back_by();
-        let undo = undo
-            .iter()
-            .flat_map(|undo| plan::undo(undo, &target, &facts));
-        lines.extend(undo.map(|c| format!("{}, taken back: {}", step.id, short(&c))));
-    }
-    lines
+    folded
 }
 
-/// A program that would be run, and where it would be taken from.
-fn brought(tool: &Tool) -> String {
-    let Tool { name, version, .. } = tool;
-    let from = tool.from.get(&Tool::platform());
-    let from = from.map_or("PATH or the bundle", |from| download::shown(&from.url));
-    format!("the program {name} {version}, from {from}")
+/// What `lab` would do in what `context` describes.
+pub(crate) fn disclosure(lab: &Lab, context: &Context) -> Disclosure {
+    let supplied = |image: &Image| {
+        let bundle = context.bundle.as_ref()?;
+        let entry = bundle.image(Role::Workload, &image.name)?;
+        let source = entry.source.as_deref().unwrap_or("the bundle");
+        let built = if entry.packages {
+            ", built from packages"
+        } else {
+            ""
+        };
+        Some(Supplied {
+            note: format!("{source}{built}"),
+            archive: bundle.dir.join(&entry.path),
+        })
+    };
+    Disclosure::of(lab, &context.tree, &context.target(), &supplied)
+}
+
+/// A line for each thing that the lab does; commands without the arguments that are the same for each.
+fn lines(disclosure: &Disclosure, context: &Context) -> Vec<String> {
+    let short = |command: &Invocation| shortened(command, context);
+    let only = |with: &str| match with {
+        "" => String::new(),
+        with => format!("   # with {}", visible(with)),
+    };
+    let mut lines = Vec::new();
+    for image in &disclosure.images {
+        let (name, with) = (&image.name, only(&image.with));
+        let get = image.get.as_ref().map(|get| format!(": {}", short(get)));
+        let note = image.note.as_ref().map(|note| format!("   # {note}"));
+        let (get, note) = (get.unwrap_or_default(), note.unwrap_or_default());
+        lines.push(format!("image {name}{get}{note}{with}"));
+    }
+    for step in &disclosure.steps {
+        let (id, with) = (&step.id, only(&step.with));
+        let mut add = |text: String| lines.push(format!("{id}{text}{with}"));
+        if let Some(image) = &step.node_image {
+            add(format!(", the nodes' image: {image}"));
+        }
+        for fetched in &step.fetches {
+            add(format!(": fetches {fetched}"));
+        }
+        let made = match step.objects.as_slice() {
+            [] => String::new(),
+            objects => format!("   # {}", objects.join(", ")),
+        };
+        for command in &step.commands {
+            add(format!(": {}{made}", short(command)));
+        }
+        for asked in &step.asks {
+            add(format!(", asked: {}", short(asked)));
+        }
+        for probe in &step.probes {
+            add(format!(", asked: {probe}"));
+        }
+        for command in &step.undo {
+            add(format!(", taken back: {}", short(command)));
+        }
+        if !step.images.is_empty() {
+            add(format!(", in its pods: {}", step.images.join(", ")));
+        }
+        for reach in &step.reaches {
+            add(format!(
+                ", BEYOND ITS PODS: {} {}",
+                reach.object,
+                reach.asks.join(", ")
+            ));
+        }
+        for hook in &step.hooks {
+            add(format!(", a hook of helm: {hook}"));
+        }
+        for unseen in &step.unseen {
+            add(format!(", not seen yet: {unseen}"));
+        }
+    }
+    for data in &disclosure.data {
+        lines.push(format!("data, asked for: {}", data.query));
+        lines.extend(data.commands.iter().map(|c| format!("data: {}", short(c))));
+    }
+    lines
 }
 
 /// `command` without the paths and names that labctl itself gives each command.
@@ -181,7 +300,14 @@ fn shortened(command: &Invocation, context: &Context) -> String {
     let program = program.unwrap_or(&command.program);
     let mut short = Invocation::new(program, [""; 0]).stdin(command.stdin.clone());
     let mut args = command.args.iter().peekable();
+    // What stands behind two dashes is the lab's own.
+    let mut is_own = false;
     while let Some(arg) = args.next() {
+        is_own |= arg == "--";
+        if is_own {
+            short = short.arg(arg);
+            continue;
+        }
         let is_given = args.peek().is_some_and(|next| given.contains(&(arg, next)));
         if is_given {
             args.next();
@@ -192,21 +318,22 @@ fn shortened(command: &Invocation, context: &Context) -> String {
     short.to_string()
 }
 
-/// What the manifests below `path` make: `Service app, StatefulSet app`.
-fn objects(tree: &LabTree, path: &str) -> String {
-    let texts = tree
-        .under(path)
-        .filter_map(|(_, bytes)| std::str::from_utf8(bytes).ok());
-    let named = texts.flat_map(yaml::documents).filter_map(|object| {
-        let kind = object.get("kind")?.as_str()?;
-        let name = object
-            .pointer("/metadata/name")
-            .and_then(|name| name.as_str());
-        Some(
-            format!("{kind} {}", name.unwrap_or_default())
-                .trim_end()
-                .to_owned(),
-        )
-    });
-    named.collect::<Vec<_>>().join(", ")
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_terminal_would_break_is_broken_and_marked_before() {
+        assert_eq!(folded("  short", 40), "  short");
+        let line = format!("  a: x{}  b: forged", " ".repeat(30));
+        let folded_line = folded(&line, 36);
+        assert_eq!(folded_line.lines().count(), 2);
+        assert_eq!(folded_line.lines().nth(1), Some("      …   b: forged"));
+        let wide = "字".repeat(40);
+        assert!(
+            folded(&wide, 40)
+                .lines()
+                .all(|line| line.chars().count() <= 20)
+        );
+    }
 }

@@ -169,7 +169,7 @@ async fn reported(
     path: &Path,
     stopper: &mut Stopper,
 ) -> Result<(), String> {
-    let ask = Invocation::new(&path.to_string_lossy(), tool.version_arguments.clone());
+    let ask = Invocation::new(&path.to_string_lossy(), tool.version_arguments());
     let what = format!("ask {} for its version", tool.name);
     let answer = tools::ask(context, &ask, &what, stopper).await;
     let answer = answer.map_err(|error| in_one_line(&error))?;

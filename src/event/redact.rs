@@ -17,7 +17,7 @@ use base64::{
     engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD},
 };
 
-use super::Untrusted;
+use super::{Untrusted, untrusted::dollar_quoted};
 
 /// What stands in the place of a secret.
 pub const REDACTED: &str = "‹redacted›";
@@ -161,6 +161,7 @@ fn written(value: &str, forms: &mut BTreeSet<String>) {
         json,
         go,
         value.replace('\'', r"'\''"),
+        dollar_quoted(value),
         value.escape_debug().to_string(),
     ]);
 }

@@ -1,6 +1,6 @@
 //! Text that somebody else wrote: pods, tools, students.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -42,6 +42,38 @@ impl Untrusted {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// `text` on one line, with the characters that a terminal would obey, or that nobody sees, written
+/// out: what somebody has to judge is not left away.
+#[must_use]
+pub fn visible(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(deceives) {
+        return Cow::Borrowed(text);
+    }
+    let written = |c: char| match c {
+        '\t' => "\\t".to_owned(),
+        '\n' => "\\n".to_owned(),
+        '\r' => "\\r".to_owned(),
+        c if c.is_ascii() => format!("\\x{:02x}", u32::from(c)),
+        c if u32::from(c) <= 0xffff => format!("\\u{:04x}", u32::from(c)),
+        c => format!("\\U{:08x}", u32::from(c)),
+    };
+    let chars = text.chars().map(|c| {
+        if deceives(c) {
+            written(c)
+        } else {
+            c.to_string()
+        }
+    });
+    Cow::Owned(chars.collect())
+}
+
+/// `text` as a word of a shell that knows `$'…'`: with all that a terminal would obey written out.
+#[must_use]
+pub fn dollar_quoted(text: &str) -> String {
+    let escaped = text.replace('\\', r"\\").replace('\'', r"\'");
+    format!("$'{}'", visible(&escaped))
 }
 
 /// Whether `c` makes a terminal show something else than what is written: a control character (C0,
@@ -134,7 +166,22 @@ mod tests {
         }
     }
 
+    #[test]
+    fn what_cannot_be_seen_is_written_out() {
+        assert_eq!(visible("a b → ✓"), "a b → ✓");
+        assert_eq!(
+            visible("a\n\u{1b}[2J\u{202e}b\u{e0041}\t\u{85}"),
+            r"a\n\x1b[2J\u202eb\U000e0041\t\u0085"
+        );
+        assert_eq!(dollar_quoted("it's\n\\n"), r"$'it\'s\n\\n'");
+    }
+
     proptest::proptest! {
+        #[test]
+        fn what_is_visible_is_one_line(text in ".*\n.*") {
+            proptest::prop_assert!(visible(&text).chars().all(|c| !deceives(c)));
+        }
+
         #[test]
         fn nothing_that_a_terminal_obeys_gets_through(text in ".*") {
             let clean = Untrusted::new(&text);

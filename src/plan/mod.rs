@@ -4,6 +4,7 @@
 pub mod build;
 pub mod commands;
 pub mod decide;
+pub mod disclosure;
 pub mod evictions;
 pub mod fingerprint;
 pub mod helm;
@@ -11,6 +12,7 @@ pub mod inotify;
 pub mod lab_tools;
 pub mod network;
 pub mod ports;
+pub mod reach;
 pub mod reset;
 pub mod rewind;
 pub mod template;
@@ -18,6 +20,7 @@ pub mod toxic;
 
 pub use commands::{Target, commands, pinned, undo};
 pub use decide::{Decision, Known, decide};
+pub use disclosure::Disclosure;
 pub use evictions::{CutShort, cut_short};
 pub use fingerprint::fingerprint;
 pub use rewind::{rewind, taken_back_early};

@@ -1,7 +1,5 @@
 //! References of images, as registries and container engines understand them.
 
-use std::{borrow::Borrow, fmt, ops::Deref, str::FromStr};
-
 use serde::{Deserialize, Serialize};
 
 use super::name::{NameError, is_a_name};

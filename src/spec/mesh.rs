@@ -14,6 +14,19 @@ pub struct LinkerdCheck {
     pub of: Checked,
 }
 
+impl LinkerdCheck {
+    /// The arguments of the tool `linkerd`, in the lab's namespace, but for how it answers.
+    #[must_use]
+    pub fn arguments<'a>(&self, namespace: &'a str) -> Vec<&'a str> {
+        match self.of {
+            Checked::Pre => vec!["check", "--pre"],
+            Checked::ControlPlane => vec!["check"],
+            Checked::DataPlane => vec!["check", "--proxy", "--namespace", namespace],
+            Checked::Viz => vec!["viz", "check"],
+        }
+    }
+}
+
 /// What `linkerd check` is asked about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

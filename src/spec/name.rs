@@ -1,8 +1,6 @@
 //! Names that become parts of paths, of host names and of command lines. Each is a type of its own,
 //! read once; a path is made from nothing else.
 
-use std::{borrow::Borrow, fmt, ops::Deref, str::FromStr};
-
 use serde::{Deserialize, Serialize};
 
 /// The most characters of a DNS label (RFC 1123).
@@ -52,7 +50,7 @@ macro_rules! is_a_name {
             }
         }
 
-        impl FromStr for $type {
+        impl std::str::FromStr for $type {
             type Err = NameError;
 
             fn from_str(text: &str) -> Result<Self, NameError> {
@@ -75,7 +73,7 @@ macro_rules! is_a_name {
             }
         }
 
-        impl Deref for $type {
+        impl std::ops::Deref for $type {
             type Target = str;
 
             fn deref(&self) -> &str {
@@ -89,7 +87,7 @@ macro_rules! is_a_name {
             }
         }
 
-        impl Borrow<str> for $type {
+        impl std::borrow::Borrow<str> for $type {
             fn borrow(&self) -> &str {
                 &self.0
             }
@@ -107,8 +105,8 @@ macro_rules! is_a_name {
             }
         }
 
-        impl fmt::Display for $type {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl std::fmt::Display for $type {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.pad(&self.0)
             }
         }

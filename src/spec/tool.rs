@@ -7,7 +7,15 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{ToolName, action::Pinned};
+mod reserved;
+
+use super::{
+    ToolName,
+    action::Pinned,
+    name::{NameError, is_a_name},
+};
+
+pub(super) use reserved::reserved;
 
 /// The programs that labctl wraps: a lab does not replace them.
 pub const WRAPPED: [&str; 4] = ["docker", "helm", "kind", "kubectl"];
@@ -21,11 +29,40 @@ pub struct Tool {
     /// Its version, as its answer to `version-arguments` has it.
     pub version: String,
     /// The arguments with which it prints its version.
-    pub version_arguments: Vec<String>,
+    pub version_arguments: Vec<VersionWord>,
     /// Where it is fetched from, by platform: `linux/amd64`. Without the machine's own, it has to be
     /// in the bundle or on the user's `PATH`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub from: BTreeMap<String, Download>,
+}
+
+/// An argument with which a program tells its version and does nothing else. It is run before anybody
+/// could know what the program makes of other ones.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct VersionWord(String);
+
+is_a_name!(VersionWord);
+
+impl VersionWord {
+    /// All of them.
+    const ALL: [&'static str; 8] = [
+        "version",
+        "--version",
+        "-version",
+        "-v",
+        "-V",
+        "--client",
+        "--short",
+        "-short",
+    ];
+
+    fn fault(text: &str) -> Option<&'static str> {
+        (!Self::ALL.contains(&text)).then_some(
+            "does more than ask for a version: `version-arguments` are of version, --version, \
+             -version, -v, -V, --client, --short and -short",
+        )
+    }
 }
 
 /// A program at a URL.
@@ -64,6 +101,15 @@ impl Tool {
             "amd64"
         };
         format!("{system}/{processor}")
+    }
+
+    /// The arguments with which it prints its version, as texts.
+    #[must_use]
+    pub fn version_arguments(&self) -> Vec<String> {
+        self.version_arguments
+            .iter()
+            .map(ToString::to_string)
+            .collect()
     }
 
     /// Whether `answer` names the tool's version, as a word of its own: `edge-26.8.3` is not part of

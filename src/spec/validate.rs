@@ -61,6 +61,12 @@ fn resolved(lab: &Lab, tree: &LabTree, known: &Known) -> Vec<Fault> {
             lab.lab
         ));
     }
+    if !is_label(&lab.namespace) {
+        let name = lab.namespace.escape_debug();
+        checker.fault(format!(
+            "{LAB_FILE}: `namespace: {name}` is no name of a namespace"
+        ));
+    }
     if lab.steps.is_empty() {
         checker.fault(format!("{LAB_FILE}: `steps` is empty"));
     }
@@ -119,7 +125,7 @@ impl Checker<'_> {
 
     fn data(&mut self, data: &Data) {
         let pods = data.pods.join(", ");
-        for pod in data.pods.iter().filter(|pod| !pod.split('.').all(is_label)) {
+        for pod in data.pods.iter().filter(|pod| !is_pod(pod)) {
             self.fault(format!(
                 "{LAB_FILE}: data: `{}` is no name of a pod",
                 pod.escape_debug()
@@ -174,9 +180,17 @@ impl Checker<'_> {
                     self.of_step(step, text);
                 }
             }
-            Action::Exec(exec) if exec.command.is_empty() => {
-                self.of_step(step, "`exec` has an empty `command`");
+            Action::Exec(exec) => {
+                if exec.command.is_empty() {
+                    self.of_step(step, "`exec` has an empty `command`");
+                }
+                self.pod(step, &exec.pod);
+                if let Some(container) = exec.container.as_ref().filter(|name| !is_label(name)) {
+                    let container = container.escape_debug();
+                    self.of_step(step, &format!("`{container}` is no name of a container"));
+                }
             }
+            Action::DeletePod(delete) => self.pod(step, &delete.name),
             Action::Annotate(annotate) => {
                 for fault in sources::of_annotate(annotate) {
                     self.of_step(step, &fault);
@@ -190,6 +204,13 @@ impl Checker<'_> {
                 "`drain` is a fault: say how it is taken back with `undo`",
             ),
             _ => {}
+        }
+    }
+
+    fn pod(&mut self, step: &Step, name: &str) {
+        if !is_pod(name) {
+            let name = name.escape_debug();
+            self.of_step(step, &format!("`{name}` is no name of a pod"));
         }
     }
 
@@ -224,10 +245,13 @@ impl Checker<'_> {
             let near = nearest(path, tree.files.keys());
             return self.of_step(step, &format!("there is no file `{path}`{near}"));
         }
+        if tree.files.contains_key(path) && !is_manifest(path) {
+            let why = "kubectl applies it, and a manifest's name ends in .yaml, .yml or .json";
+            self.of_step(step, &format!("`{path}`: {why}"));
+        }
         for (name, bytes) in files {
-            let is_manifest = [".yaml", ".yml", ".json"].iter().any(|e| name.ends_with(e));
             let checked = match std::str::from_utf8(bytes) {
-                Ok(text) if is_manifest => yaml::manifest(name, text),
+                Ok(text) if is_manifest(name) => yaml::manifest(name, text),
                 Ok(_) => Ok(()),
                 Err(_) => Err(Fault::new(format!("{name} is not UTF-8"))),
             };
@@ -334,6 +358,16 @@ impl Checker<'_> {
             }
         }
     }
+}
+
+/// Whether kubectl takes the file for a manifest where it is given a directory.
+fn is_manifest(name: &str) -> bool {
+    [".yaml", ".yml", ".json"].iter().any(|e| name.ends_with(e))
+}
+
+/// The name of a pod (RFC 1123), which is no option, and part of no other path.
+fn is_pod(name: &str) -> bool {
+    name.split('.').all(is_label)
 }
 
 #[derive(Clone, Copy, PartialEq)]

@@ -40,9 +40,41 @@ pub fn lab(tree: &LabTree) -> Result<Lab, Vec<Fault>> {
     Ok(lab)
 }
 
-/// Whether `text` is a stream of YAML documents, each of them a Kubernetes object as far as its
+/// What other readers of YAML take for the end of a line, or for nothing: where one of them stands,
+/// kubectl reads another manifest than is shown.
+fn is_read_otherwise(c: char) -> bool {
+    matches!(c, '\u{85}' | '\u{2028}' | '\u{2029}' | '\u{feff}')
+        || (c.is_control() && !matches!(c, '\t' | '\n' | '\r'))
+}
+
+/// Whether kubectl cuts the text at `line`, and YAML does not: kubectl does so at each line that begins
+/// with three dashes, and leaves the rest of it away.
+fn is_cut_otherwise(line: &str) -> bool {
+    let rest = line.strip_prefix("---").map(str::trim_end);
+    rest.is_some_and(|rest| {
+        let is_comment = rest.starts_with([' ', '\t']) && rest.trim_start().starts_with('#');
+        !rest.is_empty() && !is_comment
+    })
+}
+
+/// Whether `text` is a stream of YAML documents that all readers read alike, each of them a Kubernetes object as far as its
 /// form goes.
 pub fn manifest(path: &str, text: &str) -> Result<(), Fault> {
+    let number = |byte: usize| text[..byte].matches('\n').count() + 1;
+    let strange = text.strip_prefix('\u{feff}').unwrap_or(text);
+    if let Some(at) = strange.find(is_read_otherwise) {
+        let at = number(at + text.len() - strange.len());
+        let what = "has a character that not every reader of YAML takes for the same";
+        return Err(Fault::new(format!("{path}:{at}: the line {what}")));
+    }
+    if text.replace("\r\n", "\n").contains('\r') {
+        let what = "has lines that end in a carriage return alone";
+        return Err(Fault::new(format!("{path} {what}")));
+    }
+    if let Some(at) = text.lines().position(is_cut_otherwise) {
+        let what = "three dashes stand alone on their line: kubectl leaves away what follows them";
+        return Err(Fault::new(format!("{path}:{}: {what}", at + 1)));
+    }
     let documents: Vec<serde_json::Value> = serde_saphyr::from_multiple(text)
         .map_err(|error| Fault::new(located(path, text, &error)))?;
     for (index, document) in documents.iter().enumerate() {

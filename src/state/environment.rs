@@ -10,7 +10,7 @@ use std::{
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Identity, StateError, files};
+use super::{Identity, Origin, StateError, files};
 use crate::spec::{EnvironmentName, LabTree};
 
 pub use super::tree::read_tree;
@@ -28,6 +28,9 @@ pub struct Record {
     pub name: EnvironmentName,
     /// The lab's id.
     pub lab: String,
+    /// Where the lab came from; none in an environment that an older labctl made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
     /// What proves at the engine that something is its own; none in an environment that an older
     /// labctl made and this one has only read so far.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -74,6 +77,7 @@ impl Record {
             version: VERSION,
             name: name.clone(),
             lab: lab.to_owned(),
+            origin: None,
             id: None,
             created: now,
             bundle,

@@ -1,6 +1,10 @@
 //! Which labs the user said may be run: a file for each answer, so that two at once lose none.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs::Metadata,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+};
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -11,10 +15,21 @@ use crate::digest;
 /// What an answer is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Subject {
-    /// A directory, whatever is in it: by its canonical path.
-    Directory(PathBuf),
+    /// A directory, whatever is in it.
+    Directory(Directory),
     /// These files, wherever they come from: by the digest of the tree.
     Tree(String),
+}
+
+/// A directory, as far as it can be told from another one that is made in its place later.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Directory {
+    /// Its canonical path.
+    pub path: PathBuf,
+    /// Its owner, device and inode.
+    identity: (u32, u64, u64),
+    /// The nearest place, the directory itself or above it, in which others can write.
+    pub open: Option<PathBuf>,
 }
 
 /// What is written down; for people, as the file's name says it all.
@@ -24,18 +39,74 @@ struct Answer<'a> {
     since: Timestamp,
 }
 
+impl Directory {
+    /// The directory at `path`.
+    pub fn at(path: &Path) -> Result<Self, StateError> {
+        let canonical = path.canonicalize();
+        let path = canonical.map_err(StateError::file("read", path))?;
+        let me = rustix::process::geteuid().as_raw();
+        let mut open = None;
+        let mut identity = None;
+        for place in path.ancestors() {
+            let metadata = place.symlink_metadata();
+            let metadata = metadata.map_err(StateError::file("read", place))?;
+            identity = identity.or(Some((metadata.uid(), metadata.dev(), metadata.ino())));
+            if open.is_none() && is_open(&Access::of(&metadata), me) {
+                open = Some(place.to_owned());
+            }
+        }
+        Ok(Self {
+            identity: identity.unwrap_or_default(),
+            path,
+            open,
+        })
+    }
+}
+
+/// Who may write in a directory.
+struct Access {
+    owner: u32,
+    group: u32,
+    mode: u32,
+}
+
+impl Access {
+    fn of(metadata: &Metadata) -> Self {
+        Self {
+            owner: metadata.uid(),
+            group: metadata.gid(),
+            mode: metadata.mode(),
+        }
+    }
+}
+
+/// Whether others than the user `me` and root can write in a directory. One in which everybody may,
+/// and nobody may remove what is another's (`/tmp`), is open, too: what its owner removes, others can
+/// make anew. A group of the user's own number has nobody else in it, by the convention of the systems
+/// that make one for each user.
+fn is_open(access: &Access, me: u32) -> bool {
+    let Access { owner, group, mode } = *access;
+    let is_own_group = group == me || group == 0;
+    (owner != me && owner != 0) || mode & 0o002 != 0 || (mode & 0o020 != 0 && !is_own_group)
+}
+
 impl Subject {
-    /// The lab in the directory `dir`.
-    pub fn directory(dir: &Path) -> Result<Self, StateError> {
-        let canonical = dir.canonicalize();
-        let canonical = canonical.map_err(StateError::file("read", dir))?;
-        Ok(Self::Directory(canonical))
+    /// The place in which others can write, if that is why an answer about this is not remembered.
+    #[must_use]
+    pub fn open(&self) -> Option<&Path> {
+        match self {
+            Self::Directory(directory) => directory.open.as_deref(),
+            Self::Tree(_) => None,
+        }
     }
 
     fn file(&self) -> String {
         match self {
-            Self::Directory(path) => {
-                format!("dir-{}", digest::hex(path.as_os_str().as_encoded_bytes()))
+            Self::Directory(Directory { path, identity, .. }) => {
+                let (owner, device, inode) = identity;
+                let mut bytes = format!("{owner} {device} {inode} ").into_bytes();
+                bytes.extend(path.as_os_str().as_encoded_bytes());
+                format!("directory-{}", digest::hex(&bytes))
             }
             Self::Tree(digest) => format!("tree-{digest}"),
         }
@@ -47,16 +118,20 @@ impl Store {
     pub fn trusts(&self, subject: &Subject) -> Result<bool, StateError> {
         let path = self.trust()?.join(subject.file());
         files::no_link(&path)?;
-        Ok(path.is_file())
+        Ok(subject.open().is_none() && path.is_file())
     }
 
-    /// Remembers that the user trusts this, which `origin` names.
+    /// Remembers that the user trusts this, which `origin` names, unless others can put something
+    /// else in its place.
     pub fn remember(
         &self,
         subject: &Subject,
         origin: &str,
         now: Timestamp,
     ) -> Result<(), StateError> {
+        if subject.open().is_some() {
+            return Ok(());
+        }
         let dir = self.trust()?;
         files::create_dir(&dir)?;
         let answer = Answer {
@@ -85,18 +160,80 @@ impl Store {
 mod tests {
     use super::*;
 
+    fn directory(path: &str, identity: (u32, u64, u64)) -> Subject {
+        Subject::Directory(Directory {
+            path: path.into(),
+            identity,
+            open: None,
+        })
+    }
+
     #[test]
     fn an_answer_is_about_what_was_asked_and_nothing_else() {
         use std::os::unix::fs::PermissionsExt;
         let dir = tempfile::tempdir().unwrap();
         let store = Store::new(dir.path().to_owned());
-        let a = Subject::Directory("/a".into());
+        let a = directory("/a", (1000, 1, 2));
         let tree = Subject::Tree("00ff".into());
         store.remember(&a, "/a", Timestamp::UNIX_EPOCH).unwrap();
         assert!(store.trusts(&a).unwrap() && !store.trusts(&tree).unwrap());
-        assert!(!store.trusts(&Subject::Directory("/a/b".into())).unwrap());
+        for other in [
+            directory("/a/b", (1000, 1, 2)),
+            directory("/a", (1001, 1, 2)),
+            directory("/a", (1000, 2, 2)),
+            directory("/a", (1000, 1, 3)),
+        ] {
+            assert!(!store.trusts(&other).unwrap(), "{other:?}");
+        }
         let everybody = std::fs::Permissions::from_mode(0o777);
         std::fs::set_permissions(dir.path().join("trust"), everybody).unwrap();
         assert!(matches!(store.trusts(&a), Err(StateError::Exposed { .. })));
+    }
+
+    #[test]
+    fn an_answer_by_the_path_alone_does_not_count() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::new(dir.path().to_owned());
+        let a = directory("/a", (1000, 1, 2));
+        let old = dir.path().join("trust");
+        files::create_dir(&old).unwrap();
+        files::write(&old.join(format!("dir-{}", digest::hex(b"/a"))), b"{}").unwrap();
+        assert!(!store.trusts(&a).unwrap());
+    }
+
+    #[test]
+    fn a_place_where_others_can_write_is_never_remembered() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::new(dir.path().to_owned());
+        // Temporary directories are below one that everybody may write in.
+        let here = Directory::at(dir.path()).unwrap();
+        assert_eq!(
+            here.open.as_deref(),
+            std::env::temp_dir().canonicalize().ok().as_deref()
+        );
+        let here = Subject::Directory(here);
+        store
+            .remember(&here, "/tmp", Timestamp::UNIX_EPOCH)
+            .unwrap();
+        assert!(!store.trusts(&here).unwrap());
+        assert!(!dir.path().join("trust").exists());
+    }
+
+    #[test]
+    fn whoever_may_write_besides_the_user_and_root_is_an_other() {
+        let access = |owner, group, mode| Access { owner, group, mode };
+        for (access, open) in [
+            (access(1000, 1000, 0o755), false),
+            (access(0, 0, 0o775), false),
+            // The group of the user alone.
+            (access(1000, 1000, 0o775), false),
+            (access(1000, 100, 0o775), true),
+            (access(1001, 1001, 0o755), true),
+            (access(0, 0, 0o1777), true),
+            (access(1000, 1000, 0o777), true),
+        ] {
+            let Access { owner, group, mode } = access;
+            assert_eq!(is_open(&access, 1000), open, "{owner} {group} {mode:o}");
+        }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::{borrow::Cow, fmt, path::PathBuf};
 
+use crate::event::untrusted::{deceives, dollar_quoted};
+
 /// What a child reads on its standard input.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Stdin {
@@ -93,9 +95,13 @@ impl fmt::Display for Invocation {
     }
 }
 
-/// `text` as one word of a POSIX shell.
+/// `text` as one word of a POSIX shell, on one line: what a terminal would obey, or nobody would see, is
+/// written out (`$'…'`, POSIX.1-2024).
 #[must_use]
 pub fn quote(text: &str) -> Cow<'_, str> {
+    if text.chars().any(deceives) {
+        return Cow::Owned(dollar_quoted(text));
+    }
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@,+%".contains(c);
     if !text.is_empty() && text.chars().all(plain) {
         return Cow::Borrowed(text);
@@ -116,5 +122,6 @@ mod tests {
             r"KUBECONFIG='/a b' kubectl exec p -- sh -c 'echo '\''hi'\'' $X'"
         );
         assert_eq!(quote(""), "''");
+        assert_eq!(quote("a\nb"), r"$'a\nb'");
     }
 }

@@ -104,7 +104,9 @@ fn a_tool_is_kept_and_what_it_prints_is_applied() {
     );
     // A shell in the environment finds the tool.
     let shell = world.sandbox.labctl("env crash").run().exits(0);
-    shell.answers("/lab-crash/tools:\"$PATH\"");
+    shell
+        .answers("export PATH=\"$PATH\":")
+        .answers("/lab-crash/tools\n");
     // It is the environment's own by now.
     world.sandbox.uninstall("linkerd");
     world.sandbox.labctl("up crash").run().exits(0);

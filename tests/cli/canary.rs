@@ -191,7 +191,8 @@ fn is_harmless(answer: &Answer) {
         assert_eq!(bad, None, "in:\n{text:?}");
     }
     // An escape that JSON escaped is one again once it is read.
-    let escaped = answer.stdout.contains("\\u00");
+    let is_json = answer.stdout.starts_with(['{', '[']);
+    let escaped = is_json && answer.stdout.replace("\\\\", "").contains("\\u00");
     assert!(!escaped, "in:\n{}", answer.stdout);
 }
 

@@ -46,7 +46,7 @@ fn a_disk_that_fills_up_while_a_tool_runs_ends_the_run_and_the_next_one_goes_on(
         let acts = &mut rule.next().unwrap().acts;
         if program == "kind" {
             // The image that is saved beside it has its space already.
-            let image = "mounted/envs/lab-crash/images/docker.io-library-app-1.tar";
+            let image = "mounted/envs/lab-crash/images/docker.io+library+app=1.tar";
             acts.push(Act::Await(sandbox.path(image)));
         }
         acts.push(Act::Fill(sandbox.path("mounted/fill")));

@@ -31,7 +31,7 @@ fn obey<const N: usize>(sandbox: &Sandbox, rules: [Rule; N]) {
     sandbox.fakes.obey(all);
 }
 
-const SOURCES: &str = "envs/lab-small/build/docker.io-library-app-1";
+const SOURCES: &str = "envs/lab-small/build/docker.io+library+app=1";
 
 #[test]
 fn an_image_that_the_engine_does_not_have_is_built_and_not_pulled() {

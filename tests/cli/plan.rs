@@ -70,6 +70,7 @@ fn the_manifests_and_the_kind_configuration_are_shown_as_they_are_used() {
     # <TMP>/state/labctl/envs/lab-small/kind.yaml
       <the template>
 
+    # the nodes' image: the one that kind chooses
     $ docker network create --driver bridge --label 'labctl.dev/environment=<id>' --label labctl.dev/cluster=lab-small --opt com.docker.network.bridge.enable_ip_masquerade=true --ipv6 --subnet '<subnet>' 'labctl-lab-small-<id>'
     $ KIND_EXPERIMENTAL_DOCKER_NETWORK='labctl-lab-small-<id>' kind create cluster --name lab-small --retain --config <TMP>/state/labctl/envs/lab-small/kind.yaml --kubeconfig <TMP>/state/labctl/envs/lab-small/kubeconfig
     # expects nodes-ready 4
@@ -87,6 +88,8 @@ fn the_manifests_and_the_kind_configuration_are_shown_as_they_are_used() {
     # 3. kill: Kill it
     $ kubectl --kubeconfig <TMP>/state/labctl/envs/lab-small/kubeconfig --context kind-lab-small delete --raw /api/v1/namespaces/default/pods/app-0 --filename - <<<'{"apiVersion":"v1","kind":"DeleteOptions","preconditions":{"uid":"<uid of the pod recorded as before>"}}'
     # expects pvc-reattached app-0
+
+    # a kind node is a privileged container: a privileged pod, and one that has its node's files, reaches as far as the container engine does
     "#);
     sandbox.is_untouched();
 }

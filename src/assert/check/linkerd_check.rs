@@ -9,10 +9,7 @@ use crate::{
         text::{clean, first_lines},
     },
     event::{Clause, Status},
-    spec::{
-        ToolName,
-        mesh::{Checked, LinkerdCheck},
-    },
+    spec::{ToolName, mesh::LinkerdCheck},
 };
 
 /// How long the program waits for each of its checks. Its own default is five minutes, in which a
@@ -48,12 +45,7 @@ struct Check {
 
 /// How the program is asked.
 pub(in crate::assert) fn probe(a: &LinkerdCheck, namespace: &str) -> Probe {
-    let asked: &[&str] = match a.of {
-        Checked::Pre => &["check", "--pre"],
-        Checked::ControlPlane => &["check"],
-        Checked::DataPlane => &["check", "--proxy", "--namespace", namespace],
-        Checked::Viz => &["viz", "check"],
-    };
+    let asked = a.arguments(namespace);
     let arguments = asked.iter().chain(&["--output=json", WAIT]);
     Probe::Tool {
         name: ToolName::linkerd(),
@@ -167,6 +159,7 @@ fn cause(description: &str, error: &str) -> Option<&'static str> {
 mod tests {
     use super::*;
     use crate::assert::fixture::{NS, World, failed, said};
+    use crate::spec::mesh::Checked;
 
     const PRE: &str = "linkerd-check: {of: pre}";
 

@@ -25,7 +25,8 @@ use crate::{
 pub(crate) fn run(args: &OfEnvironment, settings: &Settings) -> Result<u8, CliError> {
     let environment = session::find(settings, args.lab.as_deref())?;
     let kubeconfig = lent_kubeconfig(&environment)?;
-    let tools = tools_dirs(&environment, session::bundle_of(&environment).as_ref());
+    let dirs = tools_dirs(&environment, session::bundle_of(&environment).as_ref());
+    let tools: Vec<&PathBuf> = dirs.before.iter().chain(&dirs.behind).collect();
     let ports = standing::ports(&Journal::read(&environment.journal())?.state);
     match settings.output {
         Format::Json => output::json(&json!({
@@ -38,9 +39,11 @@ pub(crate) fn run(args: &OfEnvironment, settings: &Settings) -> Result<u8, CliEr
             standing::tell_trouble(&environment, settings);
             let export = |path: &Path| quote(&path.to_string_lossy()).into_owned();
             let mut text = format!("export KUBECONFIG={}\n", export(&kubeconfig));
-            // The last one stands first on the path.
-            for dir in tools.iter().rev() {
+            if let Some(dir) = &dirs.before {
                 let _ = writeln!(text, "export PATH={}:\"$PATH\"", export(dir));
+            }
+            if let Some(dir) = &dirs.behind {
+                let _ = writeln!(text, "export PATH=\"$PATH\":{}", export(dir));
             }
             for port in &ports {
                 let _ = writeln!(text, "export {}={}", variable(port), port.host);
@@ -72,13 +75,22 @@ pub(crate) fn no_cluster(environment: &Environment) -> CliError {
     CliError::new(exit::UNREACHABLE, error).hint(hint)
 }
 
-/// The directories of tools that come before the user's own: those that the lab brought, and those of
-/// the bundle, where kubectl is if it is not on `PATH`.
-pub(crate) fn tools_dirs(environment: &Environment, bundle: Option<&Bundle>) -> Vec<PathBuf> {
-    let of_lab = Some(environment.tools()).filter(|dir| dir.is_dir());
-    let of_bundle = bundle.and_then(|bundle| {
+/// Directories of tools, and where they stand on the path.
+pub(crate) struct ToolsDirs {
+    /// The bundle's, where kubectl is if it is not on `PATH`: the user chose it.
+    pub(crate) before: Option<PathBuf>,
+    /// That of the tools that the lab brought: what the user's own programs are called stays theirs.
+    pub(crate) behind: Option<PathBuf>,
+}
+
+/// The directories of tools beside the user's own `PATH`.
+pub(crate) fn tools_dirs(environment: &Environment, bundle: Option<&Bundle>) -> ToolsDirs {
+    let before = bundle.and_then(|bundle| {
         let kubectl = bundle.tool("kubectl")?;
         bundle.dir.join(&kubectl.path).parent().map(Path::to_owned)
     });
-    of_lab.into_iter().chain(of_bundle).collect()
+    ToolsDirs {
+        before,
+        behind: Some(environment.tools()).filter(|dir| dir.is_dir()),
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::up::{Bringing, bring};
 use crate::{
-    cli::{args::Next, error::CliError, labs, session, settings::Settings, values},
+    cli::{args::Next, error::CliError, labs, session, settings::Settings, trust, values},
     engine::up::Goal,
 };
 
@@ -11,6 +11,9 @@ pub(crate) fn run(args: &Next, settings: &Settings) -> Result<u8, CliError> {
     let (loaded, name, existing) = if let Some(lab) = &args.lab {
         let loaded = labs::load(lab, settings)?;
         let (name, existing) = session::of_lab(settings, &loaded.lab.lab)?;
+        if let Some(existing) = &existing {
+            trust::same_origin(lab, &loaded, existing)?;
+        }
         (loaded, name, existing)
     } else {
         let environment = session::find(settings, None)?;
@@ -26,7 +29,8 @@ pub(crate) fn run(args: &Next, settings: &Settings) -> Result<u8, CliError> {
         bundled: &args.bundled,
         scale: &args.scale,
         wait: args.waiting.wait,
-        untrusted: args.lab.as_deref().filter(|_| !args.trust),
+        called: args.lab.as_deref().unwrap_or_default(),
+        asks: !args.trust,
     };
     bring(run, loaded, settings)
 }

@@ -1,6 +1,6 @@
 //! `labctl plan`
 
-use std::fmt::Write;
+use std::{borrow::Cow, fmt::Write};
 
 use serde::Serialize;
 
@@ -12,20 +12,17 @@ use crate::{
         labs::{self, Loaded},
         output, session,
         settings::Settings,
-        values,
+        trust, values,
     },
-    download,
     engine::Context,
-    plan::{self, ports, template},
+    event::{Redactor, untrusted::visible},
+    plan::{Disclosure, disclosure::StepUse, ports, reach, template},
     spec::{
-        Action, Chosen, EnvironmentName, Facts, Step, action::Pinned, helm::Helm, params,
-        params::When, tool::Tool,
+        Action, Chosen, EnvironmentName, Step, action::Pinned, helm::Helm, params, params::When,
+        tool::Tool,
     },
-    state::{
-        Bundle, Environment, Record,
-        bundle::{Role, ToolEntry},
-    },
-    tool::docker,
+    state::{Bundle, Environment, Record, bundle::ToolEntry},
+    tool::Invocation,
 };
 
 /// What one step would do.
@@ -33,7 +30,7 @@ use crate::{
 #[serde(rename_all = "kebab-case")]
 struct Planned<'a> {
     id: &'a str,
-    title: &'a str,
+    title: Cow<'a, str>,
     action: &'a str,
     /// With which values of the lab's parameters it is there.
     #[serde(skip_serializing_if = "When::is_always")]
@@ -43,6 +40,24 @@ struct Planned<'a> {
     sources: Vec<String>,
     /// The commands, as they can be typed.
     commands: Vec<String>,
+    /// The programs that are run, and what is asked, to know how something stands.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    asks: Vec<String>,
+    /// The image of the nodes that it makes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    node_image: Option<String>,
+    /// The images in its manifests.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    images: Vec<String>,
+    /// What of its manifests reaches beyond its pods.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    reaches: Vec<String>,
+    /// The hooks of its chart.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    hooks: Vec<String>,
+    /// What cannot be told before it is done.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unseen: Vec<String>,
     /// Commands beside them: images, into the nodes while the cluster boots.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     beside: Vec<String>,
@@ -69,18 +84,26 @@ pub(crate) fn run(args: &Plan, settings: &Settings) -> Result<u8, CliError> {
     let loaded = values::shown_with(loaded, &args.set, existing.as_ref())?;
     let bundle = session::bundle(settings, &args.bundled, existing.as_ref())?;
     let context = context(settings, &name, &loaded, bundle);
-    let steps: Result<Vec<Planned<'_>>, CliError> = loaded
-        .lab
-        .steps
-        .iter()
-        .map(|step| planned(step, &context, &loaded))
+    let disclosure = trust::disclosure(&loaded.lab, &context);
+    let steps = loaded.lab.steps.iter().zip(&disclosure.steps);
+    let steps: Result<Vec<Planned<'_>>, CliError> = steps
+        .map(|(step, used)| planned(step, used, &disclosure, &context, &loaded))
         .collect();
     let steps = steps?;
+    // What an untrusted lab calls a secret is shown: it would hide what it stands in.
     let mut secrets = context.secrets();
-    let redactor = secrets.redactor();
+    let shown = Redactor::default();
+    let redactor = if trust::is_trusted(&loaded, existing.as_ref(), settings)? {
+        secrets.redactor()
+    } else {
+        &shown
+    };
     match settings.output {
         Format::Json => output::redacted_json(&steps, redactor)?,
-        Format::Text => output::answer(&redactor.text(&text(&steps, &loaded.chosen)))?,
+        Format::Text => {
+            let text = text(&steps, &disclosure, &loaded.chosen);
+            output::answer(&redactor.text(&text))?;
+        }
     }
     Ok(exit::OK)
 }
@@ -102,22 +125,30 @@ pub(crate) fn context(
 
 fn planned<'a>(
     step: &'a Step,
+    used: &StepUse,
+    disclosure: &Disclosure,
     context: &Context,
     loaded: &Loaded,
 ) -> Result<Planned<'a>, CliError> {
     let target = context.target();
-    let facts = Facts::new();
     let mut files = Vec::new();
     let mut beside = Vec::new();
     let mut sources = Vec::new();
-    let mut before = Vec::new();
-    let in_lab = |path: &str| {
-        let files = loaded.tree.under(path).map(|(name, bytes)| PlannedFile {
-            path: target.lab_dir.join(name).display().to_string(),
-            text: String::from_utf8_lossy(bytes).into_owned(),
-        });
-        files.collect::<Vec<_>>()
+    let in_lab = |path: &String| PlannedFile {
+        path: target.lab_dir.join(path).display().to_string(),
+        text: loaded
+            .tree
+            .files
+            .get(path)
+            .map_or_else(String::new, |bytes| {
+                String::from_utf8_lossy(bytes).into_owned()
+            }),
     };
+    let here = used
+        .files
+        .iter()
+        .filter(|path| loaded.tree.files.contains_key(*path));
+    files.extend(here.map(in_lab));
     match &step.action {
         Action::KindCluster(kind) => {
             let template = context.kind_templates.get(&kind.template);
@@ -127,49 +158,51 @@ fn planned<'a>(
                 text.map_err(|why| CliError::new(exit::INVALID_LAB, anyhow::Error::msg(why)))?;
             let path = target.kind_config.display().to_string();
             files.push(PlannedFile { path, text });
-            beside = images(context);
-            before.push(plan::network::create(
-                &target,
-                "<id>",
-                Some("<subnet>"),
-                None,
-            ));
+            for image in &disclosure.images {
+                let note = image.note.as_ref();
+                let note = note.map(|note| visible(note));
+                beside.extend(note.map(|note| format!("# {}: {note}", image.name)));
+                let commands = image.get.iter().chain(&image.import);
+                beside.extend(commands.map(ToString::to_string));
+                files.extend(image.built_from.iter().map(in_lab));
+            }
         }
-        Action::Apply(apply) => {
-            sources.extend(apply.pinned().map(|file| pinned(&file, context)));
-            files.extend(apply.path.iter().flat_map(|path| in_lab(path)));
-        }
+        Action::Apply(apply) => sources.extend(apply.pinned().map(|file| pinned(&file, context))),
         Action::Tool(tool) => sources.push(brought(tool, context)),
-        Action::Helm(helm) => {
-            sources.extend(chart(helm, context));
-            files.extend(helm.values.iter().flat_map(|path| in_lab(path)));
-        }
+        Action::Helm(helm) => sources.extend(chart(helm, context)),
         _ => {}
     }
-    let undo = step.taken_back_by();
-    let undo = undo
-        .iter()
-        .flat_map(|undo| plan::undo(undo, &target, &facts));
-    let commands = before.into_iter();
-    let commands = commands.chain(plan::commands(&step.action, &target, &facts));
+    let commands = |commands: &[Invocation]| commands.iter().map(ToString::to_string).collect();
+    let mut asks: Vec<String> = commands(&used.asks);
+    asks.extend(used.probes.iter().cloned());
+    let reaches = used.reaches.iter();
+    let expects = step.assertions().iter().map(ToString::to_string);
     Ok(Planned {
         id: &step.id,
-        title: &step.title,
+        title: visible(&step.title),
         action: step.action.name(),
         when: &step.when,
-        commands: commands.map(|command| command.to_string()).collect(),
+        commands: commands(&used.commands),
         sources,
+        asks,
+        node_image: used.node_image.clone(),
+        images: used.images.clone(),
+        reaches: reaches
+            .map(|r| format!("{} {}", r.object, r.asks.join(", ")))
+            .collect(),
+        hooks: used.hooks.clone(),
+        unseen: used.unseen.clone(),
         beside,
         files,
-        expects: step.assertions().iter().map(ToString::to_string).collect(),
+        expects: expects.map(|text| visible(&text).into_owned()).collect(),
         throughout: throughout(step),
-        undo: undo.map(|command| command.to_string()).collect(),
+        undo: commands(&used.undo),
     })
 }
 
 /// What a file from elsewhere has to be, and where it is taken from.
 fn pinned(file: &Pinned<'_>, context: &Context) -> String {
-    let url = download::shown(file.url);
+    let url = visible(file.url);
     let bundled = context.bundle.as_ref().and_then(|b| b.file(file.url));
     match bundled {
         Some(entry) => {
@@ -188,7 +221,7 @@ fn brought(tool: &Tool, context: &Context) -> String {
     match (bundled, tool.from.get(&Tool::platform())) {
         (Some(entry), _) => format!("{name} {version}: the bundle, {}", digest(entry)),
         (None, Some(from)) => {
-            let url = download::shown(&from.url);
+            let url = visible(&from.url);
             format!("{name} {version}: PATH, or {url}: sha256:{}", from.sha256)
         }
         (None, None) => format!("{name} {version}: PATH"),
@@ -212,48 +245,11 @@ fn chart(helm: &Helm, context: &Context) -> Option<String> {
 /// What holds while `step` acts.
 fn throughout(step: &Step) -> Vec<String> {
     let asserted = step.throughout().iter().map(ToString::to_string);
-    asserted
-        .chain(step.load().map(ToString::to_string))
-        .collect()
+    let all = asserted.chain(step.load().map(ToString::to_string));
+    all.map(|text| visible(&text).into_owned()).collect()
 }
 
-/// How each image gets into the nodes, and what it was made from.
-fn images(context: &Context) -> Vec<String> {
-    let mut lines = Vec::new();
-    for wanted in &context.lab.images {
-        let image = &wanted.name;
-        let bundled = context
-            .bundle
-            .as_ref()
-            .and_then(|b| Some((b, b.image(Role::Workload, image)?)));
-        let archive = if let Some((bundle, entry)) = bundled {
-            let source = entry.source.as_deref().unwrap_or("the bundle");
-            let built = if entry.packages {
-                ", built from packages"
-            } else {
-                ""
-            };
-            lines.push(format!("# {image}: {source}{built}"));
-            bundle.dir.join(&entry.path)
-        } else {
-            let archive = context.environment.images_dir().join("IMAGE.tar");
-            let get = match &wanted.build {
-                Some(build) => {
-                    lines.push(format!("# {image}: built, unless the engine has it"));
-                    plan::build::command(image, build, &context.target())
-                }
-                None => docker::pull(image),
-            };
-            lines.push(get.to_string());
-            lines.push(docker::save(image, &archive).to_string());
-            archive
-        };
-        lines.push(docker::import("NODE", &archive).to_string());
-    }
-    lines
-}
-
-fn text(steps: &[Planned<'_>], chosen: &Chosen) -> String {
+fn text(steps: &[Planned<'_>], disclosure: &Disclosure, chosen: &Chosen) -> String {
     let mut text = String::new();
     if !chosen.is_empty() {
         let _ = writeln!(text, "# with {}\n", params::shown(chosen));
@@ -261,15 +257,28 @@ fn text(steps: &[Planned<'_>], chosen: &Chosen) -> String {
     for (index, step) in steps.iter().enumerate() {
         let _ = writeln!(text, "# {}. {}: {}", index + 1, step.id, step.title);
         for file in &step.files {
-            let _ = writeln!(text, "\n# {}", file.path);
+            let _ = writeln!(text, "\n# {}", visible(&file.path));
             for line in file.text.trim_end().lines() {
-                let _ = writeln!(text, "{}", format!("  {line}").trim_end());
+                let _ = writeln!(
+                    text,
+                    "{}",
+                    format!("  {}", visible_in_file(line)).trim_end()
+                );
             }
             text.push('\n');
         }
-        for source in &step.sources {
-            let _ = writeln!(text, "# {source}");
-        }
+        let mut told = |what: &str, all: &[String]| {
+            for one in all {
+                let _ = writeln!(text, "# {what}{one}");
+            }
+        };
+        told("", &step.sources);
+        told("the nodes' image: ", step.node_image.as_slice());
+        let images = Some(step.images.join(", ")).filter(|images| !images.is_empty());
+        told("in its pods: ", images.as_slice());
+        told("beyond its pods: ", &step.reaches);
+        told("a hook of helm: ", &step.hooks);
+        told("not seen yet: ", &step.unseen);
         for command in &step.commands {
             let _ = writeln!(text, "$ {command}");
         }
@@ -280,16 +289,29 @@ fn text(steps: &[Planned<'_>], chosen: &Chosen) -> String {
             let shown = if command.starts_with('#') { "" } else { "$ " };
             let _ = writeln!(text, "{shown}{command}");
         }
-        for assertion in &step.expects {
-            let _ = writeln!(text, "# expects {assertion}");
-        }
-        for assertion in &step.throughout {
-            let _ = writeln!(text, "# holds throughout: {assertion}");
-        }
-        for command in &step.undo {
-            let _ = writeln!(text, "# taken back by: {command}");
-        }
+        let mut told = |what: &str, all: &[String]| {
+            for one in all {
+                let _ = writeln!(text, "# {what}{one}");
+            }
+        };
+        told("expects ", &step.expects);
+        told("holds throughout: ", &step.throughout);
+        told("asked: ", &step.asks);
+        told("taken back by: ", &step.undo);
         text.push('\n');
     }
+    for data in &disclosure.data {
+        let _ = writeln!(text, "# data, asked for: {}", data.query);
+        for command in &data.commands {
+            let _ = writeln!(text, "# data, kept and put back: {command}");
+        }
+    }
+    let _ = writeln!(text, "# {}", reach::NODES_ARE_PRIVILEGED);
     text
+}
+
+/// A line of a file. Tabs stay what they are: files have them.
+fn visible_in_file(line: &str) -> String {
+    let parts: Vec<_> = line.split('\t').map(visible).collect();
+    parts.join("\t")
 }

@@ -2,7 +2,7 @@
 
 use std::{env, fs, path::Path};
 
-use super::env::{lent_kubeconfig, tools_dirs, variable};
+use super::env::{ToolsDirs, lent_kubeconfig, tools_dirs, variable};
 use crate::{
     cli::{
         args::Shell, error::CliError, exit, output, session, settings::Settings, standing, tools,
@@ -17,8 +17,9 @@ pub(crate) fn run(args: &Shell, settings: &Settings) -> Result<u8, CliError> {
     let kubeconfig = lent_kubeconfig(&environment)?;
     let bundle = session::bundle_of(&environment);
     let mut toolbox = tools::find(settings, bundle.as_ref());
-    let dirs = tools_dirs(&environment, bundle.as_ref()).into_iter();
-    let dirs = dirs.chain(env::split_paths(&settings.path));
+    let ToolsDirs { before, behind } = tools_dirs(&environment, bundle.as_ref());
+    let dirs = before.into_iter().chain(env::split_paths(&settings.path));
+    let dirs = dirs.chain(behind);
     let path = env::join_paths(dirs).map_err(CliError::internal)?;
     let (program, rest) = match args.command.split_first() {
         Some((program, rest)) => (program.as_str(), rest),

@@ -24,6 +24,9 @@ use crate::{
 pub(crate) fn run(args: &Up, settings: &Settings) -> Result<u8, CliError> {
     let loaded = labs::load(&args.lab, settings)?;
     let (name, existing) = session::of_lab(settings, &loaded.lab.lab)?;
+    if let Some(existing) = &existing {
+        trust::same_origin(&args.lab, &loaded, existing)?;
+    }
     let loaded = values::settle(loaded, &args.set, existing.as_ref())?;
     let last = session::last_step(&loaded, args.to.as_deref())?;
     let run = Bringing {
@@ -34,7 +37,8 @@ pub(crate) fn run(args: &Up, settings: &Settings) -> Result<u8, CliError> {
         bundled: &args.bundled,
         scale: &args.scale,
         wait: args.waiting.wait,
-        untrusted: (!args.trust).then_some(args.lab.as_str()),
+        called: &args.lab,
+        asks: !args.trust,
     };
     bring(run, loaded, settings)
 }
@@ -49,8 +53,10 @@ pub(super) struct Bringing<'a> {
     pub(super) bundled: &'a Bundled,
     pub(super) scale: &'a Scale,
     pub(super) wait: Option<Wait>,
-    /// The lab as it was called, unless it is trusted without asking.
-    pub(super) untrusted: Option<&'a str>,
+    /// The lab as it was called.
+    pub(super) called: &'a str,
+    /// Whether the lab is trusted only if the user says so.
+    pub(super) asks: bool,
 }
 
 /// Brings the environment of a lab up, and makes it first if it is not there.
@@ -67,16 +73,17 @@ pub(super) fn bring(
         bundled,
         scale,
         wait,
-        untrusted,
+        called,
+        asks,
     } = run;
     if let Some(other) = existing.as_ref().filter(|e| e.record.lab != loaded.lab.lab) {
         let error = anyhow::anyhow!("the environment \"{name}\" is of lab {}", other.record.lab);
         return Err(CliError::usage(error).hint("choose another name with --env NAME"));
     }
     let bundle = session::bundle(settings, bundled, existing.as_ref())?;
-    if let Some(lab) = untrusted {
+    if asks {
         let would_run = plan::context(settings, &name, &loaded, bundle.clone());
-        trust::ensure(lab, &loaded, &would_run, existing.as_ref(), settings)?;
+        trust::ensure(called, &loaded, &would_run, existing.as_ref(), settings)?;
     }
     let mut toolbox = tools::find(settings, bundle.as_ref());
     let kept = existing.as_ref().map(Environment::tools);
@@ -103,7 +110,7 @@ pub(super) fn bring(
         };
         hold.held(stopper, async |stopper| {
             let is_new = matches!(settings.store.get(&name), Err(StateError::Absent { .. }));
-            let result = match make(settings, &name, &loaded, bundle.as_ref()) {
+            let result = match make(settings, &name, called, &loaded, bundle.as_ref()) {
                 Ok(environment) => {
                     let scale = scale.timeout_scale;
                     let mut context =
@@ -135,17 +142,21 @@ fn forget(settings: &Settings, name: &EnvironmentName) {
 fn make(
     settings: &Settings,
     name: &EnvironmentName,
+    called: &str,
     loaded: &Loaded,
     bundle: Option<&Bundle>,
 ) -> Result<Environment, CliError> {
     let bundle = bundle.map(|bundle| bundle.dir.clone());
     let environment = match settings.store.get(name) {
         Ok(mut environment) => {
+            trust::same_origin(called, loaded, &environment)?;
             values::keeps(&environment, &loaded.chosen)?;
-            let (record, set) = (&environment.record, &loaded.chosen);
-            if record.bundle != bundle || record.set != *set {
-                environment.record.bundle = bundle;
-                environment.record.set.clone_from(set);
+            let mut record = environment.record.clone();
+            record.bundle = bundle;
+            record.set.clone_from(&loaded.chosen);
+            record.origin = record.origin.or(loaded.recorded_origin());
+            if record != environment.record {
+                environment.record = record;
                 environment.save()?;
             }
             environment
@@ -153,6 +164,7 @@ fn make(
         Err(StateError::Absent { .. }) => {
             let mut record = Record::new(name, &loaded.lab.lab, bundle, Timestamp::now());
             record.set.clone_from(&loaded.chosen);
+            record.origin = loaded.recorded_origin();
             settings.store.create(record)?
         }
         Err(error) => return Err(error.into()),

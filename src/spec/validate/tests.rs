@@ -253,3 +253,82 @@ fn more_combinations_than_are_checked_are_never_made() {
         );
     }
 }
+
+#[test]
+fn a_manifest_is_what_every_reader_of_yaml_reads() {
+    let of = |name: &str, text: &str| {
+        let lab = format!("{HEAD}- {{id: a, title: A, do: {{apply: {{path: {name}}}}}}}\n");
+        let tree = LabTree {
+            origin: "a test".into(),
+            files: [
+                (LAB_FILE.to_owned(), lab.into_bytes()),
+                (name.to_owned(), text.as_bytes().to_vec()),
+            ]
+            .into(),
+        };
+        match load(&tree, &Known::default()) {
+            Ok(_) => String::new(),
+            Err(faults) => faults[0].text.clone(),
+        }
+    };
+    let pod = "apiVersion: v1\nkind: Pod\n";
+    for sound in [
+        pod.to_owned(),
+        format!("---\n{pod}--- # next\n{pod}---  \n"),
+        format!("\u{feff}{pod}").replace('\n', "\r\n"),
+    ] {
+        assert_eq!(of("a.yaml", &sound), "", "{sound:?}");
+    }
+    for (text, told) in [
+        // kubectl begins another object at each of these lines.
+        (
+            format!("{pod}---x: |\n  kind: Pod\n"),
+            "a.yaml:3: three dashes stand alone",
+        ),
+        (
+            format!("{pod}--- {{kind: Pod}}\n"),
+            "a.yaml:3: three dashes stand alone",
+        ),
+        (
+            format!("{pod}# a\u{2028}spec: {{}}\n"),
+            "a.yaml:3: the line has a character",
+        ),
+        (
+            format!("{pod}# a\u{85}spec: {{}}\n"),
+            "a.yaml:3: the line has a character",
+        ),
+        (
+            format!("{pod}# a\rspec: {{}}\n"),
+            "a.yaml has lines that end in a carriage return",
+        ),
+    ] {
+        let fault = of("a.yaml", &text);
+        assert!(fault.starts_with(told), "{text:?}: {fault}");
+    }
+    assert!(of("a.txt", pod).contains("a manifest's name ends in .yaml, .yml or .json"));
+}
+
+#[test]
+fn nothing_that_a_lab_names_is_an_option_of_a_program() {
+    let head = HEAD.replace("steps:", "namespace: --all\nsteps:");
+    let steps = "- {id: a, title: A, do: {exec: {in: --kubeconfig=/x, container: -c, command: [a]}}}\n\
+                 - {id: b, title: B, do: {tool: {name: bash, version: '1', version-arguments: []}}}\n\
+                 - {id: c, title: C, do: {helm: {release: a, version: 1.0.0, chart: {repository: 'https://r.org', name: ../x}}}}\n";
+    insta::assert_snapshot!(faults(&format!("{head}{steps}")).join("\n"), @r"
+    lab.yaml: `namespace: --all` is no name of a namespace
+    lab.yaml: step `a`: `--kubeconfig=/x` is no name of a pod
+    lab.yaml: step `a`: `-c` is no name of a container
+    lab.yaml: step `b`: `bash` is a shell or an interpreter
+    lab.yaml: step `b`: `version-arguments` are one word to 4, such as version and --client
+    lab.yaml: step `c`: `name: ../x` is no name of a chart
+    ");
+    let steps = "- {id: b, title: B, do: {tool: {name: a-tool, version: '1', version-arguments: [-c, id]}}}\n";
+    let faults = faults(&format!("{HEAD}{steps}"));
+    assert_eq!(faults.len(), 2);
+    assert!(faults[0].starts_with("lab.yaml:6:"), "{}", faults[0]);
+    assert!(
+        faults[0].contains("`-c` does more than ask for a version"),
+        "{}",
+        faults[0]
+    );
+}

@@ -7,9 +7,11 @@ use super::{
 use crate::spec::{
     Action, Assertion, Step, ToolName,
     mesh::MeshMtls,
-    tool::{Certificates, Output, Tool, WRAPPED},
+    tool::{Certificates, Output, Tool, reserved},
 };
 
+/// The most words that ask for a version.
+const MOST_WORDS: usize = 4;
 /// The most days: a hundred years.
 const LONGEST: u32 = 36_500;
 
@@ -88,8 +90,11 @@ impl<'a> Brought<'a> {
 fn of_tool(tool: &Tool) -> Vec<String> {
     let mut faults = Vec::new();
     let name = &tool.name;
-    if WRAPPED.contains(&name.as_str()) {
-        faults.push(format!("`{name}` is a program that labctl itself uses"));
+    faults.extend(reserved(name).map(|what| format!("`{name}` is {what}")));
+    if tool.version_arguments.is_empty() || tool.version_arguments.len() > MOST_WORDS {
+        faults.push(format!(
+            "`version-arguments` are one word to {MOST_WORDS}, such as version and --client"
+        ));
     }
     if tool.version.trim().is_empty() || tool.version.contains(char::is_whitespace) {
         faults.push("a tool needs a `version`, one word of what it answers".to_owned());

@@ -5,7 +5,9 @@ use serde::{Deserialize, Deserializer};
 use serde_saphyr::{Location, Spanned};
 
 use super::{Fault, LAB_FILE, at_place};
-use crate::spec::{ImageRef, StepId, ToolName, name::NameError, params::text_or};
+use crate::spec::{
+    ImageRef, StepId, ToolName, name::NameError, params::text_or, tool::VersionWord,
+};
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
@@ -22,7 +24,10 @@ impl<'de> Deserialize<'de> for Image {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let short = |text| {
             let image = Some(Spanned::new(text, Location::UNKNOWN, Location::UNKNOWN));
-            Ok(Named { image, name: None })
+            Ok(Named {
+                image,
+                ..Named::default()
+            })
         };
         text_or(deserializer, "an image", short).map(|named| Self(named.image))
     }
@@ -61,10 +66,11 @@ struct Action {
 }
 
 #[derive(Deserialize, Default)]
-#[serde(default)]
+#[serde(default, rename_all = "kebab-case")]
 struct Named {
     name: Option<Spanned<String>>,
     image: Option<Spanned<String>>,
+    version_arguments: Vec<Spanned<String>>,
 }
 
 #[derive(Deserialize, Default)]
@@ -95,6 +101,7 @@ pub(super) fn faults(text: &str) -> Vec<Fault> {
     };
     let image = |text: &str| text.parse::<ImageRef>().map(drop);
     let step = |text: &str| text.parse::<StepId>().map(drop);
+    let word = |text: &str| text.parse::<VersionWord>().map(drop);
     let tool = |text: &str| text.parse::<ToolName>().map(drop);
     for Image(name) in &lab.images {
         check(name.as_ref(), image);
@@ -111,6 +118,9 @@ pub(super) fn faults(text: &str) -> Vec<Fault> {
         check(expect.as_ref().and_then(|e| e.until.as_ref()), step);
         if let Some(Do(action)) = r#do {
             check(action.tool.name.as_ref(), tool);
+            for written in &action.tool.version_arguments {
+                check(Some(written), word);
+            }
             check(action.apply.output.of.as_ref(), tool);
             check(action.kind_cluster.image.as_ref(), image);
         }

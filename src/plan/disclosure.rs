@@ -1,0 +1,333 @@
+//! Everything that a lab would do, for somebody to judge before any of it is done. The question about a
+//! lab from elsewhere and `labctl plan` both print from it.
+
+mod chart;
+
+use std::path::PathBuf;
+
+use super::{
+    Target, build, commands, network,
+    reach::{self, Reach},
+    undo,
+};
+use crate::{
+    event::untrusted::visible,
+    spec::{
+        Action, Assertion, Facts, Image, ImageRef, Lab, LabTree, Step, StepId, ToolName,
+        action::Apply, build::DOCKERFILE, tool::Tool, yaml,
+    },
+    tool::{Invocation, docker, invocation::quote},
+};
+
+/// What a lab would do.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Disclosure {
+    /// The images of its workloads.
+    pub images: Vec<ImageUse>,
+    /// Its steps.
+    pub steps: Vec<StepUse>,
+    /// What keeps its data and puts it back.
+    pub data: Vec<DataUse>,
+}
+
+/// How an image of the lab is had.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ImageUse {
+    /// Its name.
+    pub name: ImageRef,
+    /// The values with which it is used; empty, if it always is.
+    pub with: String,
+    /// Where it comes from, if not from a registry.
+    pub note: Option<String>,
+    /// What fetches or builds it.
+    pub get: Option<Invocation>,
+    /// What brings it into the nodes then; the node's name is left open.
+    pub import: Vec<Invocation>,
+    /// The files of the lab that it is built from, the one that says how first.
+    pub built_from: Vec<String>,
+}
+
+/// An image that a bundle has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Supplied {
+    /// What it was made from.
+    pub note: String,
+    /// Its archive.
+    pub archive: PathBuf,
+}
+
+/// What a step would do.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StepUse {
+    /// The step.
+    pub id: StepId,
+    /// The values with which it is there; empty, if it always is.
+    pub with: String,
+    /// The commands, in order.
+    pub commands: Vec<Invocation>,
+    /// The programs that are run to know how something stands.
+    pub asks: Vec<Invocation>,
+    /// What is asked in pods.
+    pub probes: Vec<String>,
+    /// The commands that take it back.
+    pub undo: Vec<Invocation>,
+    /// What is fetched from elsewhere, the whole URL and what it has to be.
+    pub fetches: Vec<String>,
+    /// The node image, if it makes the cluster.
+    pub node_image: Option<String>,
+    /// The objects that its manifests make.
+    pub objects: Vec<String>,
+    /// The images that its manifests name.
+    pub images: Vec<String>,
+    /// What of its manifests reaches beyond its pods.
+    pub reaches: Vec<Reach>,
+    /// Helm's hooks: lines of its chart that make an object one.
+    pub hooks: Vec<String>,
+    /// What cannot be told before it is done.
+    pub unseen: Vec<String>,
+    /// The files of the lab that it uses.
+    pub files: Vec<String>,
+}
+
+/// What keeps the data of pods aside, and what puts it back.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DataUse {
+    /// The query whose answer changes with the data.
+    pub query: String,
+    /// The commands.
+    pub commands: Vec<Invocation>,
+}
+
+impl Disclosure {
+    /// What `lab`, whose files are `tree`, would do. `supplied` is what a bundle has for an image.
+    #[must_use]
+    pub fn of(
+        lab: &Lab,
+        tree: &LabTree,
+        target: &Target,
+        supplied: &dyn Fn(&Image) -> Option<Supplied>,
+    ) -> Self {
+        let images = lab.images.iter();
+        let steps = lab.steps.iter();
+        Self {
+            images: images
+                .map(|i| image(i, tree, target, supplied(i)))
+                .collect(),
+            steps: steps.map(|s| step(s, tree, target)).collect(),
+            data: data(lab, target),
+        }
+    }
+
+    /// How much it is, in one line: whoever is shown a lot of it sees at its end what it was.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let of = |count: &dyn Fn(&StepUse) -> usize| self.steps.iter().map(count).sum::<usize>();
+        let images = self.images.iter().filter_map(|image| image.get.as_ref());
+        let data: usize = self.data.iter().map(|data| data.commands.len()).sum();
+        let commands = of(&|step| step.commands.len() + step.asks.len() + step.undo.len());
+        let builds = self
+            .images
+            .iter()
+            .filter(|image| !image.built_from.is_empty());
+        let fetched = of(&|step| step.fetches.len());
+        let reaches = of(&|step| step.reaches.len());
+        let parts = [
+            (commands + data + images.count(), "command"),
+            (self.images.len(), "image"),
+            (builds.count(), "build of its own"),
+            (fetched, "file from elsewhere"),
+            (reaches, "object that reaches beyond its pods"),
+            (of(&|step| step.hooks.len()), "hook"),
+        ];
+        let plural = |n: usize, what: &str| match (n, what.split_once(' ')) {
+            (1, _) => format!("1 {what}"),
+            (n, None) => format!("{n} {what}s"),
+            (n, Some((first, rest))) => {
+                let rest = rest
+                    .replace("reaches", "reach")
+                    .replace("its pods", "their pods");
+                format!("{n} {first}s {rest}")
+            }
+        };
+        let parts = parts.into_iter().filter(|(n, _)| *n > 0);
+        parts
+            .map(|(n, what)| plural(n, what))
+            .collect::<Vec<_>>()
+            .join(", ")
+    }
+}
+
+fn image(wanted: &Image, tree: &LabTree, target: &Target, supplied: Option<Supplied>) -> ImageUse {
+    let name = &wanted.name;
+    let mut used = ImageUse {
+        name: name.clone(),
+        with: wanted.when.to_string(),
+        note: None,
+        get: None,
+        import: Vec::new(),
+        built_from: Vec::new(),
+    };
+    let archive = if let Some(Supplied { note, archive }) = supplied {
+        used.note = Some(note);
+        archive
+    } else {
+        let archive = target.dir.join("images").join("IMAGE.tar");
+        used.import.push(docker::save(name, &archive));
+        match &wanted.build {
+            None => used.get = Some(docker::pull(name)),
+            Some(how) => {
+                let from = match (&how.sources, &how.context) {
+                    (Some(sources), _) => format!("labctl's own sources {}", visible(sources)),
+                    (None, dir) => {
+                        let dir = dir.as_deref().unwrap_or_default().trim_end_matches('/');
+                        let files = tree.under(dir).map(|(file, _)| file.to_owned());
+                        let file = format!("{dir}/{DOCKERFILE}");
+                        used.built_from = vec![file.clone()];
+                        used.built_from.extend(files.filter(|other| *other != file));
+                        format!("the lab's {}", visible(&file))
+                    }
+                };
+                used.note = Some(format!("built, unless the engine has it, by {from}"));
+                used.get = Some(build::command(name, how, target));
+            }
+        }
+        archive
+    };
+    used.import.push(docker::import("NODE", &archive));
+    used
+}
+
+fn step(step: &Step, tree: &LabTree, target: &Target) -> StepUse {
+    let facts = Facts::new();
+    let mut used = StepUse {
+        id: step.id.clone(),
+        with: step.when.to_string(),
+        commands: commands(&step.action, target, &facts),
+        asks: Vec::new(),
+        probes: Vec::new(),
+        undo: Vec::new(),
+        fetches: Vec::new(),
+        node_image: None,
+        objects: Vec::new(),
+        images: Vec::new(),
+        reaches: Vec::new(),
+        hooks: Vec::new(),
+        unseen: Vec::new(),
+        files: Vec::new(),
+    };
+    let taken_back = step.taken_back_by();
+    let taken_back = taken_back.iter().flat_map(|by| undo(by, target, &facts));
+    used.undo = taken_back.collect();
+    match &step.action {
+        Action::KindCluster(cluster) => {
+            let image = cluster.image.as_ref().map(ImageRef::as_str);
+            used.node_image = Some(image.unwrap_or("the one that kind chooses").to_owned());
+            let create = network::create(target, "<id>", Some("<subnet>"), None);
+            used.commands.insert(0, create);
+        }
+        Action::Apply(apply) => applied(&mut used, apply, tree),
+        Action::Tool(tool) => {
+            used.fetches.push(brought(tool));
+            used.asks
+                .push(target.lab_tool(&tool.name, &tool.version_arguments()));
+        }
+        Action::Helm(helm) => chart::add(&mut used, helm, tree),
+        _ => {}
+    }
+    let assertions = step.steady.iter().chain(step.throughout());
+    for assertion in assertions.chain(step.assertions()) {
+        asked(&mut used, assertion, target);
+    }
+    used.probes.dedup();
+    used.asks.dedup();
+    used
+}
+
+/// What is run, and asked, to know whether `assertion` holds.
+fn asked(used: &mut StepUse, assertion: &Assertion, target: &Target) {
+    let namespace = target.kubectl.namespace.as_str();
+    let linkerd = |arguments: &[&str]| {
+        let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
+        target.lab_tool(&ToolName::linkerd(), &arguments)
+    };
+    match assertion {
+        Assertion::LinkerdCheck(a) => used.asks.push(linkerd(&a.arguments(namespace))),
+        Assertion::MeshMtls(a) => match &a.by {
+            Some(url) => used
+                .probes
+                .push(format!("a pod of {} asks {}", a.from, visible(url))),
+            None => used
+                .asks
+                .push(linkerd(&["viz", "edges", "--namespace", namespace])),
+        },
+        Assertion::Sql(a) => {
+            let (pod, query) = (visible(&a.pod), visible(&a.query));
+            used.probes.push(format!("psql in the pod {pod}: {query}"));
+        }
+        _ => {}
+    }
+}
+
+/// What `apply` makes.
+fn applied(used: &mut StepUse, apply: &Apply, tree: &LabTree) {
+    if let Some(file) = apply.pinned() {
+        let (url, digest) = (visible(file.url), visible(file.sha256));
+        used.fetches.push(format!("{url}, sha256:{digest}"));
+        used.unseen
+            .push(format!("what {url} makes is seen once it is fetched"));
+    }
+    if let Some(output) = &apply.output {
+        let of = &output.of;
+        used.unseen.push(format!(
+            "what {of} prints, and is applied, is seen once it is run"
+        ));
+    }
+    for (name, bytes) in apply.path.iter().flat_map(|path| tree.under(path)) {
+        used.files.push(name.to_owned());
+        manifests(used, name, &String::from_utf8_lossy(bytes));
+    }
+}
+
+/// What the manifests in `text`, the file `name`, make.
+fn manifests(used: &mut StepUse, name: &str, text: &str) {
+    for document in yaml::documents(text) {
+        let object = document.as_object().and_then(reach::object);
+        used.objects.extend(object);
+        for image in reach::images(&document) {
+            let image = quote(&image).into_owned();
+            if !used.images.contains(&image) {
+                used.images.push(image);
+            }
+        }
+        used.reaches.extend(reach::of(&document, &visible(name)));
+    }
+}
+
+/// A program, and where it would be taken from.
+fn brought(tool: &Tool) -> String {
+    let Tool { name, version, .. } = tool;
+    let version = visible(version);
+    let from = tool.from.get(&Tool::platform());
+    let from = from.map_or_else(String::new, |from| {
+        let (url, digest) = (visible(&from.url), visible(&from.sha256));
+        format!(", or from {url}, sha256:{digest}")
+    });
+    format!("the program {name} {version}, from the bundle or PATH{from}")
+}
+
+fn data(lab: &Lab, target: &Target) -> Vec<DataUse> {
+    let kubectl = &target.kubectl;
+    let of = |data: &crate::spec::Data| {
+        let pods = data.pods.iter();
+        let each = pods.flat_map(|pod| {
+            let save = kubectl.exec(pod, None, &data.save);
+            let restore = kubectl.exec(pod, None, &data.restore);
+            [save, restore]
+        });
+        DataUse {
+            query: visible(&data.fingerprint).into_owned(),
+            commands: each.collect(),
+        }
+    };
+    lab.data.iter().map(of).collect()
+}
