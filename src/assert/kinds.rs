@@ -1,4 +1,4 @@
-//! Which kinds have no namespace.
+//! Which kinds have no namespace, and which are so well known that no cluster has to be asked.
 
 use super::Scope;
 
@@ -49,6 +49,50 @@ const CLUSTER_SCOPED: [(&str, &[&str]); 12] = [
     ),
 ];
 
+/// Kinds of Kubernetes' own, by version, whose plurals follow the rule.
+const WELL_KNOWN: [(&str, &[&str]); 10] = [
+    (
+        "v1",
+        &[
+            "ConfigMap",
+            "Namespace",
+            "Node",
+            "PersistentVolume",
+            "PersistentVolumeClaim",
+            "Pod",
+            "Secret",
+            "Service",
+            "ServiceAccount",
+        ],
+    ),
+    ("apiextensions.k8s.io/v1", &["CustomResourceDefinition"]),
+    (
+        "apps/v1",
+        &["DaemonSet", "Deployment", "ReplicaSet", "StatefulSet"],
+    ),
+    ("batch/v1", &["CronJob", "Job"]),
+    ("discovery.k8s.io/v1", &["EndpointSlice"]),
+    (
+        "networking.k8s.io/v1",
+        &["Ingress", "IngressClass", "NetworkPolicy"],
+    ),
+    ("policy/v1", &["PodDisruptionBudget"]),
+    (
+        "rbac.authorization.k8s.io/v1",
+        &["ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"],
+    ),
+    ("scheduling.k8s.io/v1", &["PriorityClass"]),
+    ("storage.k8s.io/v1", &["StorageClass"]),
+];
+
+/// Whether plural and scope of this kind are known without asking a cluster.
+#[must_use]
+pub fn is_well_known(api_version: &str, kind: &str) -> bool {
+    WELL_KNOWN
+        .iter()
+        .any(|(of, kinds)| *of == api_version && kinds.contains(&kind))
+}
+
 /// Whether objects of this kind belong to the whole cluster rather than to a namespace.
 #[must_use]
 pub fn is_cluster_scoped(api_version: &str, kind: &str) -> bool {
@@ -59,6 +103,7 @@ pub fn is_cluster_scoped(api_version: &str, kind: &str) -> bool {
 }
 
 /// The scope in which an object of this kind is looked for by a lab whose namespace is `namespace`.
+/// Of kinds that are not well known the cluster says whether they have one when they are observed.
 #[must_use]
 pub fn scope(api_version: &str, kind: &str, namespace: &str) -> Scope {
     let namespaced = !is_cluster_scoped(api_version, kind);

@@ -29,7 +29,12 @@ pub enum Seen {
     Unreachable(String),
     /// All of them, by name.
     Objects(Objects),
+    /// The cluster does not serve the kind, and what it serves instead.
+    Unserved(String),
 }
+
+/// The objects of a kind that is not served.
+static NONE: Objects = Objects::new();
 
 /// What came of a probe.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -128,17 +133,23 @@ impl Scope {
 }
 
 impl Observed {
-    /// All objects of `scope`, or why they are not known.
+    /// All objects of `scope`, or why they are not known. There are none of a kind that the cluster
+    /// does not serve.
     pub fn all(&self, scope: &Scope) -> Result<&BTreeMap<String, Value>, String> {
         match self.objects.get(scope) {
             Some(Seen::Objects(objects)) => Ok(objects),
+            Some(Seen::Unserved(_)) => Ok(&NONE),
             Some(Seen::Unreachable(why)) => Err(why.clone()),
             None => Err(format!("{} objects were not asked for yet", scope.kind)),
         }
     }
 
-    /// The object `name` of `scope`.
+    /// The object `name` of `scope`. Of a kind that the cluster does not serve, nothing can be told:
+    /// it may be mistyped.
     pub fn object(&self, scope: &Scope, name: &str) -> Result<&Value, Missing> {
+        if let Some(Seen::Unserved(why)) = self.objects.get(scope) {
+            return Err(Missing::Unknown(why.clone()));
+        }
         let objects = self.all(scope).map_err(Missing::Unknown)?;
         objects.get(name).ok_or(Missing::Absent)
     }
@@ -179,7 +190,7 @@ impl Observed {
         let mut why = None;
         for seen in self.objects.values() {
             match seen {
-                Seen::Objects(_) => return None,
+                Seen::Objects(_) | Seen::Unserved(_) => return None,
                 Seen::Unreachable(text) => why = Some(text.as_str()),
             }
         }

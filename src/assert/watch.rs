@@ -16,7 +16,7 @@ use tokio::{
 
 use super::{
     Needs, Observed, Probe, Scope,
-    cluster::{Cluster, entry, why},
+    cluster::{Cluster, entry, unserved, why},
     observed::{Objects, Seen},
 };
 
@@ -139,7 +139,15 @@ impl Drop for Watch {
 async fn follow(cluster: Cluster, scope: Scope, shared: Arc<Shared>) {
     let mut backoff = BACKOFF.0;
     loop {
-        let api = cluster.api(&scope);
+        let api = match cluster.place(&scope).await {
+            Ok(api) => api,
+            Err(seen) => {
+                shared.update(|o| drop(o.objects.insert(scope.clone(), seen)));
+                tokio::time::sleep(backoff).await;
+                backoff = (backoff * 2).min(BACKOFF.1);
+                continue;
+            }
+        };
         let mut events = std::pin::pin!(watcher(api, watcher::Config::default()));
         let mut listed = Objects::new();
         while let Ok(event) = tokio::time::timeout(RESYNC, events.next()).await {
@@ -150,7 +158,7 @@ async fn follow(cluster: Cluster, scope: Scope, shared: Arc<Shared>) {
                     take(event, &mut listed, &scope, &shared);
                 }
                 Err(error) => {
-                    let seen = unreachable(&error);
+                    let seen = unreachable(&error, &scope);
                     if let Some(seen) = seen {
                         shared.update(|o| drop(o.objects.insert(scope.clone(), seen)));
                     }
@@ -194,13 +202,13 @@ fn take(
 
 /// What `error` means for what is known: nothing if the API server itself answered that a watch has
 /// to begin anew (410, 429), no objects if it does not know the kind.
-fn unreachable(error: &watcher::Error) -> Option<Seen> {
+fn unreachable(error: &watcher::Error, scope: &Scope) -> Option<Seen> {
     use watcher::Error;
     match error {
         Error::InitialListFailed(kube::Error::Api(status))
         | Error::WatchStartFailed(kube::Error::Api(status))
         | Error::WatchError(status) => match status.code {
-            404 => Some(Seen::Objects(Objects::new())),
+            404 => Some(unserved(scope)),
             410 | 429 => None,
             _ => Some(Seen::Unreachable(status.message.clone())),
         },

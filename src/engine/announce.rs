@@ -13,6 +13,7 @@ pub fn announce(context: &Context, verb: Verb, steps: &[Step], emitter: &Emitter
         id: step.id.clone(),
         title: step.title.clone(),
         teach: step.teach.clone().filter(|_| teaches),
+        unchecked: !step.is_checked(),
     };
     emitter.emit(EventKind::RunStarted {
         verb,

@@ -6,6 +6,7 @@ pub mod again;
 pub mod announce;
 pub mod build;
 pub mod certificates;
+pub mod compare;
 pub mod context;
 pub mod cursor;
 pub mod data;

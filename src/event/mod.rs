@@ -97,6 +97,9 @@ pub struct StepInfo {
     /// Why this step, and what to look at (Markdown).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub teach: Option<String>,
+    /// It expects nothing: all that can be said of it is that it was done.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unchecked: bool,
 }
 
 /// Which of a child's streams a line came from.

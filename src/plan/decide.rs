@@ -152,6 +152,7 @@ fn holds_still(step: &Step, at: &str, verdicts: &[Verdict]) -> Decision {
     let broken = verdicts.iter().rev().max_by_key(|v| v.status);
     let broken = broken.filter(|v| v.status != Status::Pass);
     match broken {
+        None if !step.is_checked() => skip(format!("done at {at}, unchanged; it is not checked")),
         None if verdicts.is_empty() => skip(format!("verified at {at}, unchanged")),
         None => skip(format!("verified at {at}, unchanged, and it still holds")),
         Some(verdict) if step.action.is_repeatable() => Decision::Run {

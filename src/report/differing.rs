@@ -1,10 +1,13 @@
 //! In what an environment differs, a line or more for each object.
 
-use super::line::{BAD, DIM, GOOD, Line, Look, WAIT, hang_items, render};
+use super::line::{BAD, DIM, GOOD, Line, Look, PLAIN, WAIT, hang, hang_items, render};
 use crate::event::{Change, Differing, Untrusted};
 
 /// The most fields that are named of one object.
 const FIELDS: usize = 6;
+/// The same in a sentence, and the most things that it names.
+const WORDS: usize = 2;
+const THINGS: usize = 8;
 
 /// The lines about one object: what is missing comes back (`+`), what is a stranger goes (`-`).
 pub(super) fn lines(differing: &Differing, look: Look) -> Vec<Line> {
@@ -30,6 +33,57 @@ pub(super) fn lines(differing: &Differing, look: Look) -> Vec<Line> {
     hang_items(first, DIM, &items, look)
 }
 
+/// That `all` differ from when `step` was verified, as a paragraph of its own; empty if nothing
+/// does. `call` names the environment for `labctl reset`.
+#[must_use]
+pub fn differing_since(step: &str, all: &[Differing], call: &str, look: Look) -> String {
+    let (verb, them) = match all.len() {
+        0 => return String::new(),
+        1 => ("thing differs", "it"),
+        _ => ("things differ", "them"),
+    };
+    let mut named: Vec<String> = all.iter().take(THINGS).map(in_words).collect();
+    if all.len() > THINGS {
+        let more = all.len() - THINGS;
+        named.push(format!("and {more} more (`labctl reset {call} --dry-run`)"));
+    }
+    let count = format!("{} {verb}", all.len());
+    let text = format!(
+        "from when it was verified at step {step}: {}; `labctl reset {call}` puts {them} back",
+        named.join(", ")
+    );
+    let first = Line::new().add(WAIT.bold(), &count).text(" ");
+    let mut lines = vec![Line::new()];
+    lines.extend(hang(first, PLAIN, &text, look));
+    render(&lines, look)
+}
+
+/// One thing that differs, in a sentence: `secret/postgres is gone`.
+fn in_words(differing: &Differing) -> String {
+    let object = &differing.object;
+    // That it was not so before is what the sentence says.
+    let plain = |words: &Untrusted| {
+        let words = words.as_str();
+        let plain = words.strip_suffix(", was not");
+        let plain = plain.or_else(|| words.strip_suffix(", was"));
+        plain.unwrap_or(words).to_owned()
+    };
+    let mut details: Vec<String> = differing.details.iter().map(plain).collect();
+    if details.len() > WORDS {
+        let more = details.len() - WORDS;
+        details.truncate(WORDS);
+        details.push(format!("and {more} more"));
+    }
+    let details = details.join("; ");
+    match differing.change {
+        Change::Missing => format!("{object} is gone"),
+        Change::Stranger => format!("{object} was not there"),
+        Change::Changed if object.starts_with("node/") => format!("{object} {details}"),
+        Change::Changed if details.is_empty() => format!("{object} is another one"),
+        Change::Changed => format!("{object} is changed ({details})"),
+    }
+}
+
 /// All of it as text; with nothing that differs, that.
 #[must_use]
 pub fn differences(all: &[Differing], look: Look) -> String {
@@ -41,4 +95,50 @@ pub fn differences(all: &[Differing], look: Look) -> String {
         .flat_map(|differing| lines(differing, look))
         .collect();
     render(&lines, look)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOOK: Look = Look {
+        width: 80,
+        colour: false,
+    };
+
+    fn thing(object: &str, change: Change, details: &[&str]) -> Differing {
+        Differing {
+            object: object.to_owned(),
+            change,
+            details: details.iter().map(|line| Untrusted::new(line)).collect(),
+        }
+    }
+
+    #[test]
+    fn what_differs_is_a_sentence_that_ends_with_what_puts_it_back() {
+        let gone = thing("secret/postgres", Change::Missing, &[]);
+        let cordoned = thing("node/w", Change::Changed, &["is cordoned, was not"]);
+        let fields = ["spec.selector was removed", "b is 1, was 2", "c was added"];
+        let changed = thing("service/postgres", Change::Changed, &fields);
+        let stranger = thing("pod/mine", Change::Stranger, &[]);
+        assert_eq!(differing_since("uncordon", &[], "10.3", LOOK), "");
+        insta::assert_snapshot!(
+            differing_since("uncordon", &[gone.clone(), cordoned, changed, stranger], "10.3", LOOK),
+            @r"
+
+        4 things differ from when it was verified at step uncordon: secret/postgres is
+                        gone, node/w is cordoned, service/postgres is changed
+                        (spec.selector was removed; b is 1, was 2; and 1 more), pod/mine
+                        was not there; `labctl reset 10.3` puts them back
+        "
+        );
+        let one = differing_since("a", &[gone], "10.3", LOOK);
+        let text = "\n1 thing differs from when it was verified at step a: secret/postgres is gone; \
+            `labctl reset 10.3`";
+        let flat = one.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(flat.starts_with(text.trim()), "{one}");
+        let many = vec![thing("configmap/x", Change::Missing, &[]); 11];
+        let told = differing_since("a", &many, "10.3", LOOK);
+        assert!(told.contains("and 3 more"), "{told}");
+    }
 }

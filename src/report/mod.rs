@@ -28,7 +28,7 @@ use jiff::Timestamp;
 
 use crate::event::Event;
 
-pub use differing::differences;
+pub use differing::{differences, differing_since};
 pub use json::Json;
 pub use line::Look;
 pub use lines::Lines;

@@ -38,6 +38,7 @@ pub(super) fn run_started() -> EventKind {
         id: id.into(),
         title: title.to_owned(),
         teach: teach.map(str::to_owned),
+        unchecked: false,
     };
     EventKind::RunStarted {
         verb: Verb::Up,

@@ -21,6 +21,7 @@ pub(super) struct Run {
     pub(super) steps: Vec<StepInfo>,
     held: Vec<StepId>,
     pub(super) skipped: usize,
+    held_already: usize,
     failed: Option<(StepId, String)>,
 }
 
@@ -45,6 +46,7 @@ impl Run {
             steps: steps.clone(),
             held: Vec::new(),
             skipped: 0,
+            held_already: 0,
             failed: None,
         })
     }
@@ -56,9 +58,24 @@ impl Run {
             Outcome::Skipped { .. } => {
                 self.held.push(step.clone());
                 self.skipped += 1;
+                self.held_already += usize::from(!self.is_unchecked(step));
             }
             Outcome::Failed(failure) => self.failed = Some((step.clone(), object(failure))),
             Outcome::Cancelled => {}
+        }
+    }
+
+    /// Whether `step` expects nothing, so that nobody can say that it holds.
+    pub(super) fn is_unchecked(&self, step: &StepId) -> bool {
+        self.steps.iter().any(|s| s.id == *step && s.unchecked)
+    }
+
+    /// How many of the steps that are through expect nothing, in words; nothing for none.
+    fn not_checked(&self) -> String {
+        let unchecked = self.held.iter().filter(|id| self.is_unchecked(id)).count();
+        match unchecked {
+            0 => String::new(),
+            unchecked => format!(", {unchecked} of them not checked"),
         }
     }
 
@@ -119,10 +136,11 @@ impl Run {
 
     fn passed(&self) -> String {
         let (held, total) = (self.held.len(), self.steps.len());
-        let already = match self.skipped {
+        let already = match self.held_already {
             0 => String::new(),
-            skipped => format!(", {skipped} of them held already"),
+            already => format!(", {already} of them held already"),
         };
+        let already = format!("{already}{}", self.not_checked());
         match (self.verb, self.held.last()) {
             (Verb::Down, _) => format!("{} is gone", self.environment),
             (Verb::Stop, _) => format!("{} is stopped", self.environment),
@@ -144,9 +162,11 @@ impl Run {
     }
 
     fn fell_short(&self, took: &str, why: Option<&str>) -> String {
-        let (held, total) = (self.held.len(), self.steps.len());
+        let checked = self.held.iter().filter(|id| !self.is_unchecked(id));
+        let (held, total) = (checked.count(), self.steps.len());
         let why = why.map(|why| format!(": {why}")).unwrap_or_default();
-        let tally = format!("({held} of {} hold)", steps(total));
+        let not_checked = self.not_checked().replace(" of them", "");
+        let tally = format!("({held} of {} hold{not_checked})", steps(total));
         match self.verb {
             Verb::Up | Verb::Next => format!("{} is not up after {took}{why} {tally}", self.lab),
             Verb::Verify => format!("{} is not verified after {took}{why} {tally}", self.lab),

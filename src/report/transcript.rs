@@ -245,7 +245,9 @@ impl Transcript {
         let ids = self.run.iter().flat_map(|run| &run.steps);
         let widths = ids.map(|step| step.id.chars().count());
         let column = 4 + widths.max().unwrap_or(0).min(WIDEST_ID);
+        let is_unchecked = self.run.as_ref().is_some_and(|run| run.is_unchecked(step));
         let (style, sign) = match outcome {
+            Outcome::Changed if is_unchecked => (DIM, "·"),
             Outcome::Changed => (GOOD, "✓"),
             Outcome::Skipped { .. } => (DIM, "·"),
             Outcome::Failed(_) => (BAD, "✗"),
@@ -259,6 +261,10 @@ impl Transcript {
         let took = duration(took);
         let checked = std::mem::take(&mut self.checked);
         match outcome {
+            Outcome::Changed if is_unchecked => {
+                let text = "done; not checked, as it expects nothing";
+                hang(first.text(&took).text("  "), DIM, text, self.look)
+            }
             Outcome::Changed => {
                 let names: Vec<&str> = checked.iter().map(|v| v.assertion.as_str()).collect();
                 let first = first.text(&took).text("  ");

@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use serde::Serialize;
 
 use super::{
-    line::{BOLD, DIM, GOOD, Line, Look, hang, hang_items, indent, mark, render},
+    line::{BOLD, DIM, GOOD, Line, Look, WAIT, hang, hang_items, indent, mark, render},
     text::{Clauses, holds, verdict_lines},
 };
 use crate::{
@@ -25,6 +25,8 @@ pub enum Standing {
     Failed,
     /// It cannot be told.
     Unknown,
+    /// It was done, and expects nothing: what became of it is not known.
+    NotChecked,
     /// Nobody has come so far yet.
     NotReached,
     /// It is no longer checked.
@@ -53,6 +55,7 @@ impl StepReport {
     #[must_use]
     pub fn of(id: impl Into<StepId>, title: impl Into<String>, verdicts: Vec<Verdict>) -> Self {
         let state = match Verdict::worst(&verdicts) {
+            Status::Pass if verdicts.is_empty() => Standing::NotChecked,
             Status::Pass => Standing::Held,
             Status::Pending => Standing::Pending,
             Status::Unknown => Standing::Unknown,
@@ -84,7 +87,7 @@ impl StepReport {
             Standing::Pending => Some(Status::Pending),
             Standing::Unknown => Some(Status::Unknown),
             Standing::Failed => Some(Status::Failed),
-            Standing::NotReached | Standing::Ended { .. } => None,
+            Standing::NotReached | Standing::NotChecked | Standing::Ended { .. } => None,
         }
     }
 }
@@ -117,6 +120,7 @@ pub fn verify_report(steps: &[StepReport], all_clauses: bool, look: Look) -> Str
             (state, None) => {
                 let why = match state {
                     Standing::Ended { reason } => reason,
+                    Standing::NotChecked => "not checked: it expects nothing",
                     _ => "not reached yet",
                 };
                 let first = sign(DIM, "·").add(DIM, &step.id).column(column);
@@ -144,11 +148,19 @@ fn summary(steps: &[StepReport], look: Look) -> Vec<Line> {
         .iter()
         .filter(|s| matches!(s.state, Standing::Ended { .. }))
         .count();
-    let reached = seen.len() + ended;
+    let unchecked = steps
+        .iter()
+        .filter(|s| s.state == Standing::NotChecked)
+        .count();
+    let reached = seen.len() + ended + unchecked;
     let held = seen.iter().filter(|s| s.state == Standing::Held).count();
     let no_longer = match ended {
         0 => String::new(),
         ended => format!(", {ended} no longer checked"),
+    };
+    let not_checked = match unchecked {
+        0 => String::new(),
+        unchecked => format!(", {unchecked} not checked"),
     };
     let next = steps.iter().find(|s| s.state == Standing::NotReached);
     let not_reached = next.map_or_else(String::new, |next| {
@@ -159,11 +171,15 @@ fn summary(steps: &[StepReport], look: Look) -> Vec<Line> {
         )
     });
     let tally = format!(
-        "{held} of {} steps hold{no_longer}{not_reached}",
+        "{held} of {} steps hold{not_checked}{no_longer}{not_reached}",
         seen.len()
     );
     if reached == 0 {
         return vec![Line::new().add(DIM, "nothing to verify: no step was reached yet")];
+    }
+    if reached == unchecked {
+        let first = Line::new().add(WAIT.bold(), "not verified: ");
+        return hang(first, BOLD, "no step that was reached is checked", look);
     }
     // By the state of the step, not by its verdicts: where the cluster could not even be asked
     // there are none, and that is no pass.
@@ -225,14 +241,15 @@ mod tests {
     fn what_holds_takes_a_line_each() {
         let steps = lab(vec![rollout(3), rollout(3)], vec![rollout(3)]);
         insta::assert_snapshot!(verify_report(&steps, false, LOOK), @r"
-        ✓ cluster
+        · cluster   not checked: it expects nothing
         ✓ database  rollout-complete statefulset/postgres ·
                     rollout-complete statefulset/postgres
         · two-pods  scale changed it on purpose
         ✓ kill-pod  rollout-complete statefulset/postgres
         · drain     not reached yet
 
-        verified: 3 of 3 steps hold, 1 no longer checked, 1 not reached (next: drain)
+        verified: 2 of 2 steps hold, 1 not checked, 1 no longer checked, 1 not reached
+                  (next: drain)
         ");
     }
 
@@ -240,7 +257,7 @@ mod tests {
     fn what_does_not_hold_is_shown_with_all_its_clauses_and_named_at_the_end() {
         let steps = lab(vec![rollout(3), rollout(2)], vec![rollout(3), cordoned()]);
         insta::assert_snapshot!(verify_report(&steps, false, LOOK), @r"
-        ✓ cluster
+        · cluster   not checked: it expects nothing
         ○ database  Deploy PostgreSQL
           ○ rollout-complete statefulset/postgres
             ✓ replicas exist      3
@@ -257,9 +274,26 @@ mod tests {
         · drain     not reached yet
 
         not verified: pvc-reattached postgres-0 does not hold in step kill-pod, and 1
-                      more; 1 of 3 steps hold, 1 no longer checked, 1 not reached
-                      (next: drain)
+                      more; 0 of 2 steps hold, 1 not checked, 1 no longer checked, 1 not
+                      reached (next: drain)
         ");
+    }
+
+    #[test]
+    fn what_is_not_checked_is_shown_as_that_and_not_counted() {
+        let steps = [
+            StepReport::of("database", "Deploy PostgreSQL", vec![rollout(3)]),
+            StepReport::unseen("write", "Write a value", Standing::NotChecked),
+        ];
+        insta::assert_snapshot!(verify_report(&steps, false, LOOK), @r"
+        ✓ database  rollout-complete statefulset/postgres
+        · write     not checked: it expects nothing
+
+        verified: 1 of 1 steps hold, 1 not checked
+        ");
+        let report = verify_report(&steps[1..], false, LOOK);
+        let last = "\nnot verified: no step that was reached is checked\n";
+        assert!(report.ends_with(last), "{report}");
     }
 
     #[test]
@@ -304,8 +338,9 @@ mod tests {
 
     #[test]
     fn a_program_gets_the_same_report() {
-        let steps = lab(Vec::new(), vec![rollout(1)]);
+        let steps = lab(vec![rollout(3)], vec![rollout(1)]);
         let json = serde_json::to_value(&steps).unwrap();
+        assert_eq!(json[0]["state"], "not-checked");
         assert_eq!(json[1]["state"], "held");
         assert_eq!(
             json[2]["state"]["ended"]["reason"],

@@ -12,13 +12,13 @@ use kube::{
         ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams,
         Preconditions, PropagationPolicy,
     },
-    discovery::{Discovery, Scope, verbs},
+    discovery::{Scope, verbs},
     runtime::{conditions, wait::await_condition},
 };
 use serde_json::{Value, json};
 
 use super::{Key, Marks, Snapshot, clean, kinds};
-use crate::assert::Cluster;
+use crate::assert::{Cluster, cluster::discover};
 
 /// How long one answer of the API server may take.
 const ANSWER: Duration = Duration::from_secs(10);
@@ -157,14 +157,8 @@ impl Reach {
     /// Asks `cluster` which kinds it serves.
     pub async fn new(cluster: &Cluster) -> Result<Self, LiveError> {
         let client = cluster.client();
-        let discovered = answer("ask for the kinds that the cluster serves", async {
-            // A cluster before 1.30 may know the older way only.
-            match Discovery::new(client.clone()).run_aggregated().await {
-                Ok(discovered) => Ok(discovered),
-                Err(_) => Discovery::new(client.clone()).run().await,
-            }
-        })
-        .await?;
+        let what = "ask for the kinds that the cluster serves";
+        let discovered = answer(what, discover(&client)).await?;
         let resources = discovered
             .groups()
             .flat_map(kube::discovery::ApiGroup::recommended_resources);

@@ -165,6 +165,12 @@ impl Step {
         self.expect.as_ref().map_or(&[], |expect| &expect.all)
     }
 
+    /// Whether it expects anything. Of a step that does not, all that is known is that it was done.
+    #[must_use]
+    pub fn is_checked(&self) -> bool {
+        !self.assertions().is_empty()
+    }
+
     /// The assertions of `during`, none if there is no `during`.
     #[must_use]
     pub fn throughout(&self) -> &[Assertion] {

@@ -35,6 +35,7 @@ mod run;
 mod shop;
 mod student;
 mod toxics;
+mod unnoticed;
 mod world;
 
 use std::process::ExitCode;
@@ -48,7 +49,7 @@ use world::World;
 type Listed = (Lane, &'static str, fn(&World));
 
 /// The scenarios, in the order of each lane.
-const SCENARIOS: [Listed; 40] = [
+const SCENARIOS: [Listed; 43] = [
     (
         Lane::Database,
         "interrupted::ctrl_c_leaves_nothing",
@@ -105,6 +106,11 @@ const SCENARIOS: [Listed; 40] = [
     ),
     (Lane::Database, "broken::scaled_down", broken::scaled),
     (Lane::Database, "broken::deleted_service", broken::service),
+    (
+        Lane::Database,
+        "unnoticed::nothing_of_the_database",
+        unnoticed::of_the_database,
+    ),
     (Lane::Database, "reset::after_a_mess", reset::mess),
     (
         Lane::Database,
@@ -138,6 +144,11 @@ const SCENARIOS: [Listed; 40] = [
     (Lane::Shop, "shop::by_an_ingress", shop::ingress),
     (Lane::Shop, "shop::clients_by_an_ingress", shop::clients),
     (Lane::Shop, "shop::each_tier_broken", shop::broken),
+    (
+        Lane::Shop,
+        "unnoticed::nothing_of_the_shop",
+        unnoticed::of_the_shop,
+    ),
     (Lane::Shop, "shop::beside_another_lab", shop::side_by_side),
     (Lane::Shop, "shop::by_a_gateway", shop::gateway),
     (
@@ -153,6 +164,11 @@ const SCENARIOS: [Listed; 40] = [
     (Lane::Sundry, "releases::cut_short", releases::cut_short),
     (Lane::Sundry, "toxics::each", toxics::each),
     (Lane::Sundry, "mesh::without_linkerd", mesh::without),
+    (
+        Lane::Sundry,
+        "unnoticed::nothing_of_the_mesh",
+        unnoticed::of_the_mesh,
+    ),
     (Lane::Sundry, "mesh::with_linkerd", mesh::with_linkerd),
     (
         Lane::Alone,
@@ -181,6 +197,10 @@ fn main() -> ExitCode {
         "mesh::with_linkerd" => mesh::missing().is_some(),
         // The next one does the same, and more.
         "broken::deleted_row" => world::setting("LABCTL_E2E_FULL").is_none(),
+        // Each takes as long as a lane.
+        "unnoticed::nothing_of_the_shop" | "unnoticed::nothing_of_the_mesh" => {
+            world::setting("LABCTL_E2E_FULL").is_none()
+        }
         _ => false,
     };
     let scenario = |(lane, name, run): Listed| Scenario {

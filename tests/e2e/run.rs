@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use labctl::event::{Event, EventKind, Outcome, RunOutcome, Verdict};
+use labctl::event::{Differing, Event, EventKind, Outcome, RunOutcome, Verdict};
 use rustix::process::{Pid, Signal, kill_process};
 use serde::{Deserialize, de::DeserializeOwned};
 
@@ -43,6 +43,7 @@ pub(crate) struct Run {
 pub(crate) struct Verified {
     pub(crate) outcome: RunOutcome,
     pub(crate) steps: Vec<VerifiedStep>,
+    pub(crate) differences: Vec<Differing>,
 }
 
 /// One step of it.

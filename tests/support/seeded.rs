@@ -136,6 +136,7 @@ impl Seeded {
                 id: "cluster".into(),
                 title: "Create a cluster".into(),
                 teach: None,
+                unchecked: false,
             }],
         }
     }

@@ -50,8 +50,13 @@ impl Contents {
         self.objects.get("/api/v1/namespaces")?;
         if matches!(path, "/api" | "/apis") {
             // No kind that a snapshot would hold.
+            let groups = if path == "/apis" {
+                vec![zoo()]
+            } else {
+                Vec::new()
+            };
             return Some(json!({"kind": "APIGroupDiscoveryList",
-                "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {}, "items": []}));
+                "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {}, "items": groups}));
         }
         let of = self.objects.get(path);
         let items: Vec<&Value> = of.into_iter().flat_map(BTreeMap::values).collect();
@@ -119,6 +124,9 @@ impl Contents {
         let proxy = json!({"metadata": {"name": "database"}, "listen": "[::]:5432",
             "enabled": true, "toxics": []});
         self.put(PROXIES, proxy);
+        let moose = json!({"apiVersion": "example.org/v1", "kind": "Moose",
+            "metadata": {"name": "bull"}});
+        self.put("/apis/example.org/v1/meese", moose);
         Ok(())
     }
 
@@ -250,6 +258,14 @@ impl Contents {
 
 /// How long a watch is silent before it looks whether the test is over.
 pub(super) const LOOK: Duration = Duration::from_millis(100);
+
+/// The group of a kind of the whole cluster whose plural follows no rule.
+fn zoo() -> Value {
+    json!({"metadata": {"name": "example.org"}, "versions": [{"version": "v1", "resources": [
+        {"resource": "meese", "responseKind": {"group": "example.org", "version": "v1",
+            "kind": "Moose"}, "scope": "Cluster", "singularResource": "moose",
+            "verbs": ["list", "watch", "get", "delete"]}]}]})
+}
 
 fn written() -> Value {
     json!({"apiVersion": "v1", "kind": "ConfigMap",

@@ -59,6 +59,12 @@ mod tests {
             "Pending: pod/postgres-0 is gone: expected absent, is exists"
         );
         assert_eq!(World::unreachable().fault(ABSENT).status, Status::Unknown);
+        let mistyped = World::empty().unserved("Pod").fault(ABSENT);
+        assert_eq!(
+            said(&mistyped),
+            "Unknown: pod/postgres-0 is gone: expected absent, is cannot be told: the cluster \
+             serves no kind Pod"
+        );
         let never_listed = "absent: {api-version: v1, kind: Secret, name: x}";
         assert_eq!(World::well().fault(never_listed).status, Status::Unknown);
     }

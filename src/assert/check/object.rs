@@ -170,6 +170,8 @@ mod tests {
 
     #[test]
     fn what_is_absent_or_unreachable_never_passes() {
+        let unserved = World::empty().unserved("ConfigMap").fault(&object("{}"));
+        assert_eq!(unserved.status, Status::Unknown);
         for fields in ["{}", "{spec: {replicas: null}}"] {
             let clause = World::empty().fault(&object(fields));
             assert_eq!(

@@ -35,6 +35,9 @@ struct Standing {
     /// How many steps that is, and of how many.
     reached: usize,
     steps: usize,
+    /// Those of the reached ones that expect nothing: all that is known is that they were done.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    not_checked: Vec<StepId>,
     #[serde(flatten)]
     cluster: ClusterStanding,
     /// Since when it is stopped, if `labctl stop` did it.
@@ -76,6 +79,15 @@ fn measured(facts: &Facts, lab: Option<&Lab>) -> Vec<Measured> {
         })
     };
     steps.iter().filter_map(of).collect()
+}
+
+/// The steps of `lab` up to the one at `reached` that expect nothing.
+fn not_checked(lab: Option<&Lab>, reached: Option<usize>) -> Vec<StepId> {
+    let (Some(lab), Some(reached)) = (lab, reached) else {
+        return Vec::new();
+    };
+    let unchecked = lab.steps[..=reached].iter().filter(|s| !s.is_checked());
+    unchecked.map(|step| step.id.clone()).collect()
 }
 
 /// Shows how environments stand.
@@ -123,6 +135,7 @@ async fn standing(environment: &Environment, settings: &Settings) -> Result<Stan
         open_faults: state.faults.steps(),
         measured: measured(&state.facts, lab),
         reached: reached.map_or(0, |at| at + 1),
+        not_checked: not_checked(lab, reached),
         steps: lab.map_or(0, |lab| lab.steps.len()),
         cursor: state.cursor,
         interrupted,
@@ -137,7 +150,10 @@ fn text(standings: &[Standing]) -> String {
         .set_header(["ENVIRONMENT", "LAB", "STEP", "CLUSTER", "OPEN FAULTS"]);
     for s in standings {
         let step = match &s.cursor {
-            Some(cursor) => format!("{}/{} {cursor}", s.reached, s.steps),
+            Some(cursor) => match s.not_checked.len() {
+                0 => format!("{}/{} {cursor}", s.reached, s.steps),
+                not => format!("{}/{} {cursor}, {not} not checked", s.reached, s.steps),
+            },
             None => format!("0/{}", s.steps),
         };
         let lab = if s.set.is_empty() {

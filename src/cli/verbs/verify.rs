@@ -19,8 +19,8 @@ use crate::{
         nodes::Presence,
         verify::{Finding, Standing},
     },
-    event::{Redactor, RunOutcome, Status, Verdict},
-    report::{self, StepReport, verify_report},
+    event::{Differing, Redactor, RunOutcome, Status, Verdict},
+    report::{self, StepReport, differing_since, verify_report},
     state::Journal,
 };
 
@@ -93,29 +93,69 @@ pub(crate) fn run(args: &Verify, settings: &Settings) -> Result<u8, CliError> {
         Ok(report) => report,
         Err(code) => return Ok(code),
     };
-    let steps: Vec<StepReport> = {
-        let redactor = secrets.redactor();
-        let of = |finding| step_report(finding, redactor);
-        report.steps.iter().map(of).collect()
+    let of = Of {
+        environment: &name,
+        lab: &lab,
+        call: &call,
     };
-    let hint = hint(&report, &call);
+    show(&report, &of, notes, secrets.redactor(), settings)?;
+    Ok(exit::of(report.outcome))
+}
+
+/// What a report is of.
+struct Of<'a> {
+    environment: &'a str,
+    lab: &'a str,
+    /// What names the environment on a command line.
+    call: &'a str,
+}
+
+/// Prints `report`.
+fn show(
+    report: &Report,
+    of: &Of<'_>,
+    mut notes: Vec<String>,
+    redactor: &Redactor,
+    settings: &Settings,
+) -> Result<(), CliError> {
+    let found = report.steps.iter();
+    let steps: Vec<StepReport> = found
+        .map(|finding| step_report(finding, redactor))
+        .collect();
+    let hint = hint(report, of.call);
+    if let Some(why) = &report.not_compared {
+        let text = format!("what differs from when it was verified is not known: {why}");
+        let text = redactor.text(&text);
+        match settings.output {
+            Format::Text => output::note(settings, &text),
+            Format::Json => notes.push(text),
+        }
+    }
+    let differences = differences(report, redactor);
+    let compared_with = report.compared.as_ref().map(|compared| &compared.with);
     match settings.output {
         Format::Json => output::json(&json!({
-            "environment": name,
-            "lab": lab,
+            "environment": of.environment,
+            "lab": of.lab,
             "outcome": report.outcome,
             "open-faults": report.open_faults,
             "hint": hint,
             "notes": notes,
+            "compared-with": compared_with,
+            "differences": differences,
             "steps": steps,
         }))?,
         Format::Text => {
             let look = output::look(settings);
             output::tell(&verify_report(&steps, settings.verbosity > 0, look));
+            if let Some(with) = compared_with {
+                output::tell(&differing_since(with, &differences, of.call, look));
+            }
             if !report.open_faults.is_empty() {
                 output::tell(&format!(
-                    "\nopen faults: {}; `labctl heal {name}` takes them back before their time\n",
-                    report.open_faults.join(", ")
+                    "\nopen faults: {}; `labctl heal {}` takes them back before their time\n",
+                    report.open_faults.join(", "),
+                    of.environment
                 ));
             }
             if let Some(hint) = &hint {
@@ -123,7 +163,17 @@ pub(crate) fn run(args: &Verify, settings: &Settings) -> Result<u8, CliError> {
             }
         }
     }
-    Ok(exit::of(report.outcome))
+    Ok(())
+}
+
+/// What differs from when the step at the cursor was verified.
+fn differences(report: &Report, redactor: &Redactor) -> Vec<Differing> {
+    let compared = report.compared.iter();
+    let mut all: Vec<Differing> = compared.flat_map(|c| c.differences.clone()).collect();
+    for differing in &mut all {
+        redactor.differing(differing);
+    }
+    all
 }
 
 /// What to do if it is the cluster that is at fault.
@@ -150,6 +200,7 @@ fn step_report(finding: &Finding, redactor: &Redactor) -> StepReport {
         Standing::Ended(reason) => report::Standing::Ended {
             reason: reason.clone(),
         },
+        Standing::Unchecked => report::Standing::NotChecked,
         Standing::NotReached => report::Standing::NotReached,
     };
     let mut verdicts: Vec<Verdict> = finding.verdicts.clone();

@@ -310,7 +310,8 @@ fn not_undone(failed: &[crate::snapshot::LiveError]) -> Failure {
     failure
 }
 
-fn told(difference: &Difference, namespace: &str) -> Differing {
+/// How `difference` is told to people who look into `namespace`.
+pub fn told(difference: &Difference, namespace: &str) -> Differing {
     let (change, details) = match difference {
         Difference::Missing { .. } => (Change::Missing, Vec::new()),
         Difference::Changed { fields, .. } => (Change::Changed, fields.clone()),
