@@ -89,6 +89,7 @@ impl CliError {
 
 impl From<StateError> for CliError {
     fn from(error: StateError) -> Self {
+        let later;
         let (code, hint) = match &error {
             StateError::Locked { .. } => (
                 exit::LOCKED,
@@ -117,7 +118,16 @@ impl From<StateError> for CliError {
                 Some("see who put it there, or name a directory of your own with --state-dir"),
             ),
             StateError::Corrupt { .. } => (exit::INTERNAL, None),
+            StateError::Later { labctl, .. } => {
+                let version = labctl.as_deref();
+                later = version.map_or_else(
+                    || "install the labctl that wrote it, or a later one".to_owned(),
+                    |version| format!("install labctl {version} or a later one"),
+                );
+                (exit::UNSAFE, Some(later.as_str()))
+            }
         };
+        let hint = hint.map(ToOwned::to_owned);
         let cli = Self::new(code, error);
         match hint {
             Some(hint) => cli.hint(hint),

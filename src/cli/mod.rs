@@ -8,6 +8,7 @@ mod demo;
 mod error;
 mod exit;
 mod hold;
+mod journal;
 mod labs;
 mod output;
 mod preflight;

@@ -90,7 +90,7 @@ pub(crate) fn inotify(context: &Context, settings: &Settings) -> Vec<String> {
         nodes.clusters += 1;
         nodes.nodes += u64::try_from(of_cluster).unwrap_or(u64::MAX);
     };
-    let others = settings.store.list().unwrap_or_default();
+    let others = settings.store.list().unwrap_or_default().environments;
     for other in others.iter().filter(|e| e.name() != context.name()) {
         let state = Journal::read(&other.journal()).map(|replayed| replayed.state);
         let running = state.ok().filter(|state| state.stopped.is_none());

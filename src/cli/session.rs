@@ -19,7 +19,9 @@ use crate::{
     engine::{self, Context, Emitter, EngineError, Secrets, dispatcher::Outputs},
     event::{Event, RunOutcome, RunState},
     spec::EnvironmentName,
-    state::{Bundle, Environment, Journal, StateError, environment::RunLog, journal::Replayed},
+    state::{
+        Bundle, Environment, Journal, Listing, StateError, environment::RunLog, journal::Replayed,
+    },
     tool::Stopper,
 };
 
@@ -52,14 +54,25 @@ pub(crate) fn find(settings: &Settings, lab: Option<&str>) -> Result<Environment
     if let Some(name) = &settings.environment {
         return Ok(settings.store.get(name)?);
     }
-    let all = settings.store.list()?;
+    let Listing {
+        environments: all,
+        unusable,
+    } = settings.store.list()?;
     let Some(lab) = lab else {
+        if let ([], Some(one)) = (&*all, unusable.into_iter().next()) {
+            return Err(one.why.into());
+        }
         return only(
             all,
             "there is no environment",
             "there are several environments",
         );
     };
+    // One that cannot be used is named only by its own name: of which lab it is is not known.
+    let is_meant = |name: &str| name == lab || *EnvironmentName::of_lab(lab) == *name;
+    if let Some(meant) = unusable.into_iter().find(|u| is_meant(&u.name)) {
+        return Err(meant.why.into());
+    }
     // The name of an environment is as good as that of its lab.
     if let Some(named) = all.iter().find(|e| e.name() == lab) {
         return Ok(named.clone());
@@ -95,21 +108,6 @@ fn only(mut all: Vec<Environment>, none: &str, several: &str) -> Result<Environm
     all.pop().ok_or_else(|| {
         CliError::usage(anyhow::Error::msg(none.to_owned())).hint("`labctl up LAB` makes one")
     })
-}
-
-/// The journal of `environment`, open for writing, and what it said. An environment that an older
-/// labctl made gets what proves things to be its own first.
-pub(crate) fn journal(
-    settings: &Settings,
-    environment: &mut Environment,
-) -> Result<(Journal, Replayed), CliError> {
-    environment.upgrade()?;
-    let (journal, replayed) = Journal::open(&environment.journal())?;
-    #[cfg(feature = "failpoints")]
-    let journal = journal.dying_at(settings.failpoint.clone());
-    #[cfg(not(feature = "failpoints"))]
-    let _ = settings;
-    Ok((journal, replayed))
 }
 
 /// The bundle that was named, or the one that the environment is made from.

@@ -2,12 +2,12 @@
 
 use serde::Serialize;
 
-use super::{output, session, settings::Settings, tools};
+use super::{journal, output, session, settings::Settings, tools};
 use crate::{
     assert::Cluster,
     engine::nodes::Presence,
     event::{ClusterIdentity, Port, RunState},
-    state::{Environment, Journal},
+    state::Environment,
     tool::{Stopper, Toolbox, docker},
 };
 
@@ -141,20 +141,25 @@ async fn containers(
     Some(Presence::of(known, &docker::containers(&answer.stdout)))
 }
 
-/// Tells, beside the answer of a verb that does not ask the cluster itself, that the cluster's
-/// containers do not run.
+/// Tells, beside the answer of a verb that does not ask the cluster itself, that the journal is not
+/// whole, or that the cluster's containers do not run.
 pub(crate) fn tell_trouble(environment: &Environment, settings: &Settings) {
-    if let Some(trouble) = trouble(environment, settings) {
+    let Ok(replayed) = journal::read(environment) else {
+        return;
+    };
+    let of_journal = journal::trouble(environment, &replayed);
+    let of_cluster = trouble(environment, &replayed.state, settings);
+    for trouble in of_journal.into_iter().chain(of_cluster) {
         output::tell(&format!("note: {trouble}\n"));
     }
 }
 
-fn trouble(environment: &Environment, settings: &Settings) -> Option<String> {
-    let known = Journal::read(&environment.journal()).ok()?.state.cluster?;
+fn trouble(environment: &Environment, state: &RunState, settings: &Settings) -> Option<String> {
+    let known = state.cluster.as_ref()?;
     let bundle = session::bundle_of(environment);
     let toolbox = tools::find(settings, bundle.as_ref());
     let runtime = session::runtime().ok()?;
-    match runtime.block_on(containers(environment, &known, &toolbox))? {
+    match runtime.block_on(containers(environment, known, &toolbox))? {
         Presence::Running => None,
         presence => Some(format!(
             "{presence}; {}",

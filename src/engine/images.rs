@@ -90,6 +90,24 @@ pub async fn provide(
     result
 }
 
+/// Imports the lab's images into those of the running nodes `own` that need them.
+pub async fn provide_to(
+    context: &Context,
+    own: &[docker::Container],
+    emitter: &Emitter,
+    stopper: &Stopper,
+) -> Result<(), EngineError> {
+    let roles: Vec<String> = own.iter().map(|node| node.role.clone()).collect();
+    let needy = own
+        .iter()
+        .filter(|node| is_needed_on(&node.role, &context.lab.images, &roles));
+    let (found, names) = mpsc::unbounded_channel();
+    for node in needy {
+        drop(found.send((node.name.clone(), node.role.clone())));
+    }
+    import_all(context, &roles, names, emitter, stopper).await
+}
+
 async fn import_all(
     context: &Context,
     roles: &[String],

@@ -2,6 +2,7 @@
 //!
 //! Nothing here prints, reads the environment of the process, or knows who listens.
 
+pub mod adopt;
 pub mod again;
 pub mod announce;
 pub mod build;

@@ -47,7 +47,12 @@ pub async fn remove_cluster(
         return Ok(());
     }
     let what = format!("delete the cluster \"{}\"", context.name());
-    if !survey.own.is_empty() {
+    // Where the journal lost the cluster that is there, its uid is no other's.
+    let is_recorded = |c: &docker::Container| {
+        let known = state.cluster.as_ref();
+        known.is_some_and(|known| known.containers.contains(&c.id))
+    };
+    if survey.own.iter().any(is_recorded) {
         owner::leads_home(context, &state, &what).await?;
     }
     emitter.commit(EventKind::ClusterDeleting).await?;
@@ -64,25 +69,4 @@ pub async fn remove_cluster(
     // It leads nowhere any more.
     files::remove(&context.environment.kubeconfig())?;
     emitter.commit(EventKind::ClusterDeleted).await
-}
-
-/// Removes a cluster that was begun and never seen to be complete, or whose deletion was begun.
-pub async fn remove_half_made_cluster(
-    context: &Context,
-    emitter: &Emitter,
-    stopper: &mut Stopper,
-) -> Result<(), EngineError> {
-    let state = emitter.state();
-    let how = match (&state.cluster, &state.intended_cluster) {
-        (Some(_), _) if state.deleting => "half deleted",
-        (None, Some(_)) => "half made",
-        _ => return Ok(()),
-    };
-    emitter.emit(EventKind::Notice {
-        text: format!(
-            "the cluster \"{}\" was left {how} by an interrupted run; it is removed first",
-            context.name()
-        ),
-    });
-    remove_cluster(context, emitter, stopper).await
 }

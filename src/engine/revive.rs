@@ -112,8 +112,9 @@ pub(super) fn step(context: &Context) -> StepId {
     step.map_or_else(StepId::of_cluster, |step| step.id.clone())
 }
 
-/// Starts what does not run. Returns whether there was any.
-async fn start(
+/// Starts what of the environment's own containers `found` does not run. Returns whether there was
+/// any.
+pub async fn start(
     context: &Context,
     found: &[Container],
     emitter: &Emitter,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{
-    Context, Emitter, EngineError, again,
+    Context, Emitter, EngineError, adopt, again,
     announce::announce,
     cursor, heal, owner, recover, revive,
     step::{self, Done},
@@ -42,7 +42,7 @@ pub async fn up(
     };
     announce(context, verb, &context.lab.steps, &emitter);
     recover::end_survivors(&emitter).await;
-    recover::remove_half_made_cluster(context, &emitter, &mut stopper).await?;
+    adopt::settle(context, &emitter, &mut stopper).await?;
     let mut open = None;
     if emitter.state().cluster.is_some() {
         let (cluster, revived) = revive::ensure(context, &emitter, &mut stopper).await?;
@@ -86,8 +86,7 @@ pub async fn go_on(
 /// The position of the last step that is meant, by where the cursor is now.
 fn last_step(context: &Context, goal: Goal, emitter: &Emitter) -> usize {
     let lab = &context.lab;
-    let cursor = emitter.state().cursor;
-    let next = match (goal, cursor.and_then(|id| lab.position(&id))) {
+    let next = match (goal, plan::cursor(lab, &emitter.state())) {
         (Goal::Step(last), _) => return last,
         (Goal::Next, at) => at.map_or(0, |at| at + 1),
     };

@@ -15,7 +15,10 @@ use super::{
 use crate::{
     assert::{Cluster, ClusterError, Needs, Observed, capture::held_up, check, evaluate},
     event::{Clause, EventKind, Failure, RunOutcome, RunState, Status, Verb, Verdict},
-    plan::decide::{Lasts, lasts},
+    plan::{
+        self,
+        decide::{Lasts, lasts},
+    },
     spec::{Assertion, Facts, Step, StepId},
     tool::{Stop, Stopper},
 };
@@ -201,10 +204,7 @@ pub fn lasting_assertions(context: &Context, state: &RunState) -> Vec<Assertion>
 
 /// Whether what the step at `index` expects is still checked, given what was verified.
 fn is_lasting(context: &Context, index: usize, state: &RunState) -> bool {
-    let cursor = state
-        .cursor
-        .as_ref()
-        .and_then(|id| context.lab.position(id));
+    let cursor = plan::cursor(&context.lab, state);
     lasts(&context.lab, index, cursor) == Lasts::Yes
 }
 
@@ -257,10 +257,8 @@ async fn move_on(
     stopper: &Stopper,
 ) -> Result<Moved, EngineError> {
     let mut moved = Moved::default();
-    let cursor = emitter.state().cursor;
-    let mut next = cursor
-        .and_then(|id| context.lab.position(&id))
-        .map_or(0, |at| at + 1);
+    let cursor = plan::cursor(&context.lab, &emitter.state());
+    let mut next = cursor.map_or(0, |at| at + 1);
     while next <= last {
         let step = &context.lab.steps[next];
         let facts = emitter.state().facts;
@@ -345,7 +343,7 @@ impl Judge<'_> {
 
 fn findings(judge: &Judge<'_>, state: &RunState, moved: &Moved, last: usize) -> Vec<Finding> {
     let lab = &judge.context.lab;
-    let cursor = state.cursor.as_ref().and_then(|id| lab.position(id));
+    let cursor = plan::cursor(lab, state);
     let next = cursor.map_or(0, |at| at + 1);
     let finding = |(index, step): (usize, &Step)| {
         let (standing, verdicts) = match index.cmp(&next) {

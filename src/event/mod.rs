@@ -142,7 +142,7 @@ pub struct Child {
 
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum EventKind {
     /// A run begins.
     RunStarted {
@@ -183,6 +183,12 @@ pub enum EventKind {
     PortRefused {
         /// The port of this machine.
         host: u16,
+    },
+    /// The journal was damaged from a line on, and that part of it was kept aside: what it said is
+    /// not known.
+    JournalDamaged {
+        /// The number of the line, from 1.
+        line: u64,
     },
     /// The node containers of the cluster are about to be made under this name.
     ClusterIntended {
@@ -379,6 +385,7 @@ impl EventKind {
         matches!(
             self,
             Self::StepStarted { .. }
+                | Self::JournalDamaged { .. }
                 | Self::PortsChosen { .. }
                 | Self::PortRefused { .. }
                 | Self::ClusterIntended { .. }

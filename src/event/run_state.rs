@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::{
     Child, ClusterIdentity, Event, EventKind, Faults, Outcome, Port, Rewound, RunOutcome, Verb,
 };
-use crate::spec::{Fact, Facts, StepId, Undo};
+use crate::spec::{Fact, Facts, Measurement, StepId, Undo};
 
 /// What the events so far add up to. Behind `status`, resuming, the exit code and replay.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -37,6 +37,9 @@ pub struct RunState {
     pub stopped: Option<Timestamp>,
     /// The cluster's deletion was begun, and not seen to be done.
     pub deleting: bool,
+    /// A part of the journal was damaged since a cluster was last begun, seen to answer or about to
+    /// be deleted: it may have told so.
+    pub damaged: bool,
     /// Children that were started and not seen to end.
     pub children: Vec<Child>,
     /// The verb of the last run and, if it ended, how.
@@ -125,14 +128,7 @@ impl RunState {
                 self.facts.extend(facts.clone());
                 self.reset_to.take_if(|to| to == step);
             }
-            EventKind::Measured { step, measurement } => {
-                let fact = Fact {
-                    load: Some((**measurement).clone()),
-                    ..Fact::default()
-                };
-                self.step(step).recorded.insert(step.to_string());
-                self.facts.insert(step.to_string(), fact);
-            }
+            EventKind::Measured { step, measurement } => self.measured(step, measurement),
             EventKind::Applied { step } => self.step(step).acting = false,
             EventKind::Undone { step, rewound } => {
                 self.faults.undone(step);
@@ -150,18 +146,27 @@ impl RunState {
             EventKind::StepFinished { step, outcome, .. } => {
                 self.step(step).outcome = Some(outcome.clone());
             }
-            EventKind::ClusterIntended { name } => self.intended_cluster = Some(name.clone()),
+            EventKind::JournalDamaged { .. } => self.damaged = true,
+            EventKind::ClusterIntended { name } => {
+                self.intended_cluster = Some(name.clone());
+                self.damaged = false;
+            }
             EventKind::PortsChosen { ports } => self.ports.clone_from(ports),
             EventKind::PortRefused { host } => {
                 self.refused_ports.insert(*host);
             }
             EventKind::ClusterCreated { cluster } => {
                 self.cluster = Some(cluster.clone());
+                self.damaged = false;
+                self.deleting = false;
                 self.refused_ports.clear();
             }
             EventKind::ClusterStopped => self.stopped = Some(event.at),
             EventKind::ClusterStarted { server, .. } => self.cluster_started(server.as_ref()),
-            EventKind::ClusterDeleting => self.deleting = true,
+            EventKind::ClusterDeleting => {
+                self.deleting = true;
+                self.damaged = false;
+            }
             EventKind::ClusterDeleted => self.forget_cluster(),
             EventKind::ChildStarted { child } => self.children.push(child.clone()),
             EventKind::ChildExited { group } => self.children.retain(|c| c.group != *group),
@@ -207,6 +212,15 @@ impl RunState {
                 self.facts.remove(&name);
             }
         }
+    }
+
+    fn measured(&mut self, step: &StepId, measurement: &Measurement) {
+        let fact = Fact {
+            load: Some(measurement.clone()),
+            ..Fact::default()
+        };
+        self.step(step).recorded.insert(step.to_string());
+        self.facts.insert(step.to_string(), fact);
     }
 
     fn step(&mut self, id: &StepId) -> &mut StepState {

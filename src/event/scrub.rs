@@ -99,6 +99,7 @@ impl Redactor {
             | EventKind::Undone { .. }
             | EventKind::Rewound { .. }
             | EventKind::PortRefused { .. }
+            | EventKind::JournalDamaged { .. }
             | EventKind::ClusterDeleting
             | EventKind::ClusterDeleted
             | EventKind::ClusterStopped

@@ -58,6 +58,17 @@ pub fn lasts(lab: &Lab, index: usize, cursor: Option<usize>) -> Lasts {
     }
 }
 
+/// The position of the last step that was seen to hold. If the lab no longer has the one that the
+/// journal names, as its author renamed it, that is the last one that it still has.
+#[must_use]
+pub fn cursor(lab: &Lab, state: &RunState) -> Option<usize> {
+    let id = state.cursor.as_ref()?;
+    lab.position(id).or_else(|| {
+        let mut steps = lab.steps.iter();
+        steps.rposition(|step| state.is_verified(&step.id))
+    })
+}
+
 /// Whether expectations are still checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lasts {
@@ -74,7 +85,7 @@ pub enum Lasts {
 pub fn decide(lab: &Lab, index: usize, known: &Known<'_>) -> Decision {
     let step = &lab.steps[index];
     let state = known.state.steps.get(&step.id);
-    let cursor = known.state.cursor.as_ref().and_then(|id| lab.position(id));
+    let cursor = cursor(lab, known.state);
     let Some((at, fingerprint)) = state.and_then(|s| s.verified.as_ref()) else {
         return not_verified(state);
     };

@@ -19,7 +19,7 @@ pub mod template;
 pub mod toxic;
 
 pub use commands::{Target, commands, pinned, undo};
-pub use decide::{Decision, Known, decide};
+pub use decide::{Decision, Known, cursor, decide};
 pub use disclosure::Disclosure;
 pub use evictions::{CutShort, cut_short};
 pub use fingerprint::fingerprint;

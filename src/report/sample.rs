@@ -326,6 +326,7 @@ pub(super) fn one_of_each() -> Vec<Event> {
             }],
         },
         EventKind::PortRefused { host: 80 },
+        EventKind::JournalDamaged { line: 7 },
         EventKind::ClusterIntended {
             name: text("lab-10-3"),
         },
@@ -428,6 +429,7 @@ fn covered(event: &Event) {
         | EventKind::StepStarted { .. }
         | EventKind::PortsChosen { .. }
         | EventKind::PortRefused { .. }
+        | EventKind::JournalDamaged { .. }
         | EventKind::ClusterIntended { .. }
         | EventKind::ClusterCreated { .. }
         | EventKind::ClusterStopped

@@ -162,6 +162,7 @@ impl Transcript {
             EventKind::PortsChosen { .. }
             | EventKind::PortRefused { .. }
             | EventKind::ClusterIntended { .. }
+            | EventKind::JournalDamaged { .. }
             | EventKind::ClusterDeleting
             | EventKind::ChildStarted { .. }
             | EventKind::ChildExited { .. }

@@ -10,10 +10,9 @@ use std::{
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Identity, Origin, StateError, files};
-use crate::spec::{EnvironmentName, LabTree};
-
 pub use super::tree::read_tree;
+use super::{Identity, LABCTL, Origin, StateError, files};
+use crate::spec::EnvironmentName;
 
 /// The version of the files' form; a labctl that finds a later one refuses to touch it.
 const VERSION: u32 = 2;
@@ -24,6 +23,9 @@ const VERSION: u32 = 2;
 pub struct Record {
     /// The version of the form of this file and its neighbours.
     pub version: u32,
+    /// The version of the labctl that wrote it first in this form.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub labctl: Option<String>,
     /// The environment's name: the cluster's, too.
     pub name: EnvironmentName,
     /// The lab's id.
@@ -45,9 +47,13 @@ pub struct Record {
     pub set: BTreeMap<String, String>,
 }
 
-/// The part of a record that is compared with its directory before the rest is read.
+/// What of a record is looked at before the rest is read: a later form may have other fields.
 #[derive(Deserialize)]
-struct Said {
+struct Form {
+    version: u32,
+    #[serde(default)]
+    labctl: Option<String>,
+    #[serde(default)]
     name: String,
 }
 
@@ -75,6 +81,7 @@ impl Record {
     pub fn new(name: &EnvironmentName, lab: &str, bundle: Option<PathBuf>, now: Timestamp) -> Self {
         Self {
             version: VERSION,
+            labctl: Some(LABCTL.to_owned()),
             name: name.clone(),
             lab: lab.to_owned(),
             origin: None,
@@ -111,22 +118,23 @@ impl Environment {
             path: path.clone(),
             why,
         };
-        let said: Said = serde_json::from_str(&text).map_err(|e| corrupt(e.to_string()))?;
+        let form: Form = serde_json::from_str(&text).map_err(|e| corrupt(e.to_string()))?;
         // What is done to an environment is done to the directory of its name.
-        if dir.file_name().is_none_or(|own| *own != *said.name) {
+        if dir.file_name().is_none_or(|own| *own != *form.name) {
             let why = format!(
                 "it names the environment `{}`, which is another directory",
-                said.name.escape_debug()
+                form.name.escape_debug()
             );
             return Err(StateError::Exposed { path, why });
         }
-        let record: Record = serde_json::from_str(&text).map_err(|e| corrupt(e.to_string()))?;
-        if record.version > VERSION {
-            return Err(corrupt(format!(
-                "it was written by a later labctl (form {}, this one knows {VERSION})",
-                record.version
-            )));
+        if form.version > VERSION {
+            return Err(StateError::Later {
+                what: format!("form {}", form.version),
+                labctl: form.labctl,
+                path,
+            });
         }
+        let record: Record = serde_json::from_str(&text).map_err(|e| corrupt(e.to_string()))?;
         let dir = dir.to_owned();
         Ok(Some(Self { dir, record }))
     }
@@ -147,6 +155,7 @@ impl Environment {
             return Ok(());
         }
         self.record.version = VERSION;
+        self.record.labctl = Some(LABCTL.to_owned());
         if self.record.id.is_none() {
             self.record.id = Some(Identity::random()?);
         }
@@ -282,66 +291,6 @@ impl Environment {
             .map_err(StateError::file("create", &path))?;
         Ok(RunLog { file, path })
     }
-
-    /// Puts the lab's files into [`Environment::lab_dir`], if they are not there already.
-    pub fn put_lab(&self, tree: &LabTree) -> Result<(), StateError> {
-        let dir = self.lab_dir();
-        let before = self.lab()?.files;
-        if before == tree.files {
-            return Ok(());
-        }
-        let gone = before.keys().filter(|name| !tree.files.contains_key(*name));
-        // A name that was a file may be a directory's now, or the other way round.
-        let (in_the_way, others): (Vec<_>, Vec<_>) =
-            gone.partition(|old| tree.files.keys().any(|new| collide(old, new)));
-        remove(&dir, &in_the_way)?;
-        for (name, bytes) in &tree.files {
-            let path = dir.join(name);
-            if let Some(parent) = path.parent() {
-                files::create_dir(parent)?;
-            }
-            files::write(&path, bytes)?;
-        }
-        remove(&dir, &others)
-    }
-
-    /// The lab as it was last applied here.
-    pub fn lab(&self) -> Result<LabTree, StateError> {
-        let dir = self.lab_dir();
-        if !dir.exists() {
-            let origin = format!("the environment \"{}\"", self.record.name);
-            return Ok(LabTree {
-                origin,
-                files: BTreeMap::new(),
-            });
-        }
-        read_tree(&dir)
-    }
-}
-
-/// Whether one of two files would have to be a directory for the other one to be there.
-fn collide(a: &str, b: &str) -> bool {
-    let is_below = |name: &str, dir: &str| {
-        let rest = name.strip_prefix(dir);
-        rest.is_some_and(|rest| rest.starts_with('/'))
-    };
-    is_below(a, b) || is_below(b, a)
-}
-
-/// Removes files of `dir`, and the directories that are empty then.
-fn remove(dir: &Path, names: &[&String]) -> Result<(), StateError> {
-    for name in names {
-        let path = dir.join(name);
-        fs::remove_file(&path).map_err(StateError::file("remove", &path))?;
-        let above = path.ancestors().skip(1).take_while(|above| *above != dir);
-        for above in above {
-            // One that is not empty stays.
-            if fs::remove_dir(above).is_err() {
-                break;
-            }
-        }
-    }
-    Ok(())
 }
 
 /// The number that the name of a run's file begins with; 0 if it is none of ours.
@@ -354,34 +303,6 @@ fn number(run: &Path) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_file_that_becomes_a_directory_is_replaced_and_the_other_way_round() {
-        let dir = tempfile::tempdir().unwrap();
-        let environment = Environment {
-            dir: dir.path().to_owned(),
-            record: Record::new(&"a".into(), "a", None, Timestamp::UNIX_EPOCH),
-        };
-        let lab = |names: &[&str]| LabTree {
-            origin: String::new(),
-            files: names
-                .iter()
-                .map(|name| ((*name).to_owned(), name.as_bytes().to_vec()))
-                .collect(),
-        };
-        for names in [
-            &["lab.yaml", "app", "deep/er/file"][..],
-            &["lab.yaml", "app/a.yaml", "app/b/c.yaml", "deep"],
-            &["lab.yaml", "app", "deep/er/file/s"],
-            &["lab.yaml", "deep/er/file"],
-        ] {
-            let lab = lab(names);
-            environment.put_lab(&lab).unwrap();
-            assert_eq!(environment.lab().unwrap().files, lab.files);
-        }
-        let left = fs::read_dir(environment.lab_dir()).unwrap();
-        assert_eq!(left.count(), 2, "an empty directory is left");
-    }
 
     #[test]
     fn the_last_run_is_the_last_whatever_the_clock_says() {

@@ -53,6 +53,21 @@ pub enum StateError {
         /// What is wrong with it.
         why: String,
     },
+    /// A file says something that a later labctl wrote and this one does not know.
+    #[error(
+        "{} was written by {}: {what} is more than this one ({}) knows",
+        path.display(),
+        labctl.as_ref().map_or_else(|| "a later labctl".to_owned(), |v| format!("labctl {v}")),
+        super::LABCTL
+    )]
+    Later {
+        /// The file.
+        path: PathBuf,
+        /// What of it.
+        what: String,
+        /// The version of the labctl that wrote it, if it said so.
+        labctl: Option<String>,
+    },
     /// A lab's files that are not taken in.
     #[error("{origin} is refused as a lab")]
     Hostile {

@@ -1,8 +1,13 @@
 //! The journal: the durable events of an environment, a line each, each with a checksum.
 //!
-//! A line is `CHECKSUM JSON`, the checksum being the first 16 hexadecimal digits of the SHA-256 of
-//! the JSON. A last line that was torn by a crash is dropped when the journal is opened; a damaged
-//! line anywhere else ends what is believed, and says so.
+//! A line is `CHECKSUM JSON`, the checksum being the first 16 hexadecimal digits of a SHA-256 of the
+//! line before and the JSON. A header says from where on which labctl writes, in which form; each
+//! labctl that goes on writing where another version left off says so. Nothing that can be read is
+//! ever thrown away: a last line that an interrupted write tore is cut off, a damaged tail is kept
+//! aside, and what a later labctl wrote is left alone.
+
+mod line;
+mod replay;
 
 use std::{
     fs::{File, OpenOptions},
@@ -11,13 +16,17 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use jiff::Timestamp;
+
 #[cfg(feature = "failpoints")]
 use super::failpoint::{Failpoint, Moment};
 use super::{StateError, files};
-use crate::{
-    digest,
-    event::{Event, RunState},
-};
+use crate::event::{Event, EventKind};
+use line::Chain;
+pub use replay::{Replayed, Tail};
+
+/// How the file of a damaged tail begins, before the time.
+const ASIDE: &str = "damaged-";
 
 /// A journal that is open for writing.
 #[derive(Debug)]
@@ -26,39 +35,66 @@ pub struct Journal {
     path: PathBuf,
     /// How many bytes of whole lines are in the file.
     sound: u64,
+    chain: Chain,
+    /// The last line lacks its end.
+    is_open: bool,
     #[cfg(feature = "failpoints")]
     failpoint: Option<Failpoint>,
 }
 
-/// What a journal said.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Replayed {
-    /// What its events add up to.
-    pub state: RunState,
-    /// How many bytes of it are whole lines that can be believed.
-    pub sound: u64,
-    /// How many bytes after them are not.
-    pub damaged: u64,
+/// What a journal said that was opened for writing, and what became of the rest of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Opened {
+    /// What it said. The tail is what was found there.
+    pub replayed: Replayed,
+    /// Where a damaged tail is kept, if there was one.
+    pub aside: Option<PathBuf>,
 }
 
 impl Journal {
-    /// Reads the journal at `path`; one that is not there is empty.
+    /// Reads the journal at `path`, and changes nothing; one that is not there is empty.
     pub fn read(path: &Path) -> Result<Replayed, StateError> {
-        match std::fs::read(path) {
-            Ok(bytes) => Ok(replay(&bytes)),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Replayed::default()),
-            Err(source) => Err(StateError::file("read", path)(source)),
-        }
+        Ok(replay::replay(&bytes(path)?))
     }
 
-    /// Opens the journal at `path` for appending, after cutting off what cannot be believed.
-    pub fn open(path: &Path) -> Result<(Self, Replayed), StateError> {
+    /// Opens the journal at `path` for appending. A torn last line is cut off. A damaged tail is kept
+    /// aside, which an event says, before it is taken out. Refuses one with lines of a later labctl.
+    pub fn open(path: &Path) -> Result<(Self, Opened), StateError> {
         let failed = |source| StateError::File {
             what: "open",
             path: path.to_owned(),
             source,
         };
-        let replayed = Self::read(path)?;
+        let text = bytes(path)?;
+        let mut replayed = replay::replay(&text);
+        if let Tail::Later { line, labctl } = &replayed.tail {
+            return Err(StateError::Later {
+                path: path.to_owned(),
+                what: format!("its line {line}"),
+                labctl: labctl.clone(),
+            });
+        }
+        let mut aside = None;
+        if let Tail::Damaged { line } = replayed.tail {
+            files::no_link(path)?;
+            let (sound, tail) =
+                text.split_at(usize::try_from(replayed.sound).unwrap_or(text.len()));
+            let now = Timestamp::now();
+            let kept = keep_aside(path, tail, now)?;
+            let event = Event {
+                seq: replayed.state.seq + 1,
+                at: now,
+                event: EventKind::JournalDamaged { line },
+            };
+            let mut chain = replayed.chain.clone();
+            let lines = lines(&mut chain, &event, false).map_err(|e| failed(e.into()))?;
+            let whole = [sound, lines.as_bytes()].concat();
+            files::write(path, &whole)?;
+            let tail = replayed.tail;
+            replayed = replay::replay(&whole);
+            replayed.tail = tail;
+            aside = Some(kept);
+        }
         let existed = path.exists();
         let mut file = OpenOptions::new()
             .write(true)
@@ -77,10 +113,12 @@ impl Journal {
             file,
             path: path.to_owned(),
             sound: replayed.sound,
+            chain: replayed.chain.clone(),
+            is_open: replayed.is_open,
             #[cfg(feature = "failpoints")]
             failpoint: None,
         };
-        Ok((journal, replayed))
+        Ok((journal, Opened { replayed, aside }))
     }
 
     /// The same, which dies at `failpoint`.
@@ -94,28 +132,36 @@ impl Journal {
     /// Appends one event; on the disk before it returns if the event asks for it. If that fails,
     /// nothing of it is left, and the next event can be appended.
     pub fn append(&mut self, event: &Event) -> Result<(), StateError> {
-        let written = self.try_append(event);
-        written.map_err(|source| {
-            // What stays behind if even this fails is a torn line, which ends what is believed.
-            let _ = self.file.set_len(self.sound);
-            let _ = self.file.seek(SeekFrom::Start(self.sound));
-            StateError::file("write", &self.path)(source)
-        })
+        let mut chain = self.chain.clone();
+        let written = lines(&mut chain, event, self.is_open)
+            .map_err(io::Error::from)
+            .and_then(|lines| self.try_append(event, &lines));
+        match written {
+            Ok(()) => {
+                self.chain = chain;
+                self.is_open = false;
+                Ok(())
+            }
+            Err(source) => {
+                // What stays behind if even this fails is a torn line, which ends what is believed.
+                let _ = self.file.set_len(self.sound);
+                let _ = self.file.seek(SeekFrom::Start(self.sound));
+                Err(StateError::file("write", &self.path)(source))
+            }
+        }
     }
 
-    fn try_append(&mut self, event: &Event) -> io::Result<()> {
-        let line = encode(event)?;
+    fn try_append(&mut self, event: &Event, lines: &str) -> io::Result<()> {
         #[cfg(feature = "failpoints")]
         if let Some(failpoint) = &mut self.failpoint {
             failpoint.meet(event);
-            failpoint.stick();
             failpoint.pass(Moment::Before);
             if failpoint.is(Moment::Torn) {
-                let _ = self.file.write_all(&line.as_bytes()[..line.len() / 2]);
+                let _ = self.file.write_all(&lines.as_bytes()[..lines.len() / 2]);
                 failpoint.pass(Moment::Torn);
             }
         }
-        self.file.write_all(line.as_bytes())?;
+        self.file.write_all(lines.as_bytes())?;
         #[cfg(feature = "failpoints")]
         if let Some(failpoint) = &self.failpoint {
             failpoint.pass(Moment::Written);
@@ -123,7 +169,7 @@ impl Journal {
         if event.event.is_synced() {
             self.file.sync_data()?;
         }
-        self.sound += line.len() as u64;
+        self.sound += lines.len() as u64;
         #[cfg(feature = "failpoints")]
         if let Some(failpoint) = &self.failpoint {
             failpoint.pass(Moment::After);
@@ -132,103 +178,58 @@ impl Journal {
     }
 }
 
-fn encode(event: &Event) -> serde_json::Result<String> {
-    let json = serde_json::to_string(event)?;
-    Ok(format!("{} {json}\n", checksum(json.as_bytes())))
-}
-
-fn checksum(bytes: &[u8]) -> String {
-    let mut hex = digest::hex(bytes);
-    hex.truncate(16);
-    hex
-}
-
-fn replay(bytes: &[u8]) -> Replayed {
-    let mut replayed = Replayed::default();
-    let mut rest = bytes;
-    while let Some(end) = rest.iter().position(|b| *b == b'\n') {
-        let (line, after) = (&rest[..end], &rest[end + 1..]);
-        let Some(event) = decode(line) else { break };
-        replayed.state.apply(&event);
-        replayed.sound += end as u64 + 1;
-        rest = after;
+fn bytes(path: &Path) -> Result<Vec<u8>, StateError> {
+    match std::fs::read(path) {
+        Ok(bytes) => Ok(bytes),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(source) => Err(StateError::file("read", path)(source)),
     }
-    replayed.damaged = rest.len() as u64;
-    replayed
 }
 
-fn decode(line: &[u8]) -> Option<Event> {
-    let (sum, json) = line.split_at_checked(16)?;
-    let json = json.strip_prefix(b" ")?;
-    if checksum(json).as_bytes() != sum {
-        return None;
+/// What is written for `event`: the end of the line before, if that is `open`, a header, if this
+/// labctl wrote none yet, and the event.
+fn lines(chain: &mut Chain, event: &Event, open: bool) -> serde_json::Result<String> {
+    let mut lines = if open { "\n".to_owned() } else { String::new() };
+    if !chain.is_headed() {
+        lines.push_str(&chain.header()?);
     }
-    serde_json::from_slice(json).ok()
+    lines.push_str(&chain.event(event)?);
+    Ok(lines)
+}
+
+/// Keeps `tail` beside the journal at `path`, under a name that says when.
+fn keep_aside(path: &Path, tail: &[u8], now: Timestamp) -> Result<PathBuf, StateError> {
+    let time = now.strftime("%Y%m%dT%H%M%SZ");
+    let named = |more: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(format!(".{ASIDE}{time}{more}"));
+        PathBuf::from(name)
+    };
+    let mut aside = named("");
+    let mut number = 2;
+    while aside.symlink_metadata().is_ok() {
+        aside = named(&format!("-{number}"));
+        number += 1;
+    }
+    files::write(&aside, tail)?;
+    Ok(aside)
+}
+
+/// The damaged pieces that were kept beside the journal at `path`, the oldest first.
+#[must_use]
+pub fn kept_aside(path: &Path) -> Vec<PathBuf> {
+    let name = path.file_name().and_then(|name| name.to_str());
+    let begins = format!("{}.{ASIDE}", name.unwrap_or_default());
+    let beside = path.parent().and_then(|dir| std::fs::read_dir(dir).ok());
+    let paths = beside.into_iter().flatten().flatten().map(|e| e.path());
+    let is_kept = |path: &PathBuf| {
+        let name = path.file_name().and_then(|name| name.to_str());
+        name.is_some_and(|name| name.starts_with(&begins))
+    };
+    let mut kept: Vec<PathBuf> = paths.filter(is_kept).collect();
+    kept.sort();
+    kept
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::event::EventKind;
-
-    fn verified(seq: u64, step: &str) -> Event {
-        Event {
-            seq,
-            at: jiff::Timestamp::UNIX_EPOCH,
-            event: EventKind::Verified {
-                step: step.into(),
-                fingerprint: "f".into(),
-                facts: crate::spec::Facts::new(),
-                verdicts: Vec::new(),
-            },
-        }
-    }
-
-    /// An event that is journalled and not synced: a thousand of those are appended.
-    fn unsynced(seq: u64) -> Event {
-        Event {
-            seq,
-            at: jiff::Timestamp::UNIX_EPOCH,
-            event: EventKind::ChildExited { group: 1 },
-        }
-    }
-
-    #[test]
-    fn cut_at_any_byte_it_keeps_every_whole_line_before_the_cut() {
-        let lines: Vec<String> = (1..=4)
-            .map(|n| encode(&verified(n, &format!("step-{n}"))).unwrap())
-            .collect();
-        let whole = lines.concat();
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("journal.jsonl");
-        for cut in 0..=whole.len() {
-            std::fs::write(&path, &whole.as_bytes()[..cut]).unwrap();
-            let mut kept = 0;
-            let mut length = 0;
-            while kept < lines.len() && length + lines[kept].len() <= cut {
-                length += lines[kept].len();
-                kept += 1;
-            }
-            let (mut journal, replayed) = Journal::open(&path).unwrap();
-            assert_eq!(replayed.state.steps.len(), kept, "cut at {cut}");
-            // What comes next follows the last whole line, not the torn one.
-            journal.append(&unsynced(9)).unwrap();
-            let again = Journal::read(&path).unwrap();
-            assert_eq!((again.damaged, again.state.seq), (0, 9), "cut at {cut}");
-            assert_eq!(again.state.cursor, replayed.state.cursor);
-        }
-    }
-
-    #[test]
-    fn a_flipped_byte_ends_what_is_believed() {
-        let whole = [1, 2, 3]
-            .map(|n| encode(&verified(n, &format!("step-{n}"))).unwrap())
-            .concat();
-        let second = whole.find('\n').unwrap() + 30;
-        let mut bytes = whole.into_bytes();
-        bytes[second] ^= 1;
-        let replayed = replay(&bytes);
-        assert_eq!(replayed.state.cursor.as_deref(), Some("step-1"));
-        assert!(replayed.damaged > 0);
-    }
-}
+mod tests;

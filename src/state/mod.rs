@@ -11,12 +11,16 @@ pub mod files;
 pub mod holders;
 pub mod identity;
 pub mod journal;
+pub mod lab_files;
 pub mod lock;
 pub mod origin;
 pub mod snapshots;
 pub mod store;
 pub mod tree;
 pub mod trust;
+
+/// The version of this labctl: what it writes names it, so that an older one can say which it needs.
+pub const LABCTL: &str = env!("CARGO_PKG_VERSION");
 
 pub use bundle::Bundle;
 pub use environment::{Environment, Record};
@@ -25,4 +29,4 @@ pub use identity::Identity;
 pub use journal::Journal;
 pub use lock::{Holder, Lock};
 pub use origin::Origin;
-pub use store::Store;
+pub use store::{Listing, Store, Unusable};

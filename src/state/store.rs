@@ -1,17 +1,49 @@
 //! All environments of a state directory.
 
 use std::{
-    fs, io,
+    error::Error,
+    fmt, fs, io,
     path::{Path, PathBuf},
 };
 
 use super::{Environment, Holder, Lock, Record, StateError, files, lock::Attempt};
-use crate::spec::EnvironmentName;
+use crate::{event::Untrusted, spec::EnvironmentName};
 
 /// A state directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Store {
     dir: PathBuf,
+}
+
+/// The environments of a state directory.
+#[derive(Debug, Default)]
+pub struct Listing {
+    /// Those that can be used, by name.
+    pub environments: Vec<Environment>,
+    /// Those that cannot, by name.
+    pub unusable: Vec<Unusable>,
+}
+
+/// An environment whose record cannot be used.
+#[derive(Debug)]
+pub struct Unusable {
+    /// The name of its directory.
+    pub name: String,
+    /// What is wrong with it.
+    pub why: StateError,
+}
+
+impl fmt::Display for Unusable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, why } = self;
+        write!(f, "the environment \"{name}\" cannot be used: {why}")?;
+        let mut source = why.source();
+        while let Some(cause) = source {
+            write!(f, ": {cause}")?;
+            source = cause.source();
+        }
+        Ok(())
+    }
 }
 
 impl Store {
@@ -57,16 +89,16 @@ impl Store {
         Ok(())
     }
 
-    /// All environments, by name.
-    pub fn list(&self) -> Result<Vec<Environment>, StateError> {
+    /// All environments, by name; one that cannot be used hides no other.
+    pub fn list(&self) -> Result<Listing, StateError> {
         self.check()?;
         let dir = self.dir.join("envs");
         let entries = match fs::read_dir(&dir) {
             Ok(entries) => entries,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Listing::default()),
             Err(source) => return Err(StateError::file("read", dir)(source)),
         };
-        let mut environments = Vec::new();
+        let mut listing = Listing::default();
         for entry in entries {
             let path = entry.map_err(StateError::file("read", &dir))?.path();
             // What a file manager left behind is no environment.
@@ -74,10 +106,19 @@ impl Store {
                 continue;
             }
             Self::check_dir(&path)?;
-            environments.extend(Environment::open(&path)?);
+            match Environment::open(&path) {
+                Ok(environment) => listing.environments.extend(environment),
+                Err(why @ StateError::Exposed { .. }) => return Err(why),
+                Err(why) => {
+                    let name = path.file_name().unwrap_or_default().to_string_lossy();
+                    let name = Untrusted::new(&name).as_str().to_owned();
+                    listing.unusable.push(Unusable { name, why });
+                }
+            }
         }
-        environments.sort_by(|a, b| a.name().cmp(b.name()));
-        Ok(environments)
+        listing.environments.sort_by(|a, b| a.name().cmp(b.name()));
+        listing.unusable.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(listing)
     }
 
     /// The environment `name`.

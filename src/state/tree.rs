@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    ffi::CStr,
+    ffi::{CStr, CString},
     fs::File,
     io::{self, Read},
     os::fd::OwnedFd,
@@ -52,6 +52,36 @@ pub fn read_tree(dir: &Path) -> Result<LabTree, StateError> {
         origin: dir.display().to_string(),
         files: reader.files,
     })
+}
+
+/// Reads those of the files `names` below `dir` that are there, in the same way; what else is there,
+/// or is no plain file, is not looked at.
+pub(super) fn read_files<'a>(
+    dir: &Path,
+    names: impl Iterator<Item = &'a String>,
+) -> Result<BTreeMap<String, Vec<u8>>, StateError> {
+    let mut files = BTreeMap::new();
+    let root = rustix::fs::open(dir, DIRECTORY, Mode::empty())
+        .map_err(|error| StateError::file("read", dir)(error.into()))?;
+    for whole in names {
+        if !name_faults(whole).is_empty() {
+            continue;
+        }
+        let (prefix, name) = whole.rsplit_once('/').unwrap_or(("", whole));
+        let read = || -> io::Result<Option<Vec<u8>>> {
+            let Some(open) = inside(&root, prefix)? else {
+                return Ok(None);
+            };
+            content(&open, &CString::new(name)?, MOST_BYTES)
+        };
+        match read() {
+            Ok(Some(content)) => drop(files.insert(whole.clone(), content)),
+            Ok(None) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(StateError::file("read", dir.join(whole))(error)),
+        }
+    }
+    Ok(files)
 }
 
 /// An error, if there are faults.

@@ -23,7 +23,7 @@ fn into_the_future(sandbox: &Sandbox) {
     let text = fs::read_to_string(&path).unwrap();
     fs::remove_file(&path).unwrap();
     let (mut journal, _) = Journal::open(&path).unwrap();
-    for line in text.lines() {
+    for line in text.lines().skip(1) {
         journal
             .append(&later(serde_json::from_str(&line[17..]).unwrap()))
             .unwrap();

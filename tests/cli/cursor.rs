@@ -87,7 +87,8 @@ fn a_snapshot_that_cannot_be_kept_is_a_line_of_the_report() {
 /// Appends events to the journal, as an earlier run would have left them.
 fn journal(sandbox: &Sandbox, kinds: impl IntoIterator<Item = EventKind>) {
     let path = sandbox.environment(ENVIRONMENT).join("journal.jsonl");
-    let (mut journal, replayed) = Journal::open(&path).unwrap();
+    let (mut journal, opened) = Journal::open(&path).unwrap();
+    let replayed = opened.replayed;
     for (seq, event) in (replayed.state.seq + 1..).zip(kinds) {
         let at = Timestamp::now();
         journal.append(&Event { seq, at, event }).unwrap();

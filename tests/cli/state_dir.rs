@@ -215,8 +215,15 @@ fn what_a_later_labctl_wrote_is_not_touched() {
         .replace("\"version\": 2", "\"version\": 3");
     fs::write(&record, &later).unwrap();
     for verb in ["up small", "down small", "verify small"] {
-        let answer = sandbox.labctl(verb).run().exits(70).answers_nothing();
-        answer.tells("environment.json").tells("later labctl");
+        let answer = sandbox.labctl(verb).run().exits(7).answers_nothing();
+        let needed = format!(
+            "install labctl {} or a later one",
+            env!("CARGO_PKG_VERSION")
+        );
+        answer
+            .tells("environment.json")
+            .tells("form 3")
+            .tells(&needed);
     }
     assert_eq!(fs::read_to_string(&record).unwrap(), later);
     assert_eq!(sandbox.fakes.changes(), [""; 0]);

@@ -162,7 +162,11 @@ fn follow(act: &Act, program: &str, args: &[String], dir: &Path) -> io::Result<O
 fn ask(address: &str, program: &str, args: &[String]) -> io::Result<u8> {
     let mut stdin = String::new();
     io::stdin().read_to_string(&mut stdin)?;
-    let body = serde_json::json!({"program": program, "args": args, "stdin": stdin}).to_string();
+    let network = env::var("KIND_EXPERIMENTAL_DOCKER_NETWORK").unwrap_or_default();
+    let body = serde_json::json!({
+        "program": program, "args": args, "stdin": stdin, "network": network,
+    });
+    let body = body.to_string();
     let mut connection = TcpStream::connect(address.trim())?;
     let length = body.len();
     write!(

@@ -10,7 +10,10 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::world::{Contents, LOOK};
+use super::{
+    engine::Engine,
+    world::{Contents, LOOK},
+};
 
 /// A cluster that answers as long as this lives.
 #[derive(Debug)]
@@ -18,6 +21,10 @@ pub(crate) struct Api {
     shared: Arc<Shared>,
     address: SocketAddr,
 }
+
+/// What was made in a cluster and on its engine by some time.
+#[derive(Debug, Clone)]
+pub(crate) struct MadeBefore(Contents);
 
 #[derive(Debug, Default)]
 struct Shared {
@@ -43,6 +50,41 @@ impl Api {
             }
         });
         Self { shared, address }
+    }
+
+    /// The same, whose nodes are on an engine that tests can look at.
+    pub(crate) fn with_engine() -> Self {
+        let api = Self::start();
+        api.shared.contents.lock().unwrap().engine = Some(Engine::default());
+        api
+    }
+
+    /// Looks at the engine, or has somebody do something there.
+    pub(crate) fn engine<T>(&self, look: impl FnOnce(&mut Engine) -> T) -> T {
+        look(
+            self.shared
+                .contents
+                .lock()
+                .unwrap()
+                .engine
+                .as_mut()
+                .unwrap(),
+        )
+    }
+
+    /// The cluster is gone without anybody having deleted it.
+    pub(crate) fn forget(&self) {
+        self.shared.contents.lock().unwrap().forget();
+    }
+
+    /// All that was made so far.
+    pub(crate) fn made(&self) -> MadeBefore {
+        MadeBefore(self.shared.contents.lock().unwrap().clone())
+    }
+
+    /// Puts back what was made before.
+    pub(crate) fn restore(&self, made: &MadeBefore) {
+        *self.shared.contents.lock().unwrap() = made.0.clone();
     }
 
     /// A cluster with this uid of `kube-system`, these pods and these disruption budgets.
@@ -150,6 +192,9 @@ impl Shared {
             self.changed.notify_all();
             let answer = json!({"out": out, "err": err, "code": code});
             return answer_with(connection, "200 OK", &answer);
+        }
+        if self.contents.lock().unwrap().is_silent() {
+            return Ok(());
         }
         if query.split('&').any(|pair| pair == "watch=true") {
             let since = query

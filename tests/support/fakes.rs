@@ -206,6 +206,7 @@ pub(crate) fn created() -> Vec<Act> {
 pub(crate) fn on_the_cluster(address: &str) -> Vec<Rule> {
     let ask = || Act::Ask(API.into());
     let kubeconfig = UNREACHABLE_KUBECONFIG.replace("127.0.0.1:1", address);
+    let exported = kubeconfig.clone();
     let mut create = created();
     create.pop();
     create.extend([ask(), Act::Write("{--kubeconfig}".into(), kubeconfig)]);
@@ -217,6 +218,11 @@ pub(crate) fn on_the_cluster(address: &str) -> Vec<Rule> {
     let mut rules = vec![
         rule("kind", "create cluster", create),
         rule("docker", "rm", [ask(), Act::Remove(CONTAINERS.into())]),
+        rule(
+            "kind",
+            "export kubeconfig",
+            [Act::Write("{--kubeconfig}".into(), exported)],
+        ),
         rule("docker", "events", events),
         rule(
             "docker",
@@ -228,5 +234,35 @@ pub(crate) fn on_the_cluster(address: &str) -> Vec<Rule> {
         let args = format!("--kubeconfig * --context * {verb}");
         rules.push(rule("kubectl", &args, [ask()]));
     }
+    rules
+}
+
+/// The same where the engine is make-believe, too.
+pub(crate) fn on_the_engine(address: &str) -> Vec<Rule> {
+    let ask = || Act::Ask(API.into());
+    let kubeconfig = UNREACHABLE_KUBECONFIG.replace("127.0.0.1:1", address);
+    let writes = || Act::Write("{--kubeconfig}".into(), kubeconfig.clone());
+    let begun = Act::Write(CONTAINERS.into(), String::new());
+    let mut rules = vec![
+        rule("kind", "create cluster", [ask(), begun, writes()]),
+        rule("kind", "export kubeconfig", [ask(), writes()]),
+        rule("docker", "port", [Act::Cat(API.into())]),
+    ];
+    for verb in [
+        "ps",
+        "network",
+        "start",
+        "stop",
+        "exec",
+        "container inspect",
+    ] {
+        rules.push(rule("docker", verb, [ask()]));
+    }
+    rules.push(rule(
+        "docker",
+        "rm",
+        [ask(), Act::Remove(CONTAINERS.into())],
+    ));
+    rules.extend(on_the_cluster(address));
     rules
 }

@@ -3,6 +3,7 @@
 
 mod answer;
 mod api;
+mod engine;
 mod fakes;
 mod labs;
 mod processes;
@@ -15,9 +16,10 @@ mod world;
 
 pub(crate) use answer::Answer;
 use answer::normal;
-pub(crate) use api::Api;
+pub(crate) use api::{Api, MadeBefore};
+pub(crate) use engine::{Container, Engine};
 pub(crate) use fakes::{
-    API, CONTAINERS, Fakes, NETWORKS, STARTS, created, link, on_the_cluster, rule,
+    API, CONTAINERS, Fakes, NETWORKS, STARTS, created, link, on_the_cluster, on_the_engine, rule,
 };
 pub(crate) use labs::{CRASH_LAB, IMAGE_LAB, MANIFEST, SMALL_LAB};
 pub(crate) use processes::{is_alive, signal, wait_for};

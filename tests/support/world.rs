@@ -5,12 +5,16 @@ use std::{collections::BTreeMap, time::Duration};
 
 use serde_json::{Value, json};
 
+use super::engine::Engine;
+
 /// What a fake tool asks for.
 #[derive(Debug, serde::Deserialize)]
 pub(super) struct Ask {
     program: String,
     args: Vec<String>,
     stdin: String,
+    /// The network that kind is told to use.
+    network: String,
 }
 
 /// A change, as a watch tells it.
@@ -22,8 +26,10 @@ pub(super) struct Change {
 }
 
 /// The cluster's contents. Collections are named by their path.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Contents {
+    /// The engine on which its nodes run, where a test has one.
+    pub(super) engine: Option<Engine>,
     objects: BTreeMap<String, BTreeMap<String, Value>>,
     pub(super) changes: Vec<Change>,
     pub(super) version: u64,
@@ -33,6 +39,8 @@ pub(super) struct Contents {
     pub(super) over: bool,
 }
 
+/// The node whose API server the cluster's is.
+const CONTROL_PLANE: &str = "lab-crash-control-plane";
 const PODS: &str = "/api/v1/namespaces/default/pods";
 const NODES: &str = "/api/v1/nodes";
 /// What Toxiproxy passes on, where the API server leads to it.
@@ -68,6 +76,9 @@ impl Contents {
     /// Does what a tool is asked for: its standard output, standard error and exit code.
     pub(super) fn tool(&mut self, ask: &Ask) -> (String, String, u8) {
         let args: Vec<&str> = ask.args.iter().map(String::as_str).collect();
+        if self.engine.is_some() && ask.program != "kubectl" {
+            return self.on_engine(&ask.program, &args, &ask.network);
+        }
         let done = match (ask.program.as_str(), args.as_slice()) {
             ("kind", ["create", ..]) => self.create(),
             ("docker", ["rm", ..]) => {
@@ -82,6 +93,34 @@ impl Contents {
             Ok(()) => ("done".to_owned(), String::new(), 0),
             Err(why) => (String::new(), why, 1),
         }
+    }
+
+    /// Has the engine do what it is asked for; the cluster comes and goes with its nodes.
+    fn on_engine(&mut self, program: &str, args: &[&str], network: &str) -> (String, String, u8) {
+        let engine = self.engine.as_mut().unwrap();
+        let done = if program == "kind" {
+            engine.kind(args, network)
+        } else {
+            engine.docker(args)
+        };
+        let is_there = engine.containers.iter().any(|c| c.name == CONTROL_PLANE);
+        if is_there && self.objects.is_empty() {
+            self.create().unwrap();
+        } else if !is_there {
+            self.delete();
+        }
+        match done {
+            Ok(out) => (out, String::new(), 0),
+            Err(why) => (String::new(), why, 1),
+        }
+    }
+
+    /// Whether nobody answers, as the node of the API server does not run.
+    pub(super) fn is_silent(&self) -> bool {
+        self.engine.as_ref().is_some_and(|engine| {
+            let mut nodes = engine.containers.iter();
+            !nodes.any(|c| c.name == CONTROL_PLANE && c.runs)
+        })
     }
 
     pub(super) fn kubectl(&mut self, verb: &[&str], stdin: &str) -> Result<(), String> {
@@ -116,7 +155,9 @@ impl Contents {
         self.put("/api/v1/namespaces", namespace);
         for name in ["control-plane", "worker", "worker2", "worker3"] {
             let name = format!("lab-crash-{name}");
-            let ready = json!([{"type": "Ready", "status": "True"}]);
+            // Later than the engine says that the nodes were started.
+            let ready = json!([{"type": "Ready", "status": "True",
+                "lastHeartbeatTime": "2026-06-01T00:00:00Z"}]);
             let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": name},
                 "spec": {}, "status": {"conditions": ready}});
             self.put(NODES, node);
@@ -176,6 +217,11 @@ impl Contents {
         if !self.objects.is_empty() {
             self.effects.push("delete cluster".to_owned());
         }
+        self.forget();
+    }
+
+    /// All of the cluster is gone.
+    pub(super) fn forget(&mut self) {
         self.objects.clear();
         self.changes.clear();
     }

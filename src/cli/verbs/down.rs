@@ -5,11 +5,12 @@ use crate::{
         args::Changing,
         error::CliError,
         hold::Hold,
-        output,
+        journal, output,
         session::{self, Kept},
         settings::Settings,
     },
     engine,
+    state::journal::Replayed,
 };
 
 /// Removes an environment.
@@ -27,10 +28,21 @@ pub(crate) fn run(args: &Changing, settings: &Settings) -> Result<u8, CliError> 
         exists: true,
     };
     hold.alone(async |stopper| {
-        let (journal, replayed) = session::journal(settings, &mut environment)?;
+        // What is the environment's is known by the engine, too.
+        let (journal, replayed) = match journal::open(settings, &mut environment) {
+            Ok((journal, replayed)) => (Some(journal), replayed),
+            Err(error) if journal::read(&environment).is_err() => {
+                let why = error.failure();
+                let why = [vec![why.summary], why.causes].concat().join(": ");
+                let text = format!("{why}; the container engine is asked for what is its own");
+                output::note(settings, &text);
+                (None, Replayed::default())
+            }
+            Err(error) => return Err(error),
+        };
         let context = session::context(settings, environment, loaded, bundle, 1.0);
         let kept = Kept {
-            journal: Some(journal),
+            journal,
             log: None,
             secrets: context.secrets(),
         };

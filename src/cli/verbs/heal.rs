@@ -1,7 +1,7 @@
 //! `labctl heal`
 
 use crate::{
-    cli::{args::Changing, error::CliError, hold::Hold, session, settings::Settings},
+    cli::{args::Changing, error::CliError, hold::Hold, journal, session, settings::Settings},
     engine,
 };
 
@@ -20,7 +20,7 @@ pub(crate) fn run(args: &Changing, settings: &Settings) -> Result<u8, CliError> 
         exists: true,
     };
     hold.alone(async |stopper| {
-        let journal = session::journal(settings, &mut environment)?;
+        let journal = journal::open(settings, &mut environment)?;
         let context = session::context(settings, environment, loaded, bundle, 1.0);
         // What is begun is done to its end: a signal ends it only where it would end anything.
         let work = |emitter, _| engine::heal::heal(&context, emitter);

@@ -9,13 +9,14 @@ use crate::{
     cli::{
         args::Format,
         error::CliError,
-        exit,
+        exit, journal,
         labs::{self, Loaded},
         output, session,
         settings::Settings,
         standing::{self, ClusterStanding},
     },
-    state::Journal,
+    event::RunState,
+    state::Listing,
 };
 
 /// Lists the built-in labs, and which environments there are of each.
@@ -67,17 +68,33 @@ struct Listed {
 }
 
 fn environments(settings: &Settings) -> Result<Vec<Listed>, CliError> {
-    let environments = settings.store.list()?;
+    let Listing {
+        environments,
+        unusable,
+    } = settings.store.list()?;
+    for unusable in unusable {
+        output::tell(&format!("note: {unusable}\n"));
+    }
     let listed = environments.iter().map(|environment| async {
-        let state = Journal::read(&environment.journal())?.state;
-        Ok(Listed {
+        let state = match journal::read(environment) {
+            Ok(replayed) => {
+                if let Some(trouble) = journal::trouble(environment, &replayed) {
+                    output::tell(&format!("note: {trouble}\n"));
+                }
+                replayed.state
+            }
+            Err(error) => {
+                output::tell(&format!("note: {}\n", error.failure().summary));
+                RunState::default()
+            }
+        };
+        Listed {
             environment: environment.name().to_string(),
             lab: environment.record.lab.clone(),
             cluster: standing::of(environment, &state, settings).await,
-        })
+        }
     });
-    let listed = session::runtime()?.block_on(join_all(listed));
-    listed.into_iter().collect()
+    Ok(session::runtime()?.block_on(join_all(listed)))
 }
 
 /// `lab-10-3, mine (stopped)`; a cluster that is as it should be is not worth a word.

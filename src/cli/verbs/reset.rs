@@ -8,16 +8,16 @@ use crate::{
         error::CliError,
         exit,
         hold::Hold,
+        journal,
         labs::Loaded,
         output, session,
         settings::Settings,
-        verbs::env::no_cluster,
     },
     engine::{self, Context, reset::Options},
     event::RunState,
-    report,
+    plan, report,
     spec::StepId,
-    state::{Environment, Journal},
+    state::{Environment, journal::Replayed},
 };
 
 /// Puts an environment, or all of them, back.
@@ -27,7 +27,11 @@ pub(crate) fn run(args: &Reset, settings: &Settings) -> Result<u8, CliError> {
         return one(args, environment, settings);
     }
     let mut worst = exit::OK;
-    for environment in settings.store.list()? {
+    let listing = settings.store.list()?;
+    for unusable in &listing.unusable {
+        output::tell(&format!("note: {unusable}\n"));
+    }
+    for environment in listing.environments {
         let code = one(args, environment, settings).unwrap_or_else(|error| {
             // One that cannot be put back does not keep the others from it.
             output::error(&error, settings.colour.stderr);
@@ -56,8 +60,11 @@ fn one(args: &Reset, mut environment: Environment, settings: &Settings) -> Resul
         exists: true,
     };
     hold.alone(async |stopper| {
-        let (journal, replayed) = session::journal(settings, &mut environment)?;
-        let options = options(args, &environment, &loaded, &replayed.state)?;
+        let (journal, replayed) = journal::open(settings, &mut environment)?;
+        if let Some(text) = journal::fallen_back(&replayed.state, &loaded.lab) {
+            output::note(settings, &text);
+        }
+        let options = options(args, &environment, &loaded, &replayed)?;
         let scale = args.scale.timeout_scale;
         let context = session::context(settings, environment, loaded, bundle, scale);
         let work = |emitter, stopper| engine::reset::reset(&context, options, emitter, stopper);
@@ -72,8 +79,12 @@ fn show(
     loaded: Loaded,
     settings: &Settings,
 ) -> Result<u8, CliError> {
-    let state = Journal::read(&environment.journal())?.state;
-    let options = options(args, &environment, &loaded, &state)?;
+    let replayed = journal::known(&environment)?;
+    for text in journal::troubles(&environment, &replayed, &loaded.lab) {
+        output::tell(&format!("note: {text}\n"));
+    }
+    let options = options(args, &environment, &loaded, &replayed)?;
+    let state = replayed.state;
     let name = environment.name().to_owned();
     let to = loaded.lab.steps[options.to].id.clone();
     let context = session::context(
@@ -117,15 +128,20 @@ fn options(
     args: &Reset,
     environment: &Environment,
     loaded: &Loaded,
-    state: &RunState,
+    replayed: &Replayed,
 ) -> Result<Options, CliError> {
+    let state = &replayed.state;
     let steps = &loaded.lab.steps;
     let position = |id: &StepId| loaded.lab.position(id);
     // A reset that was interrupted is gone on with.
     let interrupted = state.reset_to.as_ref().and_then(position);
-    let reached = state.cursor.as_ref().and_then(position).max(interrupted);
+    let reached = plan::cursor(&loaded.lab, state).max(interrupted);
     let Some(reached) = reached else {
-        return Err(no_cluster(environment));
+        return Err(match journal::fallen_back(state, &loaded.lab) {
+            Some(why) => CliError::new(exit::FAILED, anyhow::Error::msg(why))
+                .hint(format!("`labctl up {}` does its steps", environment.call())),
+            None => journal::without_cluster(environment, replayed),
+        });
     };
     let to = match &args.to {
         Some(to) => session::last_step(loaded, Some(to))?,

@@ -1,6 +1,6 @@
 //! `labctl status`
 
-use std::fmt::Write;
+use std::{fmt::Write, path::PathBuf};
 
 use comfy_table::{Table, presets::NOTHING};
 use futures::future::join_all;
@@ -11,14 +11,14 @@ use crate::{
     cli::{
         args::{Format, OfEnvironment},
         error::CliError,
-        exit, output, session,
+        exit, journal, output, session,
         settings::Settings,
         standing::{self, ClusterStanding},
     },
     event::Port,
-    report,
+    plan, report,
     spec::{Chosen, Facts, Lab, Measurement, Step, StepId, params},
-    state::{Environment, Journal},
+    state::{self, Environment, Listing, journal::Replayed},
 };
 
 /// How one environment stands.
@@ -56,9 +56,43 @@ struct Standing {
     measured: Vec<Measured>,
     /// Who is at work in it, or was when it ended.
     interrupted: bool,
+    /// What is wrong with its journal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    journal: Option<String>,
+    /// That the lab no longer has the step at which it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fallen_back: Option<String>,
+    /// The damaged parts of its journal that were kept aside.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    kept_aside: Vec<PathBuf>,
     /// Why the lab's files in it cannot be used.
     #[serde(skip_serializing_if = "Option::is_none")]
     damaged: Option<String>,
+}
+
+/// An environment whose record cannot be used.
+#[derive(Debug, Serialize)]
+struct Unusable {
+    environment: String,
+    /// What is wrong with it.
+    unusable: String,
+}
+
+impl Unusable {
+    fn of(unusable: &state::Unusable) -> Self {
+        Self {
+            environment: unusable.name.clone(),
+            unusable: unusable.to_string(),
+        }
+    }
+}
+
+/// One of the answer's rows.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Row<'a> {
+    Standing(&'a Standing),
+    Unusable(&'a Unusable),
 }
 
 /// What the load of a step came to.
@@ -93,38 +127,68 @@ fn not_checked(lab: Option<&Lab>, reached: Option<usize>) -> Vec<StepId> {
 /// Shows how environments stand.
 pub(crate) fn run(args: &OfEnvironment, settings: &Settings) -> Result<u8, CliError> {
     let chosen = args.lab.is_some() || settings.environment.is_some();
-    let environments = if chosen {
-        vec![session::find(settings, args.lab.as_deref())?]
+    let Listing {
+        environments,
+        unusable,
+    } = if chosen {
+        Listing {
+            environments: vec![session::find(settings, args.lab.as_deref())?],
+            unusable: Vec::new(),
+        }
     } else {
         settings.store.list()?
     };
     let runtime = session::runtime()?;
     let standings = runtime.block_on(join_all(environments.iter().map(|e| standing(e, settings))));
-    let standings: Result<Vec<Standing>, CliError> = standings.into_iter().collect();
-    let standings = standings?;
+    let unusable: Vec<Unusable> = unusable.iter().map(Unusable::of).collect();
     match settings.output {
-        Format::Json => output::json(&standings)?,
-        Format::Text if standings.is_empty() => {
+        Format::Json => {
+            let standings = standings.iter().map(Row::Standing);
+            let rows: Vec<Row> = standings
+                .chain(unusable.iter().map(Row::Unusable))
+                .collect();
+            output::json(&rows)?;
+        }
+        Format::Text if standings.is_empty() && unusable.is_empty() => {
             output::tell("there is no environment; `labctl up LAB` makes one\n");
         }
-        Format::Text => output::answer(&text(&standings))?,
+        Format::Text => output::answer(&text(&standings, &unusable))?,
     }
     Ok(exit::OK)
 }
 
-async fn standing(environment: &Environment, settings: &Settings) -> Result<Standing, CliError> {
-    let state = Journal::read(&environment.journal())?.state;
+async fn standing(environment: &Environment, settings: &Settings) -> Standing {
+    let (replayed, unreadable) = match journal::read(environment) {
+        Ok(replayed) => (replayed, None),
+        Err(error) => {
+            let why = error.failure();
+            let why = [vec![why.summary], why.causes].concat().join(": ");
+            let call = environment.call();
+            let rest = format!("`labctl down {call}` removes what is the environment's");
+            (Replayed::default(), Some(format!("{why}; {rest}")))
+        }
+    };
+    let of_journal = unreadable.or_else(|| journal::trouble(environment, &replayed));
+    let state = replayed.state;
+    let kept_aside = state::journal::kept_aside(&environment.journal());
     // One whose files are damaged does not hide the others.
     let loaded = session::applied_lab(environment);
     let lab = loaded.as_ref().ok().map(|loaded| &loaded.lab);
-    let reached = state.cursor.as_ref().zip(lab);
-    let reached = reached.and_then(|(id, lab)| lab.position(id));
+    let reached = lab.and_then(|lab| plan::cursor(lab, &state));
+    let fallen_back = lab.and_then(|lab| journal::fallen_back(&state, lab));
+    let cursor = match (lab, reached) {
+        (Some(lab), reached) => reached.map(|at| lab.steps[at].id.clone()),
+        (None, _) => state.cursor.clone(),
+    };
     let interrupted = state
         .last_run
         .as_ref()
         .is_some_and(|(_, _, ended)| ended.is_none());
     let cluster = standing::of(environment, &state, settings).await;
-    Ok(Standing {
+    Standing {
+        journal: of_journal,
+        fallen_back,
+        kept_aside,
         environment: environment.name().to_string(),
         lab: environment.record.lab.clone(),
         set: environment.record.set.clone(),
@@ -137,13 +201,13 @@ async fn standing(environment: &Environment, settings: &Settings) -> Result<Stan
         reached: reached.map_or(0, |at| at + 1),
         not_checked: not_checked(lab, reached),
         steps: lab.map_or(0, |lab| lab.steps.len()),
-        cursor: state.cursor,
+        cursor,
         interrupted,
         damaged: loaded.err().map(|error| error.failure().summary),
-    })
+    }
 }
 
-fn text(standings: &[Standing]) -> String {
+fn text(standings: &[Standing], unusable: &[Unusable]) -> String {
     let mut table = Table::new();
     table
         .load_style(NOTHING)
@@ -168,7 +232,21 @@ fn text(standings: &[Standing]) -> String {
         };
         table.add_row([s.environment.clone(), lab, step, s.cluster.short(), faults]);
     }
+    for Unusable { environment, .. } in unusable {
+        let unknown = || "?".to_owned();
+        let row = [
+            environment.clone(),
+            unknown(),
+            unknown(),
+            "unusable".to_owned(),
+            unknown(),
+        ];
+        table.add_row(row);
+    }
     let mut text = format!("{}\n", table.trim_fmt());
+    for Unusable { unusable, .. } in unusable {
+        let _ = writeln!(text, "\n{unusable}");
+    }
     for s in standings.iter().filter(|s| !s.ports.is_empty()) {
         let ports = s
             .ports
@@ -191,6 +269,18 @@ fn text(standings: &[Standing]) -> String {
     for s in standings {
         if let Some(trouble) = &s.trouble {
             let _ = writeln!(text, "\n{}: {trouble}", s.environment);
+        }
+    }
+    for s in standings {
+        for trouble in s.journal.iter().chain(&s.fallen_back) {
+            let _ = writeln!(text, "\n{}: {trouble}", s.environment);
+        }
+        for path in &s.kept_aside {
+            let (name, path) = (&s.environment, path.display());
+            let _ = writeln!(
+                text,
+                "\n{name}: a damaged part of its journal is kept in {path}"
+            );
         }
     }
     for s in standings.iter().filter(|s| s.interrupted) {

@@ -5,9 +5,8 @@ use crate::{
         args::{Changing, Start, Waiting},
         error::CliError,
         hold::Hold,
-        preflight, session,
+        journal, preflight, session,
         settings::Settings,
-        verbs::env::no_cluster,
     },
     engine,
     event::Verb,
@@ -50,9 +49,9 @@ fn run(
         exists: true,
     };
     hold.alone(async |stopper| {
-        let (journal, replayed) = session::journal(settings, &mut environment)?;
+        let (journal, replayed) = journal::open(settings, &mut environment)?;
         if replayed.state.cluster.is_none() {
-            return Err(no_cluster(&environment));
+            return Err(journal::without_cluster(&environment, &replayed));
         }
         let context = session::context(settings, environment, loaded, bundle, scale);
         preflight::engine_answers(&context.toolbox, &stopper).await?;

@@ -8,6 +8,7 @@ use crate::{
         error::CliError,
         exit,
         hold::Hold,
+        journal,
         labs::{self, Loaded},
         output, preflight, session,
         settings::Settings,
@@ -149,6 +150,8 @@ fn make(
     let bundle = bundle.map(|bundle| bundle.dir.clone());
     let environment = match settings.store.get(name) {
         Ok(mut environment) => {
+            // Where a later labctl is at work nothing is written.
+            journal::known(&environment)?;
             trust::same_origin(called, loaded, &environment)?;
             values::keeps(&environment, &loaded.chosen)?;
             let mut record = environment.record.clone();
@@ -169,7 +172,9 @@ fn make(
         }
         Err(error) => return Err(error.into()),
     };
-    environment.put_lab(&loaded.tree)?;
+    for kept in environment.put_lab(&loaded.tree)? {
+        output::note(settings, &kept.to_string());
+    }
     Ok(environment)
 }
 
@@ -179,12 +184,8 @@ async fn bring_up(
     goal: Goal,
     stopper: Stopper,
 ) -> Result<u8, CliError> {
-    let (journal, replayed) = session::journal(settings, &mut context.environment)?;
-    if replayed.damaged > 0 {
-        let text = format!(
-            "the journal's last {} bytes were damaged; what they said is looked at anew",
-            replayed.damaged
-        );
+    let (journal, replayed) = journal::open(settings, &mut context.environment)?;
+    if let Some(text) = journal::fallen_back(&replayed.state, &context.lab) {
         output::note(settings, &text);
     }
     if replayed.state.cluster.is_none() {

@@ -8,11 +8,10 @@ use crate::{
         error::CliError,
         exit,
         hold::Hold,
-        output,
+        journal, output,
         session::{self, Kept},
         settings::Settings,
         signals,
-        verbs::env::no_cluster,
     },
     engine::{
         self, EngineError, Report, Secrets,
@@ -21,7 +20,6 @@ use crate::{
     },
     event::{Differing, Redactor, RunOutcome, Status, Verdict},
     report::{self, StepReport, differing_since, verify_report},
-    state::Journal,
 };
 
 /// Verifies an environment.
@@ -64,15 +62,13 @@ pub(crate) fn run(args: &Verify, settings: &Settings) -> Result<u8, CliError> {
                     .unwrap_or_else(|| CliError::internal(std::fmt::Error)));
             }
         };
-        let (journal, replayed) = if advance {
-            let (journal, replayed) = session::journal(settings, &mut environment)?;
-            (Some(journal), replayed)
-        } else {
-            (None, Journal::read(&environment.journal())?)
-        };
+        let (journal, replayed) = journal::open_if(settings, &mut environment, advance)?;
+        let troubles = journal::troubles(&environment, &replayed, &loaded.lab);
+        troubles.iter().map(String::as_str).for_each(say);
         if replayed.state.cluster.is_none() {
-            return Err(no_cluster(&environment));
+            return Err(journal::without_cluster(&environment, &replayed));
         }
+        let advance = journal.is_some();
         let context = session::context(settings, environment, loaded, bundle, 1.0);
         let kept = Kept {
             journal,

@@ -14,8 +14,8 @@ use std::collections::BTreeMap;
 use tokio::time::Instant;
 
 use super::{
-    Context, Emitter, EngineError, announce::announce, cursor, data, heal, owner, recover, revive,
-    step, up,
+    Context, Emitter, EngineError, adopt, announce::announce, cursor, data, heal, owner, recover,
+    revive, step, up,
 };
 use crate::{
     assert::Cluster,
@@ -208,6 +208,16 @@ async fn put_back(
     emitter: &Emitter,
     mut stopper: Stopper,
 ) -> Result<Ended, EngineError> {
+    if emitter.state().damaged {
+        adopt::settle(context, emitter, &mut stopper).await?;
+        let state = emitter.state();
+        if state.cursor.is_none() && state.reset_to.is_none() {
+            let summary = "what was verified in this cluster was lost with a part of the journal";
+            let hint = format!("`labctl up {}` looks at it anew", context.call());
+            let failure = Failure::new(summary).hint(hint);
+            return Err(EngineError::Step(Box::new(failure)));
+        }
+    }
     let (cluster, _) = revive::ensure(context, emitter, &mut stopper).await?;
     heal::all(context, emitter).await?;
     let at = base(context, options.to, &emitter.state());

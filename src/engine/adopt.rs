@@ -1,0 +1,219 @@
+//! What stands of the environment's cluster, where the journal does not say it: asked of the engine
+//! and of the cluster. Nothing is deleted because the journal says little.
+
+use super::{
+    Context, Emitter, EngineError, images, kubeconfig, owner,
+    proof::{self, Survey},
+    recover, revive, tools,
+};
+use crate::{
+    event::{ClusterIdentity, EventKind, RunState},
+    tool::{Stopper, kind},
+};
+
+/// Makes what the journal says of the cluster agree with what the engine has. Removes what an
+/// interrupted run left half made or half deleted: what is provably the environment's and was never
+/// seen to answer, or was about to be deleted. Takes in a cluster that is the environment's and that
+/// the journal lost.
+pub async fn settle(
+    context: &Context,
+    emitter: &Emitter,
+    stopper: &mut Stopper,
+) -> Result<(), EngineError> {
+    let state = emitter.state();
+    let survey = proof::survey(context, &state, stopper).await?;
+    let how = if state.cluster.is_some() {
+        "half deleted"
+    } else {
+        "half made"
+    };
+    match plan(&state, &survey) {
+        Plan::Nothing => Ok(()),
+        Plan::Remove => remove(context, how, emitter, stopper).await,
+        // kind writes the kubeconfig as the last thing it does.
+        Plan::RemoveUnlessWhole if owner::connect(context).await.is_err() => {
+            remove(context, how, emitter, stopper).await
+        }
+        Plan::RemoveUnlessWhole | Plan::TakeIn => take_in(context, &survey, emitter, stopper).await,
+    }
+}
+
+/// What is to be done about a cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Plan {
+    /// The journal knows it, or there is none.
+    Nothing,
+    /// It is removed.
+    Remove,
+    /// It is removed unless kind came to its end and the cluster answers: then the journal was only
+    /// not told so any more.
+    RemoveUnlessWhole,
+    /// It becomes the one that the journal knows.
+    TakeIn,
+}
+
+fn plan(state: &RunState, survey: &Survey) -> Plan {
+    let is_recorded = |id: &String| {
+        let known = state.cluster.as_ref();
+        known.is_some_and(|known| known.containers.contains(id))
+    };
+    let is_half = match (&state.cluster, &state.intended_cluster) {
+        (Some(_), _) => state.deleting,
+        (None, intended) => intended.is_some(),
+    };
+    if survey.own.is_empty() {
+        return if is_half { Plan::Remove } else { Plan::Nothing };
+    }
+    if state.damaged {
+        return Plan::TakeIn;
+    }
+    match &state.cluster {
+        Some(_) if state.deleting => Plan::Remove,
+        None if state.intended_cluster.is_some() => Plan::RemoveUnlessWhole,
+        _ if survey.own.iter().all(|c| is_recorded(&c.id)) => Plan::Nothing,
+        _ => Plan::TakeIn,
+    }
+}
+
+async fn remove(
+    context: &Context,
+    how: &str,
+    emitter: &Emitter,
+    stopper: &mut Stopper,
+) -> Result<(), EngineError> {
+    let name = context.name();
+    emitter.emit(EventKind::Notice {
+        text: format!(
+            "the cluster \"{name}\" was left {how} by an interrupted run; it is removed first"
+        ),
+    });
+    recover::remove_cluster(context, emitter, stopper).await
+}
+
+/// Has the journal know the cluster whose containers are the environment's, once it answers.
+async fn take_in(
+    context: &Context,
+    survey: &Survey,
+    emitter: &Emitter,
+    stopper: &mut Stopper,
+) -> Result<(), EngineError> {
+    let state = emitter.state();
+    let name = context.name();
+    let what = format!("use the cluster \"{name}\"");
+    let own = survey.clone().unshared(&what)?;
+    let uid = answer(context, &survey.own, emitter, stopper).await?;
+    let cluster = ClusterIdentity {
+        name: name.to_owned(),
+        uid,
+        containers: own.iter().map(|c| c.id.clone()).collect(),
+        server: kubeconfig::server(&context.environment),
+    };
+    let is_same = |known: &ClusterIdentity| {
+        (&known.uid, &known.containers) == (&cluster.uid, &cluster.containers)
+    };
+    let is_known = state.cluster.as_ref().is_some_and(is_same);
+    emitter.emit(EventKind::Notice {
+        text: format!(
+            "a cluster \"{name}\" of this environment answers; {}",
+            if is_known {
+                "it is the one that the journal knows"
+            } else {
+                "the journal lost it, so what was done in it is looked at anew"
+            }
+        ),
+    });
+    if state.cluster.is_some() && !is_known {
+        emitter.commit(EventKind::ClusterDeleted).await?;
+    }
+    if !state.damaged && !is_known {
+        // Whether the nodes got all their images is not known either.
+        images::provide_to(context, &own, emitter, stopper).await?;
+    }
+    if !is_known {
+        let name = name.to_owned();
+        emitter.commit(EventKind::ClusterIntended { name }).await?;
+    }
+    emitter
+        .commit(EventKind::ClusterCreated { cluster })
+        .await?;
+    kubeconfig::keep(context, &emitter.state())?;
+    Ok(kubeconfig::renew(context)?)
+}
+
+/// The uid of the cluster with these containers, which are started if they do not run. The kubeconfig
+/// is written anew first: it may lead somewhere else.
+async fn answer(
+    context: &Context,
+    own: &[crate::tool::docker::Container],
+    emitter: &Emitter,
+    stopper: &mut Stopper,
+) -> Result<String, EngineError> {
+    revive::start(context, own, emitter, stopper).await?;
+    let target = context.target();
+    let kubeconfig = context.environment.kubeconfig();
+    let export = kind::export_kubeconfig(context.name(), &target.network, &kubeconfig);
+    let what = "write the kubeconfig anew";
+    tools::tell(context, &export, what, emitter, stopper).await?;
+    match owner::connect(context).await {
+        Ok((_, uid)) => Ok(uid),
+        Err(error) if owner::is_unreachable(&error) => {
+            revive::bring_back(context, own.to_vec(), emitter, stopper).await?;
+            Ok(owner::connect(context).await?.1)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tool::docker;
+
+    fn state(intended: bool, known: Option<&str>, deleting: bool, damaged: bool) -> RunState {
+        RunState {
+            intended_cluster: intended.then(|| "lab".into()),
+            cluster: known.map(|id| ClusterIdentity {
+                name: "lab".into(),
+                uid: "u".into(),
+                containers: vec![id.into()],
+                server: None,
+            }),
+            deleting,
+            damaged,
+            ..RunState::default()
+        }
+    }
+
+    fn own(ids: &str) -> Survey {
+        Survey {
+            own: docker::containers(ids),
+            ..Survey::default()
+        }
+    }
+
+    #[test]
+    fn only_a_whole_journal_says_that_something_is_half_made_or_half_deleted() {
+        for (state, ids, expected) in [
+            (state(false, None, false, false), "", Plan::Nothing),
+            (state(true, None, false, false), "", Plan::Remove),
+            (
+                state(true, None, false, false),
+                "a",
+                Plan::RemoveUnlessWhole,
+            ),
+            (state(true, None, false, true), "a", Plan::TakeIn),
+            (state(true, None, false, true), "", Plan::Remove),
+            (state(true, Some("a"), false, false), "a", Plan::Nothing),
+            (state(true, Some("a"), true, false), "a", Plan::Remove),
+            (state(true, Some("a"), true, true), "a", Plan::TakeIn),
+            (state(true, Some("a"), false, true), "a", Plan::TakeIn),
+            // Lost: that is for whoever uses it to say.
+            (state(true, Some("a"), false, false), "", Plan::Nothing),
+            // The journal does not know what is there.
+            (state(true, Some("a"), false, false), "b", Plan::TakeIn),
+            (state(false, None, false, false), "b", Plan::TakeIn),
+        ] {
+            assert_eq!(plan(&state, &own(ids)), expected, "{state:?} {ids}");
+        }
+    }
+}
