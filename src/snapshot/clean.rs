@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::secret;
+use super::{Key, kinds, secret};
 
 /// Annotations that controllers write.
 const BY_CONTROLLERS: [&str; 9] = [
@@ -18,6 +18,12 @@ const BY_CONTROLLERS: [&str; 9] = [
 ];
 /// Where `kubectl apply` keeps what it was given.
 const APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+/// `ConfigMap`s that the control plane writes, and writes again.
+const OF_THE_API_SERVER: [&str; 3] = [
+    "extension-apiserver-authentication",
+    "kube-apiserver-legacy-service-account-token-tracking",
+    "kube-root-ca.crt",
+];
 /// What a Job's controller writes into a Job.
 const OF_JOBS: [&str; 4] = [
     "batch.kubernetes.io/controller-uid",
@@ -43,10 +49,12 @@ pub fn is_made_by_the_cluster(object: &Value) -> bool {
         .unwrap_or_default();
     let has = |part: &str, key: &str| object["metadata"][part].get(key).is_some();
     match object["kind"].as_str().unwrap_or_default() {
-        "ConfigMap" => name == "kube-root-ca.crt",
+        "ConfigMap" => OF_THE_API_SERVER.contains(&name),
         "Secret" => object["type"] == "kubernetes.io/service-account-token",
         "PersistentVolume" => has("annotations", "pv.kubernetes.io/provisioned-by"),
-        "ClusterRole" | "ClusterRoleBinding" => has("labels", "kubernetes.io/bootstrapping"),
+        "ClusterRole" | "ClusterRoleBinding" | "Role" | "RoleBinding" => {
+            has("labels", "kubernetes.io/bootstrapping")
+        }
         _ => false,
     }
 }
@@ -61,6 +69,7 @@ pub fn clean(object: &Value) -> Value {
     if let Some(Value::Object(metadata)) = object.get_mut("metadata") {
         clean_metadata(metadata);
     }
+    let is_baseline = kinds::is_of_the_cluster(&Key::of(&Value::Object(object.clone())));
     let kind = object.get("kind").and_then(Value::as_str);
     match kind.unwrap_or_default().to_owned().as_str() {
         "Secret" => {
@@ -71,6 +80,8 @@ pub fn clean(object: &Value) -> Value {
         // Its rules are gathered from others by a controller.
         "ClusterRole" if object.contains_key("aggregationRule") => drop(object.remove("rules")),
         "Namespace" => drop(object.remove("spec")),
+        // The address of the cluster's DNS is written into every pod.
+        "Service" if is_baseline => {}
         kind => {
             if let Some(Value::Object(spec)) = object.get_mut("spec") {
                 clean_spec(kind, spec);

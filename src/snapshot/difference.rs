@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::SignedDuration;
 use serde_json::Value;
 
-use super::{Key, Live, LiveObject, Marks, Snapshot, fields, kinds, release};
+use super::{Key, Live, LiveObject, Marks, Snapshot, fields, in_the_way, kinds, release};
 
 /// One thing in which a cluster differs from a snapshot.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,6 +33,20 @@ pub enum Difference {
         /// How many objects are in it, if it is a namespace.
         contents: usize,
     },
+    /// What a controller made is in its way: nothing comes of waiting for it.
+    InTheWay {
+        /// As it is.
+        live: LiveObject,
+        /// Why, in words.
+        why: String,
+    },
+    /// The kubelet of a node reports nothing any more.
+    Kubelet {
+        /// The node.
+        name: String,
+        /// How that shows, in words.
+        why: String,
+    },
     /// A node is marked otherwise.
     Node {
         /// The node.
@@ -51,7 +66,13 @@ impl Difference {
     pub fn key(&self) -> Key {
         match self {
             Self::Missing { wanted, .. } | Self::Changed { wanted, .. } => Key::of(wanted),
-            Self::Stranger { live, .. } => live.key.clone(),
+            Self::Stranger { live, .. } | Self::InTheWay { live, .. } => live.key.clone(),
+            Self::Kubelet { name, .. } => Key {
+                group: String::new(),
+                kind: "Node".to_owned(),
+                namespace: String::new(),
+                name: name.clone(),
+            },
             Self::Node { live, .. } => Key::of(live),
         }
     }
@@ -74,7 +95,7 @@ pub fn between(snapshot: &Snapshot, live: &Live) -> Vec<Difference> {
     let releases = release::all(snapshot.objects.iter());
     let is_known_release =
         |object: &Value| release::of(object).is_some_and(|r| releases.contains(&r));
-    let is_stranger = |key: &&Key| !wanted.contains_key(*key);
+    let is_stranger = |key: &&Key| !wanted.contains_key(*key) && !kinds::is_of_the_cluster(key);
     let strange: BTreeSet<&str> = namespaces(live)
         .filter(|o| is_stranger(&&o.key))
         .map(LiveObject::name)
@@ -118,11 +139,80 @@ pub fn between(snapshot: &Snapshot, live: &Live) -> Vec<Difference> {
         others.push(difference);
     }
     others.sort_by_key(|difference| kinds::rank(&difference.key()));
+    // What is put back itself takes its pods along.
+    let differs = |uid: &str| {
+        let mut changed = others.iter();
+        changed.any(|other| matches!(other, Difference::Changed { live, .. } if live.uid() == uid))
+    };
+    let in_the_way = in_the_way::all(live).into_iter();
+    let in_the_way = in_the_way.filter(|(object, _)| {
+        !strange.contains(object.key.namespace.as_str())
+            && !is_going_with_its_namespace(&object.key)
+            && (object.is_going() || !object.owners().any(differs))
+    });
+    let in_the_way: Vec<Difference> = in_the_way
+        .map(|(object, why)| Difference::InTheWay {
+            live: object.clone(),
+            why,
+        })
+        .collect();
     strangers
         .into_iter()
+        .chain(kubelets(snapshot, live))
         .chain(nodes(snapshot, live))
+        .chain(in_the_way)
         .chain(others)
         .collect()
+}
+
+/// Returns what is in the cluster's own namespaces and was not there. It is left alone: what a cluster
+/// needs in them is not labctl's to tell. Of a snapshot without what the cluster came with, that
+/// cannot be told.
+#[must_use]
+pub fn left_alone(snapshot: &Snapshot, live: &Live) -> Vec<Key> {
+    let wanted = snapshot.by_key();
+    if !wanted.keys().any(kinds::is_of_the_cluster) {
+        return Vec::new();
+    }
+    let there = live.objects.iter().filter(|object| object.is_kept);
+    let strange = there.filter(|object| {
+        kinds::is_of_the_cluster(&object.key) && !wanted.contains_key(&object.key)
+    });
+    strange.map(|object| object.key.clone()).collect()
+}
+
+/// The nodes whose kubelet reports nothing any more, and how that shows. What the node controller says
+/// of one comes 40 seconds late, the lease that is not renewed sooner.
+pub fn silent_nodes(live: &Live) -> impl Iterator<Item = (String, String)> {
+    /// A kubelet renews its lease every 10 seconds.
+    const LATE: SignedDuration = SignedDuration::from_secs(25);
+    // Compared with each other, as clocks of two machines differ.
+    let newest = live.renewed.values().max();
+    live.nodes.iter().filter_map(move |(name, node)| {
+        let conditions = node.pointer("/status/conditions").and_then(Value::as_array);
+        let mut ready = conditions
+            .into_iter()
+            .flatten()
+            .filter(|c| c["type"] == "Ready");
+        let why = if ready.any(|ready| ready["status"] == "Unknown") {
+            "its kubelet has stopped reporting".to_owned()
+        } else {
+            let late = newest?.duration_since(*live.renewed.get(name)?);
+            (late > LATE)
+                .then(|| format!("its kubelet has not reported for {} s", late.as_secs()))?
+        };
+        Some((name.clone(), why))
+    })
+}
+
+fn kubelets<'a>(snapshot: &'a Snapshot, live: &'a Live) -> impl Iterator<Item = Difference> + 'a {
+    let gone = snapshot
+        .nodes
+        .keys()
+        .filter(|name| !live.nodes.contains_key(*name));
+    let gone = gone.map(|name| (name.clone(), "it is not known to the API server".to_owned()));
+    let silent = gone.chain(silent_nodes(live));
+    silent.map(|(name, why)| Difference::Kubelet { name, why })
 }
 
 fn namespaces(live: &Live) -> impl Iterator<Item = &LiveObject> {
@@ -160,6 +250,7 @@ fn nodes<'a>(snapshot: &'a Snapshot, live: &'a Live) -> impl Iterator<Item = Dif
 #[cfg(test)]
 mod tests {
     use super::*;
+    use jiff::Timestamp;
     use serde_json::json;
 
     fn object(kind: &str, namespace: &str, name: &str) -> Value {
@@ -195,6 +286,8 @@ mod tests {
                 }
                 Difference::Stranger { contents, .. } => format!("stranger {key} ({contents})"),
                 Difference::Node { words, .. } => format!("node {key}: {}", words.join(", ")),
+                Difference::InTheWay { why, .. } => format!("in the way {key}: {why}"),
+                Difference::Kubelet { why, .. } => format!("kubelet {key}: {why}"),
             }
         };
         differences.iter().map(tell).collect()
@@ -232,6 +325,97 @@ mod tests {
             ]
         );
         assert_eq!(between(&snapshot(&was), &live(&was)), []);
+    }
+
+    #[test]
+    fn what_the_cluster_came_with_is_put_back_and_nothing_beside_it_is_removed() {
+        let was = [
+            object("ConfigMap", "kube-system", "coredns"),
+            object("ServiceAccount", "kube-system", "coredns"),
+            object("Namespace", "", "local-path-storage"),
+        ];
+        let mut changed = object("ConfigMap", "kube-system", "coredns");
+        changed["data"]["Corefile"] = json!(".:53 {}");
+        let is = [changed, object("ConfigMap", "kube-system", "mine")];
+        assert_eq!(
+            told(&between(&snapshot(&was), &live(&is))),
+            [
+                "missing namespace/local-path-storage",
+                "changed configmap/coredns in namespace kube-system: data.Corefile was added",
+                "missing serviceaccount/coredns in namespace kube-system",
+            ]
+        );
+        let alone = left_alone(&snapshot(&was), &live(&is));
+        let alone: Vec<String> = alone.iter().map(ToString::to_string).collect();
+        assert_eq!(alone, ["configmap/mine in namespace kube-system"]);
+        // A snapshot from before the baseline was part of it calls nothing there strange.
+        let older = snapshot(&[object("Namespace", "", "lab")]);
+        let is = [
+            object("Namespace", "", "lab"),
+            object("ConfigMap", "kube-system", "coredns"),
+        ];
+        assert_eq!(between(&older, &live(&is)), []);
+        assert_eq!(left_alone(&older, &live(&is)), []);
+    }
+
+    #[test]
+    fn the_address_of_the_clusters_dns_is_part_of_it_and_others_are_not() {
+        let service = |namespace: &str, address: &str| {
+            let mut service = object("Service", namespace, "dns");
+            service["spec"] = json!({"clusterIP": address, "clusterIPs": [address]});
+            service
+        };
+        let was = [
+            service("kube-system", "10.96.0.10"),
+            service("lab", "10.96.0.11"),
+        ];
+        let is = [
+            service("kube-system", "10.96.0.20"),
+            service("lab", "10.96.0.21"),
+        ];
+        let found = told(&between(&snapshot(&was), &live(&is)));
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(
+            found[0].contains("spec.clusterIP is 10.96.0.20"),
+            "{found:?}"
+        );
+    }
+
+    #[test]
+    fn a_kubelet_that_is_silent_differs() {
+        let node = |ready: &str| {
+            json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "n"},
+                "status": {"conditions": [{"type": "Ready", "status": ready}]}})
+        };
+        let live = |ready: &str, seconds: &[(&str, i64)]| {
+            let renewed = seconds.iter();
+            let at = |s: i64| Timestamp::from_second(s).unwrap();
+            Live {
+                nodes: ["a", "b"].map(|name| (name.to_owned(), node(ready))).into(),
+                renewed: renewed
+                    .map(|(name, s)| ((*name).to_owned(), at(*s)))
+                    .collect(),
+                ..Live::default()
+            }
+        };
+        let well = live("True", &[("a", 100), ("b", 110)]);
+        let snapshot = well.snapshot();
+        assert_eq!(between(&snapshot, &well), []);
+        assert_eq!(
+            told(&between(
+                &snapshot,
+                &live("True", &[("a", 100), ("b", 140)])
+            )),
+            ["kubelet node/a: its kubelet has not reported for 40 s"]
+        );
+        assert_eq!(between(&snapshot, &live("Unknown", &[])).len(), 2);
+        assert_eq!(
+            told(&between(&snapshot, &Live::default())),
+            [
+                "kubelet node/a: it is not known to the API server",
+                "kubelet node/b: it is not known to the API server",
+            ]
+        );
     }
 
     #[test]

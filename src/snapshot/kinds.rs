@@ -11,6 +11,17 @@ const OF_THE_CLUSTER: [&str; 4] = [
     "local-path-storage",
 ];
 
+/// Those of them that hold what every lab stands on: names, the network, volumes.
+const OF_THE_BASELINE: [&str; 2] = ["kube-system", "local-path-storage"];
+
+/// Kinds of which a snapshot holds what the cluster came with there. Not Secrets and not Leases, which
+/// come, change and end by themselves.
+const BASELINE: [(&str, &[&str]); 3] = [
+    ("", &["ConfigMap", "Pod", "Service", "ServiceAccount"]),
+    ("apps", &["DaemonSet", "Deployment"]),
+    ("rbac.authorization.k8s.io", &["Role", "RoleBinding"]),
+];
+
 /// Kinds of a namespace that controllers write and nobody else does, by API group.
 const WRITTEN_BY_CONTROLLERS: [(&str, &[&str]); 6] = [
     ("", &["Endpoints", "Event"]),
@@ -63,10 +74,37 @@ pub fn is_kept(group: &str, kind: &str, is_namespaced: bool) -> bool {
     }
 }
 
-/// Whether a snapshot looks into this namespace, which is empty for objects of the whole cluster.
+/// Whether a snapshot looks at the object: at all of the labs' namespaces and of the whole cluster, and
+/// at what the cluster came with in its own.
 #[must_use]
-pub fn is_of_labs(namespace: &str) -> bool {
-    !OF_THE_CLUSTER.contains(&namespace)
+pub fn is_looked_at(key: &Key) -> bool {
+    if !is_of_the_cluster(key) {
+        return true;
+    }
+    let is_baseline = OF_THE_BASELINE.contains(&namespace(key));
+    // `kube-system` itself cannot be deleted.
+    let is_there_for_good = is_namespace(key) && key.name.starts_with("kube-");
+    let is_kind_kept = is_namespace(key) || holds(&BASELINE, &key.group, &key.kind);
+    is_baseline && is_kind_kept && !is_there_for_good
+}
+
+/// Whether the object is in one of the cluster's own namespaces, or is one. What a snapshot knows is
+/// put back there, and nothing is removed.
+#[must_use]
+pub fn is_of_the_cluster(key: &Key) -> bool {
+    OF_THE_CLUSTER.contains(&namespace(key))
+}
+
+fn is_namespace(key: &Key) -> bool {
+    key.kind == "Namespace" && key.group.is_empty()
+}
+
+fn namespace(key: &Key) -> &str {
+    if is_namespace(key) {
+        &key.name
+    } else {
+        &key.namespace
+    }
 }
 
 /// When an object is put back, relative to others: what others need comes first.
@@ -94,6 +132,31 @@ pub fn guards(key: &Key) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_the_clusters_own_namespaces_the_baseline_is_looked_at() {
+        let key = |group: &str, kind: &str, namespace: &str, name: &str| Key {
+            group: group.into(),
+            kind: kind.into(),
+            namespace: namespace.into(),
+            name: name.into(),
+        };
+        for (looked_at, key) in [
+            (true, key("apps", "Deployment", "kube-system", "coredns")),
+            (true, key("", "ConfigMap", "kube-system", "coredns")),
+            (true, key("", "Namespace", "", "local-path-storage")),
+            (true, key("apps", "StatefulSet", "lab", "postgres")),
+            (false, key("", "Namespace", "", "kube-system")),
+            (
+                false,
+                key("", "Secret", "kube-system", "bootstrap-token-abcdef"),
+            ),
+            (false, key("apps", "StatefulSet", "kube-system", "mine")),
+            (false, key("", "ConfigMap", "kube-public", "cluster-info")),
+        ] {
+            assert_eq!(is_looked_at(&key), looked_at, "{key}");
+        }
+    }
 
     #[test]
     fn only_chosen_kinds_of_the_whole_cluster_are_kept() {

@@ -6,6 +6,7 @@ use std::{
 };
 
 use futures::future::join_all;
+use jiff::Timestamp;
 use kube::{
     Api, Client,
     api::{
@@ -55,6 +56,8 @@ pub struct Live {
     pub objects: Vec<LiveObject>,
     /// The nodes, by name.
     pub nodes: BTreeMap<String, Value>,
+    /// When the kubelet of each node last renewed its lease.
+    pub renewed: BTreeMap<String, Timestamp>,
 }
 
 /// One object as it is.
@@ -105,18 +108,15 @@ impl Live {
 }
 
 impl LiveObject {
-    /// `object`, which is of a kind that snapshots hold; `None` for what is in the cluster's own
-    /// namespaces.
+    /// `object`, which is of a kind that snapshots hold; `None` for what no snapshot looks at in the
+    /// cluster's own namespaces.
     #[must_use]
     pub fn of(object: Value, is_kind_kept: bool) -> Option<Self> {
         let key = Key::of(&object);
-        let namespace = if key.kind == "Namespace" {
-            &key.name
-        } else {
-            &key.namespace
-        };
-        kinds::is_of_labs(namespace).then(|| Self {
-            is_kept: is_kind_kept && !clean::is_made_by_the_cluster(&object),
+        // A pod there that no controller made is a provisioner's helper, and ends by itself.
+        let is_helper = kinds::is_of_the_cluster(&key) && key.kind == "Pod";
+        kinds::is_looked_at(&key).then(|| Self {
+            is_kept: is_kind_kept && !is_helper && !clean::is_made_by_the_cluster(&object),
             clean: clean::clean(&object),
             key,
             object,
@@ -141,10 +141,23 @@ impl LiveObject {
         self.object["metadata"].get("deletionTimestamp").is_some()
     }
 
-    fn is_owned_by(&self, uid: &str) -> bool {
+    /// The uids of its owners.
+    pub fn owners(&self) -> impl Iterator<Item = &str> {
         let owners = self.object["metadata"]["ownerReferences"].as_array();
-        owners.is_some_and(|owners| owners.iter().any(|owner| owner["uid"] == uid))
+        let owners = owners.into_iter().flatten();
+        owners.filter_map(|owner| owner["uid"].as_str())
     }
+
+    fn is_owned_by(&self, uid: &str) -> bool {
+        self.owners().any(|owner| owner == uid)
+    }
+}
+
+/// The node whose lease `lease` is, and when its kubelet renewed it.
+fn renewed(lease: &Value) -> Option<(String, Timestamp)> {
+    let key = Key::of(lease);
+    let at = lease.pointer("/spec/renewTime")?.as_str()?.parse().ok()?;
+    (key.namespace == "kube-node-lease").then_some((key.name, at))
 }
 
 /// A cluster whose kinds are known.
@@ -183,9 +196,11 @@ impl Reach {
     /// Everything that is there.
     pub async fn list(&self) -> Result<Live, LiveError> {
         let node = ApiResource::erase::<k8s_openapi::api::core::v1::Node>(&());
+        let lease = ApiResource::erase::<k8s_openapi::api::coordination::v1::Lease>(&());
         let kinds = self.kinds.values().map(|(resource, _)| resource);
         let lists = join_all(kinds.map(|resource| self.list_of(resource)));
-        let (lists, nodes) = futures::future::join(lists, self.list_of(&node)).await;
+        let (nodes, leases) = (self.list_of(&node), self.list_of(&lease));
+        let (lists, nodes, leases) = futures::future::join3(lists, nodes, leases).await;
         let mut live = Live::default();
         for list in lists {
             live.objects
@@ -195,6 +210,7 @@ impl Reach {
             .into_iter()
             .map(|node| (Key::of(&node).name, node))
             .collect();
+        live.renewed = leases?.iter().filter_map(renewed).collect();
         Ok(live)
     }
 

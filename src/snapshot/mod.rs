@@ -7,6 +7,7 @@
 pub mod clean;
 pub mod difference;
 pub mod fields;
+pub mod in_the_way;
 pub mod key;
 pub mod kinds;
 pub mod live;

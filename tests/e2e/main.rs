@@ -49,7 +49,7 @@ use world::World;
 type Listed = (Lane, &'static str, fn(&World));
 
 /// The scenarios, in the order of each lane.
-const SCENARIOS: [Listed; 43] = [
+const SCENARIOS: [Listed; 44] = [
     (
         Lane::Database,
         "interrupted::ctrl_c_leaves_nothing",
@@ -118,6 +118,11 @@ const SCENARIOS: [Listed; 43] = [
         reset::dry_run,
     ),
     (Lane::Database, "reset::what_is_held_up", reset::held_up),
+    (
+        Lane::Database,
+        "reset::what_the_cluster_came_with",
+        reset::baseline,
+    ),
     (Lane::Database, "reset::to_an_earlier_step", reset::earlier),
     (
         Lane::Database,

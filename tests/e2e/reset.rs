@@ -93,11 +93,50 @@ pub(crate) fn held_up(world: &World) {
         .exits(0)
         .says("- validatingwebhookconfiguration/refuses  was not there")
         .says("- namespace/held  was not there")
-        .says("held up by the finalizer example.org/nobody, which is taken away")
+        .says("held up by the finalizer example.org/nobody, which labctl takes away")
         .says("~ secret/postgres");
     assert_eq!(world.absent("namespace/held"), "");
     assert_eq!(world.object("secret/postgres", "{.data}"), before);
     world.verify(0);
+}
+
+/// What the cluster came with is put back, and what is in its controller's way goes: a pod held up by
+/// a finalizer, and one of an older revision that never gets ready.
+pub(crate) fn baseline(world: &World) {
+    world.at_the_end();
+    let system = "--namespace=kube-system";
+    world.kubectl(&["scale", "deployment/coredns", system, "--replicas=0"]);
+    let held = r#"{"metadata":{"finalizers":["example.org/nobody"]}}"#;
+    world.kubectl(&["patch", "pod", "postgres-1", "--patch", held]);
+    world.kubectl(&["delete", "pod", "postgres-1", "--wait=false"]);
+    let began = Instant::now();
+    world
+        .labctl(&["reset"])
+        .exits(0)
+        .says("~ deployment/coredns in namespace kube-system  spec.replicas is 0, was 2")
+        .says("its deletion is held up by the finalizer example.org/nobody");
+    world.figure(format!(
+        "reset after a finalizer and without DNS: {:.1?}",
+        began.elapsed()
+    ));
+    world.verify(0);
+
+    let fails =
+        r#"[{"op":"add","path":"/spec/template/spec/containers/0/command","value":["false"]}]"#;
+    let set = "statefulset/postgres";
+    world.kubectl(&["patch", set, "--type=json", "--patch", fails]);
+    let waiting = "--for=jsonpath={.status.containerStatuses[0].restartCount}=1";
+    world.kubectl(&["wait", "pod/postgres-2", waiting, "--timeout=60s"]);
+    world.kubectl(&["rollout", "undo", set]);
+    world
+        .labctl(&["reset"])
+        .exits(0)
+        .says("~ pod/postgres-2  it is of an older revision than statefulset/postgres");
+    world.verify(0);
+    world
+        .labctl(&["reset", "--dry-run"])
+        .exits(0)
+        .says("nothing differs");
 }
 
 /// Back to an earlier step, and to one at which a fault is open; then on to the end.

@@ -5,6 +5,7 @@
 //! leaves the cursor where it is: what was verified is still what was verified.
 
 mod asks;
+mod kubelets;
 mod put_back;
 mod remove;
 mod rollout;
@@ -221,7 +222,21 @@ async fn put_back(
     let (cluster, _) = revive::ensure(context, emitter, &mut stopper).await?;
     heal::all(context, emitter).await?;
     let at = base(context, options.to, &emitter.state());
-    let (seen, prints) = look_with_data(context, &cluster, at).await?;
+    let (mut seen, mut prints) = look_with_data(context, &cluster, at).await?;
+    tell(context, &seen, emitter);
+    let did_restart = kubelets::restart(
+        context,
+        &seen.reach,
+        &seen.differences,
+        emitter,
+        &mut stopper,
+    )
+    .await?;
+    if did_restart {
+        seen = look(context, &cluster, at).await?;
+        prints = None;
+        tell(context, &seen, emitter);
+    }
     let Seen {
         snapshot,
         reach,
@@ -231,9 +246,16 @@ async fn put_back(
     let is_data_same = prints
         .as_ref()
         .is_some_and(|now| data::changed(&snapshot.data, now, options.data).is_empty());
-    for difference in &differences {
-        let differing = told(difference, &context.lab.namespace);
-        emitter.emit(EventKind::Differs { differing });
+    let left = difference::left_alone(&snapshot, &live);
+    if !left.is_empty() {
+        let left: Vec<String> = left.iter().map(ToString::to_string).collect();
+        emitter.emit(EventKind::Notice {
+            text: format!(
+                "{} was not there before, and is left alone: nothing is removed from the cluster's \
+                 own namespaces",
+                left.join(", ")
+            ),
+        });
     }
     // What is behind the step that is put back no longer counts from here on; what is not touched
     // does, whatever becomes of this.
@@ -277,11 +299,19 @@ async fn put_back(
                 return Ok(Ended::Again(at + 1));
             }
             Ok(Ended::Back {
-                differed: !differences.is_empty() || !restored.is_empty(),
+                differed: did_restart || !differences.is_empty() || !restored.is_empty(),
             })
         }
         Came::Lost(from) => Ok(Ended::Again(from)),
         Came::Fails(step, failure) => Ok(Ended::Fails(step, failure)),
+    }
+}
+
+/// Tells what differs.
+fn tell(context: &Context, seen: &Seen, emitter: &Emitter) {
+    for difference in &seen.differences {
+        let differing = told(difference, &context.lab.namespace);
+        emitter.emit(EventKind::Differs { differing });
     }
 }
 
@@ -326,6 +356,9 @@ pub fn told(difference: &Difference, namespace: &str) -> Differing {
         Difference::Missing { .. } => (Change::Missing, Vec::new()),
         Difference::Changed { fields, .. } => (Change::Changed, fields.clone()),
         Difference::Node { words, .. } => (Change::Changed, words.clone()),
+        Difference::InTheWay { why, .. } | Difference::Kubelet { why, .. } => {
+            (Change::Changed, vec![why.clone()])
+        }
         Difference::Stranger { contents: 0, .. } => (Change::Stranger, Vec::new()),
         Difference::Stranger { contents, .. } => (
             Change::Stranger,

@@ -53,7 +53,35 @@ impl PutBack<'_> {
     }
 
     async fn one(&self, difference: &Difference) -> Result<(), LiveError> {
+        self.undo(difference).await?;
+        let key = difference.key();
+        if key.kind == "ConfigMap" && kinds::is_of_the_cluster(&key) {
+            self.end_readers(&key).await?;
+        }
+        Ok(())
+    }
+
+    /// Ends the pods that mount the `ConfigMap`, of what the cluster came with: they may have ended on
+    /// what it was for a while, be kept from another try for minutes, or read it at their start only.
+    async fn end_readers(&self, key: &Key) -> Result<(), LiveError> {
+        let reads = |pod: &&LiveObject| {
+            let volumes = pod.object["spec"]["volumes"].as_array();
+            let mut volumes = volumes.into_iter().flatten();
+            pod.key.kind == "Pod"
+                && pod.key.namespace == key.namespace
+                && volumes.any(|volume| volume["configMap"]["name"] == key.name)
+        };
+        let readers = self.live.objects.iter().filter(reads);
+        let ended = join_all(readers.map(|pod| self.reach.delete(pod, false)));
+        ended.await.into_iter().collect()
+    }
+
+    async fn undo(&self, difference: &Difference) -> Result<(), LiveError> {
         match difference {
+            Difference::InTheWay { live, .. } if live.is_going() => self.removal().gone(live).await,
+            Difference::InTheWay { live, .. } => self.reach.delete(live, false).await,
+            // Restarted already: nothing else is put back on a node without one.
+            Difference::Kubelet { .. } => Ok(()),
             Difference::Stranger { live, .. } => self.removal().remove(live).await,
             Difference::Missing { wanted, going } => {
                 if let Some(going) = going {

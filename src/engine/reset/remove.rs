@@ -8,22 +8,16 @@ use serde_json::{Value, json};
 use crate::{
     engine::Emitter,
     event::EventKind,
-    snapshot::{Live, LiveError, LiveObject, Reach},
+    snapshot::{
+        Live, LiveError, LiveObject, Reach,
+        in_the_way::{finalizers, named},
+    },
 };
 
 /// How long a deletion may take before somebody looks what holds it up.
-const PATIENCE: Duration = Duration::from_secs(3);
+const PATIENCE: Duration = Duration::from_secs(2);
 /// How long it may take once nothing that labctl can take away holds it up.
 const LAST: Duration = Duration::from_secs(45);
-/// Finalizers that Kubernetes itself takes away in its time.
-const OF_THE_CLUSTER: [&str; 5] = [
-    "foregroundDeletion",
-    "kubernetes.io/pv-protection",
-    "kubernetes.io/pvc-protection",
-    "orphan",
-    "service.kubernetes.io/load-balancer-cleanup",
-];
-
 /// A deletion, of objects of which `live` is a list.
 pub(super) struct Removal<'a> {
     pub(super) reach: &'a Reach,
@@ -81,6 +75,13 @@ impl Removal<'_> {
         if let Some(now) = self.reach.get(&object.key).await? {
             self.release(&now).await?;
         }
+        self.emitter.emit(EventKind::Notice {
+            text: format!(
+                "waiting up to {} s for {} to be gone",
+                LAST.as_secs(),
+                object.key
+            ),
+        });
         if self.reach.is_gone(object, LAST).await? {
             return Ok(());
         }
@@ -95,17 +96,15 @@ impl Removal<'_> {
     /// Takes away the finalizers of an object that is being deleted, but for those that the cluster
     /// takes away itself.
     async fn release(&self, object: &LiveObject) -> Result<(), LiveError> {
-        let all = finalizers(object);
-        let (kept, foreign): (Vec<&str>, Vec<&str>) =
-            all.iter().partition(|name| OF_THE_CLUSTER.contains(name));
+        let (kept, foreign) = finalizers(object);
         if !object.is_going() || foreign.is_empty() {
             return Ok(());
         }
         self.emitter.emit(EventKind::Notice {
             text: format!(
-                "the deletion of {} was held up by the finalizer {}, which is taken away",
+                "the deletion of {} was held up by {}, which labctl takes away",
                 object.key,
-                foreign.join(", ")
+                named(&foreign)
             ),
         });
         let patch = json!({"metadata": {"finalizers": kept}});
@@ -158,15 +157,6 @@ fn is_namespace(object: &LiveObject) -> bool {
     object.key.kind == "Namespace" && object.key.group.is_empty()
 }
 
-fn finalizers(object: &LiveObject) -> Vec<&str> {
-    let finalizers = object.object["metadata"]["finalizers"].as_array();
-    finalizers
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-        .collect()
-}
-
 /// What the cluster itself says of an object that does not go.
 fn held_up(object: Option<&LiveObject>) -> String {
     let Some(object) = object else {
@@ -180,10 +170,8 @@ fn held_up(object: Option<&LiveObject>) -> String {
     let mut said: Vec<String> = told
         .filter_map(|c| c["message"].as_str().map(ToOwned::to_owned))
         .collect();
-    said.extend(
-        finalizers(object)
-            .iter()
-            .map(|name| format!("finalizer {name}")),
-    );
+    let (own, foreign) = finalizers(object);
+    let all = own.iter().chain(&foreign);
+    said.extend(all.map(|name| format!("finalizer {name}")));
     format!("it is still being deleted: {}", said.join("; "))
 }

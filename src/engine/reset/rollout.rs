@@ -11,6 +11,7 @@ use futures::future::try_join_all;
 use serde_json::{Value, json};
 
 use super::remove::Removal;
+use crate::event::EventKind;
 use crate::snapshot::{Key, LiveError, LiveObject, patch::merge};
 
 /// How long a controller may take to see that its object was changed.
@@ -42,6 +43,12 @@ pub(super) async fn put_back(
     replace(removal, live, &stand_in).await?;
     renew_pods(removal, &key).await?;
     let replicas = wanted["spec"]["replicas"].as_i64().unwrap_or(1);
+    removal.emitter.emit(EventKind::Notice {
+        text: format!(
+            "waiting up to {} s for the {replicas} pods of {key}, which are started at once",
+            READY.as_secs()
+        ),
+    });
     reach
         .holds(&key, READY, move |object| {
             let count = |name: &str| object["status"][name].as_i64().unwrap_or(0);
