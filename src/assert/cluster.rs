@@ -39,6 +39,17 @@ const EXEC: Duration = Duration::from_secs(10);
 /// The most that is read of what a command in a pod prints, in bytes.
 const OUTPUT: u64 = 64 << 10;
 
+/// What came of a command in a pod.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum InPod {
+    /// It ended with 0, and printed this.
+    Printed(String),
+    /// It could not be run, or failed: why.
+    Failed(String),
+    /// There is no such pod.
+    Absent,
+}
+
 /// Why a cluster cannot be asked.
 #[derive(Debug, thiserror::Error)]
 pub enum ClusterError {
@@ -364,11 +375,61 @@ impl Cluster {
         ProbeResult::Http { port, answers }
     }
 
+    /// Runs a command in a pod that is not being deleted, for no longer than `limit`, and returns what
+    /// it printed on standard output. One that prints more than 1 MiB fails.
+    pub async fn run_in(
+        &self,
+        namespace: &str,
+        pod: &str,
+        command: &[String],
+        limit: Duration,
+    ) -> InPod {
+        const MOST: u64 = 1 << 20;
+        let pods: Api<Pod> = Api::namespaced(self.prober.clone(), namespace);
+        match tokio::time::timeout(ANSWER, pods.get_opt(pod)).await {
+            Ok(Ok(Some(pod))) if pod.metadata.deletion_timestamp.is_some() => {
+                return InPod::Failed("the pod is being deleted".to_owned());
+            }
+            Ok(Ok(Some(_))) => {}
+            Ok(Ok(None)) => return InPod::Absent,
+            Ok(Err(error)) => return InPod::Failed(why(&error)),
+            Err(_) => return InPod::Failed(no_answer()),
+        }
+        let ran = self.exec_reading(namespace, pod, command, MOST);
+        match tokio::time::timeout(limit, ran).await {
+            Err(_) => InPod::Failed(format!("no answer within {} s", limit.as_secs())),
+            Ok(Err(error)) => InPod::Failed(why(&error)),
+            Ok(Ok(ProbeResult::Ran { stdout, .. })) if stdout.len() as u64 >= MOST - 2 => {
+                InPod::Failed(format!("it prints more than {} KiB", MOST >> 10))
+            }
+            Ok(Ok(ProbeResult::Ran {
+                code: 0, stdout, ..
+            })) => InPod::Printed(stdout),
+            Ok(Ok(ProbeResult::Ran { code, stderr, .. })) => {
+                let last = stderr.lines().rev().find(|line| !line.trim().is_empty());
+                InPod::Failed(last.map_or_else(|| format!("exit code {code}"), ToOwned::to_owned))
+            }
+            Ok(Ok(ProbeResult::Refused { message })) => InPod::Failed(message),
+            Ok(Ok(_)) => InPod::Failed(no_answer()),
+        }
+    }
+
     async fn exec(
         &self,
         namespace: &str,
         pod: &str,
         command: &[String],
+    ) -> kube::Result<ProbeResult> {
+        self.exec_reading(namespace, pod, command, OUTPUT).await
+    }
+
+    /// The same, reading no more than `most` bytes of what it prints.
+    async fn exec_reading(
+        &self,
+        namespace: &str,
+        pod: &str,
+        command: &[String],
+        most: u64,
     ) -> kube::Result<ProbeResult> {
         let pods: Api<Pod> = Api::namespaced(self.prober.clone(), namespace);
         let mut params = AttachParams::default()
@@ -381,12 +442,12 @@ impl Cluster {
         let (stdout, stderr, status) = (process.stdout(), process.stderr(), process.take_status());
         let read_out = async {
             if let Some(stdout) = stdout {
-                let _ = stdout.take(OUTPUT).read_to_end(&mut out).await;
+                let _ = stdout.take(most).read_to_end(&mut out).await;
             }
         };
         let read_err = async {
             if let Some(stderr) = stderr {
-                let _ = stderr.take(OUTPUT).read_to_end(&mut err).await;
+                let _ = stderr.take(most).read_to_end(&mut err).await;
             }
         };
         let status = async {

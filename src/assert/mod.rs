@@ -31,6 +31,6 @@ pub mod toxic;
 pub mod watch;
 
 pub use check::evaluate;
-pub use cluster::{Cluster, ClusterError, LoginPrograms};
+pub use cluster::{Cluster, ClusterError, InPod, LoginPrograms};
 pub use needs::{Needs, Probe};
 pub use observed::{Observed, ProbeResult, Scope};

@@ -179,6 +179,13 @@ impl From<EngineError> for CliError {
             }
             EngineError::Unsafe { .. } => Self::new(exit::UNSAFE, error)
                 .hint("use another name with --env, or remove it with the tool that made it"),
+            EngineError::Unfinished { ref call, .. } => {
+                let hint = format!(
+                    "`labctl reset {call}` goes on with it; `labctl reset --hard {call}` recreates the \
+                     cluster"
+                );
+                Self::new(exit::UNSAFE, error).hint(hint)
+            }
             EngineError::Live(ref source) => {
                 let code = source.code.map_or(exit::UNREACHABLE, |_| exit::FAILED);
                 Self::new(code, error)

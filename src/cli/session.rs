@@ -99,6 +99,30 @@ pub(crate) fn find(settings: &Settings, lab: Option<&str>) -> Result<Environment
     Ok(found)
 }
 
+/// The same, for a verb that has nothing else to say of a reset that was interrupted.
+pub(crate) fn found(settings: &Settings, lab: Option<&str>) -> Result<Environment, CliError> {
+    let environment = find(settings, lab)?;
+    // A journal that cannot be read is for the verb to judge.
+    let state = Journal::read(&environment.journal()).map(|replayed| replayed.state);
+    if let Some(text) = state
+        .ok()
+        .and_then(|state| unfinished(&environment, &state))
+    {
+        output::tell(&format!("{text}\n"));
+    }
+    Ok(environment)
+}
+
+/// What is to be said of a reset that was interrupted.
+pub(crate) fn unfinished(environment: &Environment, state: &RunState) -> Option<String> {
+    let step = state.unfinished_reset()?;
+    Some(format!(
+        "the reset of \"{}\" to step {step} was interrupted; `labctl reset {}` goes on with it",
+        environment.name(),
+        environment.call()
+    ))
+}
+
 fn only(mut all: Vec<Environment>, none: &str, several: &str) -> Result<Environment, CliError> {
     if all.len() > 1 {
         let names: Vec<&str> = all.iter().map(|e| e.name().as_str()).collect();

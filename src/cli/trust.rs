@@ -277,7 +277,7 @@ fn lines(disclosure: &Disclosure, context: &Context) -> Vec<String> {
         }
     }
     for data in &disclosure.data {
-        lines.push(format!("data, asked for: {}", data.query));
+        lines.extend(data.asks.iter().map(|c| format!("data: {}", short(c))));
         lines.extend(data.commands.iter().map(|c| format!("data: {}", short(c))));
     }
     lines

@@ -55,6 +55,14 @@ pub enum EngineError {
         #[source]
         why: Why,
     },
+    /// A reset was begun and not finished.
+    #[error("the reset to step {step} was interrupted, and is gone on with before anything else")]
+    Unfinished {
+        /// The step.
+        step: String,
+        /// What names the environment to the verbs.
+        call: String,
+    },
     /// A step failed; carried up to where it becomes the step's outcome.
     #[error("{}", .0.summary)]
     Step(Box<Failure>),
@@ -114,7 +122,11 @@ impl EngineError {
                 redactor.scrub(&mut why.0);
             }
             Self::Step(failure) => redactor.failure(failure),
-            Self::State(_) | Self::Nodes { .. } | Self::Stopped | Self::Report(_) => {}
+            Self::State(_)
+            | Self::Nodes { .. }
+            | Self::Unfinished { .. }
+            | Self::Stopped
+            | Self::Report(_) => {}
         }
         self
     }

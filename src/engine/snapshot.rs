@@ -1,14 +1,7 @@
 //! Keeping what `reset` goes back to, whenever a step is seen to hold.
 
-use super::{Context, EngineError, data};
-use crate::{
-    assert::Cluster,
-    event::RunState,
-    plan::reset::{base, is_base},
-    snapshot::Reach,
-    spec::Step,
-    tool::Stopper,
-};
+use super::{Context, Emitter, EngineError, data};
+use crate::{assert::Cluster, plan::reset::is_base, snapshot::Reach, spec::Step, tool::Stopper};
 
 /// Keeps a snapshot for `step`, which was just seen to hold, unless a fault is open there. Those of
 /// later steps that were verified already are of what `step` was before it changed; they are
@@ -17,10 +10,11 @@ pub async fn keep(
     context: &Context,
     step: &Step,
     cluster: &Cluster,
-    state: &RunState,
+    emitter: &Emitter,
     stopper: &Stopper,
 ) -> Result<(), EngineError> {
     let lab = &context.lab;
+    let state = emitter.state();
     let Some(index) = lab.position(&step.id) else {
         return Ok(());
     };
@@ -33,16 +27,10 @@ pub async fn keep(
         return Ok(());
     }
     let reach = Reach::new(cluster).await?;
-    let (live, fingerprints) =
-        futures::future::join(reach.list(), data::fingerprints(context, cluster)).await;
-    data::keep(context, &fingerprints, stopper).await?;
+    let (live, data) =
+        futures::future::join(reach.list(), data::keep(context, cluster, emitter, stopper)).await;
     let mut snapshot = live?.snapshot();
-    // Data that cannot be asked for just now is taken to be what it was.
-    if let Some(earlier) = index.checked_sub(1).and_then(|i| base(lab, i)) {
-        let earlier = context.environment.snapshot(&lab.steps[earlier].id)?;
-        snapshot.data = earlier.unwrap_or_default().data;
-    }
-    snapshot.data.extend(fingerprints);
+    snapshot.data = data?;
     for index in kept {
         context
             .environment

@@ -350,7 +350,7 @@ pub async fn verified(
     let fingerprint = fingerprint(context, step, emitter);
     let known = state.steps.get(&step.id).and_then(|s| s.verified.as_ref());
     if known.is_none_or(|(_, known)| *known != fingerprint) {
-        snapshot::keep(context, step, cluster, &state, stopper).await?;
+        snapshot::keep(context, step, cluster, emitter, stopper).await?;
     }
     record(context, step, false, verdicts, observed, emitter).await
 }

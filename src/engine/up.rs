@@ -42,6 +42,12 @@ pub async fn up(
     };
     announce(context, verb, &context.lab.steps, &emitter);
     recover::end_survivors(&emitter).await;
+    if let Some(step) = emitter.state().unfinished_reset() {
+        return Err(EngineError::Unfinished {
+            step: step.to_string(),
+            call: context.call(),
+        });
+    }
     adopt::settle(context, &emitter, &mut stopper).await?;
     let mut open = None;
     if emitter.state().cluster.is_some() {

@@ -90,6 +90,7 @@ pub async fn verify(
     let mut listing = Ok(None);
     let looking = look(context, &state, advance.then_some(&mut listing));
     let looked = futures::future::join(looking, containers(context, &state));
+    let advance = advance && state.unfinished_reset().is_none();
     let (seen, containers) = tokio::select! {
         looked = looked => looked,
         _ = stopper.beyond(Stop::Run) => return Err(EngineError::Stopped),

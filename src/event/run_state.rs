@@ -20,6 +20,9 @@ pub struct RunState {
     pub cursor: Option<StepId>,
     /// The step that a reset goes back to, until that step is seen to hold.
     pub reset_to: Option<StepId>,
+    /// The cluster is another one than when that reset was begun: with it went all that the reset
+    /// could lose.
+    pub recreated: bool,
     /// The recorded facts.
     pub facts: Facts,
     /// The faults that were injected and not taken back.
@@ -138,9 +141,7 @@ impl RunState {
                 }
             }
             EventKind::Rewound { to, rewound } => {
-                if to.is_some() {
-                    self.reset_to.clone_from(to);
-                }
+                self.reset_began(to.as_ref());
                 self.rewind(rewound);
             }
             EventKind::StepFinished { step, outcome, .. } => {
@@ -195,6 +196,14 @@ impl RunState {
         self.cluster.is_none() && self.intended_cluster.is_none()
     }
 
+    /// Returns the step to which a reset of this cluster was begun and not finished. Until it is, what
+    /// is there is neither what was verified nor what somebody made of it: nothing is kept of it.
+    #[must_use]
+    pub fn unfinished_reset(&self) -> Option<&StepId> {
+        let is_there = self.cluster.is_some() && !self.recreated;
+        self.reset_to.as_ref().filter(|_| is_there)
+    }
+
     /// Whether the step was ever seen to hold.
     #[must_use]
     pub fn is_verified(&self, id: &StepId) -> bool {
@@ -223,6 +232,14 @@ impl RunState {
         self.facts.insert(step.to_string(), fact);
     }
 
+    /// A reset to the step `to` was begun; none was, if there is no such step.
+    fn reset_began(&mut self, to: Option<&StepId>) {
+        if to.is_some() {
+            self.reset_to = to.cloned();
+            self.recreated = false;
+        }
+    }
+
     fn step(&mut self, id: &StepId) -> &mut StepState {
         self.steps.entry(id.clone()).or_default()
     }
@@ -241,6 +258,7 @@ impl RunState {
         self.faults.forget();
         self.cursor = None;
         self.cluster = None;
+        self.recreated = true;
         self.intended_cluster = None;
         self.stopped = None;
         self.deleting = false;

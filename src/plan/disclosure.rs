@@ -13,8 +13,8 @@ use super::{
 use crate::{
     event::untrusted::visible,
     spec::{
-        Action, Assertion, Facts, Image, ImageRef, Lab, LabTree, Step, StepId, ToolName,
-        action::Apply, build::DOCKERFILE, tool::Tool, yaml,
+        Action, Assertion, Command, Facts, Image, ImageRef, Lab, LabTree, Step, StepId, ToolName,
+        action::Apply, build::DOCKERFILE, tool::Tool, tree::below, yaml,
     },
     tool::{Invocation, docker, invocation::quote},
 };
@@ -92,9 +92,9 @@ pub struct StepUse {
 /// What keeps the data of pods aside, and what puts it back.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DataUse {
-    /// The query whose answer changes with the data.
-    pub query: String,
-    /// The commands.
+    /// The commands by which it is known.
+    pub asks: Vec<Invocation>,
+    /// The commands that keep it and put it back.
     pub commands: Vec<Invocation>,
 }
 
@@ -114,7 +114,7 @@ impl Disclosure {
                 .map(|i| image(i, tree, target, supplied(i)))
                 .collect(),
             steps: steps.map(|s| step(s, tree, target)).collect(),
-            data: data(lab, target),
+            data: data(lab, tree, target),
         }
     }
 
@@ -123,7 +123,11 @@ impl Disclosure {
     pub fn summary(&self) -> String {
         let of = |count: &dyn Fn(&StepUse) -> usize| self.steps.iter().map(count).sum::<usize>();
         let images = self.images.iter().filter_map(|image| image.get.as_ref());
-        let data: usize = self.data.iter().map(|data| data.commands.len()).sum();
+        let data: usize = self
+            .data
+            .iter()
+            .map(|data| data.asks.len() + data.commands.len())
+            .sum();
         let commands = of(&|step| step.commands.len() + step.asks.len() + step.undo.len());
         let builds = self
             .images
@@ -315,17 +319,23 @@ fn brought(tool: &Tool) -> String {
     format!("the program {name} {version}, from the bundle or PATH{from}")
 }
 
-fn data(lab: &Lab, target: &Target) -> Vec<DataUse> {
-    let kubectl = &target.kubectl;
+fn data(lab: &Lab, tree: &LabTree, target: &Target) -> Vec<DataUse> {
+    let in_pod = |pod: &String, command: &Command| {
+        let invocation = target.kubectl.exec(pod, None, &command.words(tree));
+        command.files().fold(invocation, |invocation, file| {
+            let text = tree.text(file).unwrap_or_default().to_owned();
+            invocation.text_of(text, below(&target.lab_dir, file))
+        })
+    };
     let of = |data: &crate::spec::Data| {
         let pods = data.pods.iter();
-        let each = pods.flat_map(|pod| {
-            let save = kubectl.exec(pod, None, &data.save);
-            let restore = kubectl.exec(pod, None, &data.restore);
-            [save, restore]
-        });
+        let each = pods.flat_map(|pod| [in_pod(pod, &data.save), in_pod(pod, &data.restore)]);
         DataUse {
-            query: visible(&data.fingerprint).into_owned(),
+            asks: data
+                .pods
+                .iter()
+                .map(|pod| in_pod(pod, &data.fingerprint))
+                .collect(),
             commands: each.collect(),
         }
     };

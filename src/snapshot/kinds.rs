@@ -121,6 +121,19 @@ pub fn rank(key: &Key) -> u8 {
     }
 }
 
+/// Whether more goes with an object of this kind than the object: the data of a claim or a volume, what
+/// is in a namespace, the objects of a kind. It is never deleted to be made anew.
+#[must_use]
+pub fn holds_more(key: &Key) -> bool {
+    matches!(
+        (key.group.as_str(), key.kind.as_str()),
+        (
+            "",
+            "Namespace" | "PersistentVolume" | "PersistentVolumeClaim"
+        ) | ("apiextensions.k8s.io", "CustomResourceDefinition")
+    )
+}
+
 /// Whether an object of this kind has a say in what becomes of others. Strangers among them go
 /// before anything is put back.
 #[must_use]

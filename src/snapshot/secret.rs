@@ -1,5 +1,6 @@
 //! Secrets in a snapshot: whether a value is the same is kept, the value is not.
 
+use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use serde_json::{Map, Value, json};
 
 use crate::digest;
@@ -10,44 +11,89 @@ pub fn is_secret(object: &Value) -> bool {
     object["kind"] == "Secret" && object["apiVersion"] == "v1"
 }
 
-/// Puts a digest in the place of each value of a Secret. It is salted with the Secret's own name,
-/// so that equal values of two Secrets do not show as equal.
+/// Puts a digest in the place of each value of a Secret.
 pub(super) fn conceal(object: &mut Map<String, Value>) {
-    let name = |object: &Map<String, Value>, key: &str| {
-        let of = object.get("metadata").and_then(|m| m.get(key));
-        of.and_then(Value::as_str).unwrap_or_default().to_owned()
-    };
-    let salt = format!("{}/{}", name(object, "namespace"), name(object, "name"));
+    let salt = salt(object.get("metadata"));
     if let Some(Value::Object(data)) = object.get_mut("data") {
         for (key, value) in data {
-            let text = value.as_str().unwrap_or_default();
-            *value = json!(format!(
-                "sha256:{}",
-                digest::hex(format!("{salt}/{key}={text}").as_bytes())
-            ));
+            *value = json!(concealed(&salt, key, value.as_str().unwrap_or_default()));
         }
     }
 }
 
-/// The Secret among `manifests` that is the one in the snapshot whose clean form is `wanted`: what
-/// it can be put back from.
-#[must_use]
-pub fn from_manifests<'a>(
-    wanted: &Value,
-    manifests: &'a [Value],
-    namespace: &str,
-) -> Option<&'a Value> {
-    let of = |object: &Value, pointer: &str| {
-        object
-            .pointer(pointer)
-            .and_then(Value::as_str)
-            .map(ToOwned::to_owned)
+/// The digest of a value, which is encoded. It is salted with the Secret's own name, so that equal
+/// values of two Secrets do not show as equal.
+fn concealed(salt: &str, key: &str, encoded: &str) -> String {
+    let digest = digest::hex(format!("{salt}/{key}={encoded}").as_bytes());
+    format!("sha256:{digest}")
+}
+
+fn salt(metadata: Option<&Value>) -> String {
+    let name = |key: &str| {
+        let named = metadata.and_then(|metadata| metadata.get(key));
+        named.and_then(Value::as_str).unwrap_or_default()
     };
-    manifests.iter().find(|manifest| {
-        let in_namespace =
-            of(manifest, "/metadata/namespace").unwrap_or_else(|| namespace.to_owned());
+    format!("{}/{}", name("namespace"), name("name"))
+}
+
+/// Returns the values of the Secret in a snapshot whose clean form is `wanted`, encoded: those among
+/// the values that `manifests` give a Secret of its name whose digests are the snapshot's. `None` if a
+/// value is none of them.
+#[must_use]
+pub fn values(wanted: &Value, manifests: &[Value], namespace: &str) -> Option<Map<String, Value>> {
+    let salt = salt(wanted.get("metadata"));
+    let name = |object: &Value| object["metadata"]["name"].as_str().map(ToOwned::to_owned);
+    let is_it = |manifest: &&Value| {
+        let within = manifest["metadata"]["namespace"].as_str();
         is_secret(manifest)
-            && of(manifest, "/metadata/name") == of(wanted, "/metadata/name")
-            && Some(in_namespace) == of(wanted, "/metadata/namespace")
-    })
+            && name(manifest) == name(wanted)
+            && Some(within.unwrap_or(namespace)) == wanted["metadata"]["namespace"].as_str()
+    };
+    let same: Vec<&Value> = manifests.iter().filter(is_it).collect();
+    let value = |key: &str, digest: &str| {
+        let mut encoded = same.iter().filter_map(|manifest| encoded(manifest, key));
+        encoded.find(|encoded| concealed(&salt, key, encoded) == digest)
+    };
+    let wanted = wanted["data"].as_object();
+    let found = wanted.into_iter().flatten().map(|(key, digest)| {
+        let value = value(key, digest.as_str().unwrap_or_default())?;
+        Some((key.clone(), json!(value)))
+    });
+    found.collect()
+}
+
+/// What a Secret's manifest gives the key, in the form in which the API server keeps it.
+fn encoded(manifest: &Value, key: &str) -> Option<String> {
+    if let Some(text) = manifest["stringData"][key].as_str() {
+        return Some(BASE64.encode(text));
+    }
+    let written = manifest["data"][key].as_str()?;
+    let bytes = BASE64.decode(written.split_whitespace().collect::<String>());
+    Some(BASE64.encode(bytes.ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_come_from_the_manifest_that_had_them() {
+        let metadata = json!({"name": "app", "namespace": "lab"});
+        let mut live = json!({
+            "apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": {"p": "Mg=="},
+        });
+        let manifest = |value: &str| {
+            json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "app"},
+                "stringData": {"p": value}})
+        };
+        let manifests = [manifest("1"), manifest("2"), manifest("3")];
+        if let Value::Object(object) = &mut live {
+            conceal(object);
+        }
+        let found = values(&live, &manifests, "lab").unwrap();
+        assert_eq!(Value::Object(found), json!({"p": "Mg=="}));
+        // Somebody had changed it before the step was verified: it is nowhere.
+        assert_eq!(values(&live, &manifests[..1], "lab"), None);
+        assert_eq!(values(&live, &manifests, "other"), None);
+    }
 }

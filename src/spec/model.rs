@@ -9,6 +9,7 @@ use super::{
     StepId, Within,
     action::{Action, Undo},
     assertion::Assertion,
+    data::Data,
     params::{Image, Param, When},
     request::Load,
     version::AtLeast,
@@ -47,23 +48,6 @@ pub struct Lab {
     pub data: Vec<Data>,
     /// The steps, in order.
     pub steps: Vec<Step>,
-}
-
-/// Data in pods: how it is known again, kept aside, and put back.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Data {
-    /// The pods, each with data of its own.
-    #[serde(rename = "in")]
-    pub pods: Vec<String>,
-    /// A query, asked as `sql` asks, whose answer changes whenever the data does. As long as it is
-    /// the same, nothing is kept or put back.
-    pub fingerprint: String,
-    /// A command, run in the pod, that prints the data as text.
-    pub save: Vec<String>,
-    /// A command, run in the pod, that reads what `save` printed and makes the data that again,
-    /// whatever is there.
-    pub restore: Vec<String>,
 }
 
 fn default_namespace() -> String {

@@ -9,7 +9,7 @@ mod tools;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Action, Assertion, Data, Lab, LabTree, Step, Undo,
+    Action, Assertion, Lab, LabTree, Step, Undo,
     action::{DeletePod, Node, PortMapping},
     assertion::{EndpointsReady, PvcReattached, RolloutComplete, SpreadOverNodes},
     model::{During, Record},
@@ -71,7 +71,9 @@ fn resolved(lab: &Lab, tree: &LabTree, known: &Known) -> Vec<Fault> {
         checker.fault(format!("{LAB_FILE}: `steps` is empty"));
     }
     for data in &lab.data {
-        checker.data(data);
+        for fault in data.faults(tree) {
+            checker.fault(fault);
+        }
     }
     for image in &lab.images {
         for fault in sources::of_image(image, tree, known) {
@@ -121,27 +123,6 @@ impl Checker<'_> {
 
     fn of_step(&mut self, step: &Step, text: &str) {
         self.fault(format!("{LAB_FILE}: step `{}`: {text}", step.id));
-    }
-
-    fn data(&mut self, data: &Data) {
-        let pods = data.pods.join(", ");
-        for pod in data.pods.iter().filter(|pod| !is_pod(pod)) {
-            self.fault(format!(
-                "{LAB_FILE}: data: `{}` is no name of a pod",
-                pod.escape_debug()
-            ));
-        }
-        let empty = [
-            ("in", data.pods.is_empty()),
-            ("fingerprint", data.fingerprint.trim().is_empty()),
-            ("save", data.save.is_empty()),
-            ("restore", data.restore.is_empty()),
-        ];
-        for (key, _) in empty.iter().filter(|(_, is_empty)| *is_empty) {
-            self.fault(format!(
-                "{LAB_FILE}: the data in `{pods}` has an empty `{key}`"
-            ));
-        }
     }
 
     fn id(&mut self, step: &Step, earlier: &[&str]) {

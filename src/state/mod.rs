@@ -3,6 +3,7 @@
 pub mod archive;
 pub mod build_context;
 pub mod bundle;
+pub mod dumps;
 pub mod environment;
 pub mod error;
 #[cfg(feature = "failpoints")]

@@ -25,6 +25,8 @@ pub struct Invocation {
     pub args: Vec<String>,
     /// Variables set in addition to the ones labctl itself has.
     pub env: Vec<(String, String)>,
+    /// The file of each argument that is the text of a file, which is shown in its place.
+    pub texts: Vec<(String, PathBuf)>,
     /// Its standard input.
     pub stdin: Stdin,
     /// The file that takes its standard output, whatever and however much it is; otherwise it is
@@ -39,6 +41,7 @@ impl Invocation {
             program: program.to_owned(),
             args: args.into_iter().map(Into::into).collect(),
             env: Vec::new(),
+            texts: Vec::new(),
             stdin: Stdin::Null,
             stdout: None,
         }
@@ -65,6 +68,13 @@ impl Invocation {
         self
     }
 
+    /// The same, shown with `file` in the place of the argument `text`, which is the file's.
+    #[must_use]
+    pub fn text_of(mut self, text: String, file: PathBuf) -> Self {
+        self.texts.push((text, file));
+        self
+    }
+
     /// The same, reading `stdin`.
     #[must_use]
     pub fn stdin(mut self, stdin: Stdin) -> Self {
@@ -81,7 +91,10 @@ impl fmt::Display for Invocation {
         }
         f.write_str(&quote(&self.program))?;
         for arg in &self.args {
-            write!(f, " {}", quote(arg))?;
+            match self.texts.iter().find(|(text, _)| text == arg) {
+                Some((_, file)) => write!(f, " \"$(cat {})\"", quote(&file.to_string_lossy()))?,
+                None => write!(f, " {}", quote(arg))?,
+            }
         }
         match &self.stdin {
             Stdin::Null => {}
@@ -123,5 +136,8 @@ mod tests {
         );
         assert_eq!(quote(""), "''");
         assert_eq!(quote("a\nb"), r"$'a\nb'");
+        let script = Invocation::new("bash", ["-c", "echo 1\necho 2", "x"]);
+        let script = script.text_of("echo 1\necho 2".to_owned(), "/a b/c.sh".into());
+        assert_eq!(script.to_string(), r#"bash -c "$(cat '/a b/c.sh')" x"#);
     }
 }

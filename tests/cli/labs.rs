@@ -90,6 +90,15 @@ fn a_built_in_lab_is_not_hidden_by_a_directory_of_its_name() {
 }
 
 #[test]
+fn all_labs_know_save_and_restore_a_server_by_the_same_script() {
+    let labs = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("labs");
+    let script =
+        |lab: &str| std::fs::read_to_string(labs.join(lab).join("data/postgres.sh")).unwrap();
+    assert_eq!(script("10.1"), script("10.3"));
+    assert_eq!(script("10.2"), script("10.3"));
+}
+
+#[test]
 fn files_outside_of_a_lab_are_no_part_of_it() {
     let sandbox = Sandbox::new().with_small_lab();
     std::os::unix::fs::symlink("/etc/passwd", sandbox.path("work/small/manifests/passwd")).unwrap();

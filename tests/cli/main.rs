@@ -51,6 +51,7 @@ mod signals;
 mod state_dir;
 mod student;
 mod trust;
+mod unfinished;
 mod unreachable;
 mod usage;
 mod validate;

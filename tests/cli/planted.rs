@@ -147,7 +147,7 @@ fn nothing_that_a_lab_names_leads_out_of_its_environment() {
         ("id: cluster", "id: ../../../elsewhere/x"),
         (
             "steps:",
-            "data: [{in: [../../../elsewhere/x], fingerprint: q, save: [a], restore: [b]}]\nsteps:",
+            "data: [{in: [../../../elsewhere/x], fingerprint: [q], save: [a], ends-with: e, restore: [b]}]\nsteps:",
         ),
         (
             "steps:",

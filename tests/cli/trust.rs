@@ -136,7 +136,7 @@ title: "A lab\n  cluster: nothing\e[2J\u202e"
 level: beginner
 time: 5m
 images: [{image: "evil:1", build: {context: web}}]
-data: [{in: [db-0], fingerprint: "select 1\n", save: [save, me], restore: [sh, -c, "restore me"]}]
+data: [{in: [db-0], fingerprint: [ask, "me\n"], save: [save, me], ends-with: me, restore: [sh, -c, "restore me"]}]
 steps:
 - {id: cluster, title: "T\n$ true", do: {kind-cluster: {template: three-workers, image: "evil/node:1"}}}
 - {id: tool, title: T, do: {tool: {name: linkerd, version: "1", version-arguments: [version]}}}

@@ -21,6 +21,7 @@
 )]
 
 mod broken;
+mod data;
 mod decoy;
 mod faults;
 mod interrupted;
@@ -49,7 +50,7 @@ use world::World;
 type Listed = (Lane, &'static str, fn(&World));
 
 /// The scenarios, in the order of each lane.
-const SCENARIOS: [Listed; 44] = [
+const SCENARIOS: [Listed; 48] = [
     (
         Lane::Database,
         "interrupted::ctrl_c_leaves_nothing",
@@ -128,6 +129,14 @@ const SCENARIOS: [Listed; 44] = [
         Lane::Database,
         "reset::after_a_lost_claim",
         reset::lost_claim,
+    ),
+    (Lane::Database, "data::the_whole_server", data::whole_server),
+    (Lane::Database, "data::half_a_dump", data::half_a_dump),
+    (Lane::Database, "data::many_rows", data::many_rows),
+    (
+        Lane::Database,
+        "data::interrupted_at_any_moment",
+        data::any_moment,
     ),
     (Lane::Database, "reset::hard", reset::hard),
     (

@@ -15,7 +15,7 @@ use crate::{
 
 /// Removes an environment.
 pub(crate) fn run(args: &Changing, settings: &Settings) -> Result<u8, CliError> {
-    let mut environment = session::find(settings, args.lab.as_deref())?;
+    let mut environment = session::found(settings, args.lab.as_deref())?;
     // Whatever became of the lab's files: what they made can be removed without them.
     let loaded = session::applied_lab_or_unknown(&environment);
     let bundle = session::bundle_of(&environment);

@@ -23,7 +23,7 @@ use crate::{
 
 /// Prints the variables of an environment, for `eval "$(labctl env)"`.
 pub(crate) fn run(args: &OfEnvironment, settings: &Settings) -> Result<u8, CliError> {
-    let environment = session::find(settings, args.lab.as_deref())?;
+    let environment = session::found(settings, args.lab.as_deref())?;
     let kubeconfig = lent_kubeconfig(&environment)?;
     let dirs = tools_dirs(&environment, session::bundle_of(&environment).as_ref());
     let tools: Vec<&PathBuf> = dirs.before.iter().chain(&dirs.behind).collect();

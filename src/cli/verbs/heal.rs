@@ -7,7 +7,7 @@ use crate::{
 
 /// Takes back the faults that are open in an environment.
 pub(crate) fn run(args: &Changing, settings: &Settings) -> Result<u8, CliError> {
-    let mut environment = session::find(settings, args.lab.as_deref())?;
+    let mut environment = session::found(settings, args.lab.as_deref())?;
     // How a fault is taken back is in the journal: whatever became of the lab's files.
     let loaded = session::applied_lab_or_unknown(&environment);
     let bundle = session::bundle_of(&environment);

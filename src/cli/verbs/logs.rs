@@ -18,7 +18,7 @@ use crate::{
 
 /// Shows what runs did, as they showed it.
 pub(crate) fn run(args: &Logs, settings: &Settings) -> Result<u8, CliError> {
-    let environment = session::find(settings, args.lab.as_deref())?;
+    let environment = session::found(settings, args.lab.as_deref())?;
     if settings.output == Format::Text {
         standing::tell_trouble(&environment, settings);
     }

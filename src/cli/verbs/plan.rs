@@ -301,7 +301,9 @@ fn text(steps: &[Planned<'_>], disclosure: &Disclosure, chosen: &Chosen) -> Stri
         text.push('\n');
     }
     for data in &disclosure.data {
-        let _ = writeln!(text, "# data, asked for: {}", data.query);
+        for command in &data.asks {
+            let _ = writeln!(text, "# data, asked for: {command}");
+        }
         for command in &data.commands {
             let _ = writeln!(text, "# data, kept and put back: {command}");
         }

@@ -13,7 +13,7 @@ use crate::{
 
 /// Starts a shell, or a command, in an environment.
 pub(crate) fn run(args: &Shell, settings: &Settings) -> Result<u8, CliError> {
-    let environment = session::find(settings, args.lab.as_deref())?;
+    let environment = session::found(settings, args.lab.as_deref())?;
     let kubeconfig = lent_kubeconfig(&environment)?;
     let bundle = session::bundle_of(&environment);
     let mut toolbox = tools::find(settings, bundle.as_ref());

@@ -54,6 +54,12 @@ struct Standing {
     /// What loads came to, by step.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     measured: Vec<Measured>,
+    /// The step to which a reset was begun and not finished.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reset_to: Option<String>,
+    /// What to do about that.
+    #[serde(skip)]
+    unfinished: Option<String>,
     /// Who is at work in it, or was when it ended.
     interrupted: bool,
     /// What is wrong with its journal.
@@ -197,6 +203,8 @@ async fn standing(environment: &Environment, settings: &Settings) -> Standing {
         cluster,
         ports: standing::ports(&state),
         open_faults: state.faults.steps(),
+        reset_to: state.unfinished_reset().map(ToString::to_string),
+        unfinished: session::unfinished(environment, &state),
         measured: measured(&state.facts, lab),
         reached: reached.map_or(0, |at| at + 1),
         not_checked: not_checked(lab, reached),
@@ -283,7 +291,11 @@ fn text(standings: &[Standing], unusable: &[Unusable]) -> String {
             );
         }
     }
-    for s in standings.iter().filter(|s| s.interrupted) {
+    for unfinished in standings.iter().filter_map(|s| s.unfinished.as_ref()) {
+        let _ = writeln!(text, "\n{unfinished}");
+    }
+    let interrupted = |s: &&Standing| s.interrupted && s.unfinished.is_none();
+    for s in standings.iter().filter(interrupted) {
         let _ = writeln!(
             text,
             "\nthe last run in {} is under way, or was interrupted; `labctl up {}` goes on",

@@ -36,7 +36,7 @@ fn run(
     Waiting { wait }: Waiting,
     settings: &Settings,
 ) -> Result<u8, CliError> {
-    let mut environment = session::find(settings, lab)?;
+    let mut environment = session::found(settings, lab)?;
     // Whatever became of the lab's files: the containers are there without them.
     let loaded = session::applied_lab_or_unknown(&environment);
     let bundle = session::bundle_of(&environment);

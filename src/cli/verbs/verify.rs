@@ -64,11 +64,14 @@ pub(crate) fn run(args: &Verify, settings: &Settings) -> Result<u8, CliError> {
         };
         let (journal, replayed) = journal::open_if(settings, &mut environment, advance)?;
         let troubles = journal::troubles(&environment, &replayed, &loaded.lab);
-        troubles.iter().map(String::as_str).for_each(say);
+        troubles.iter().map(String::as_str).for_each(&mut say);
         if replayed.state.cluster.is_none() {
             return Err(journal::without_cluster(&environment, &replayed));
         }
         let advance = journal.is_some();
+        if let Some(text) = session::unfinished(&environment, &replayed.state) {
+            say(&text);
+        }
         let context = session::context(settings, environment, loaded, bundle, 1.0);
         let kept = Kept {
             journal,

@@ -5,18 +5,21 @@
 //! leaves the cursor where it is: what was verified is still what was verified.
 
 mod asks;
+mod critical;
+mod data;
 mod kubelets;
 mod put_back;
 mod remove;
 mod rollout;
 
-use std::collections::BTreeMap;
-
 use tokio::time::Instant;
 
 use super::{
-    Context, Emitter, EngineError, adopt, announce::announce, cursor, data, heal, owner, recover,
-    revive, step, up,
+    Context, Emitter, EngineError, adopt,
+    announce::announce,
+    cursor,
+    data::{self as lab_data, Fingerprints},
+    heal, owner, recover, revive, step, up,
 };
 use crate::{
     assert::Cluster,
@@ -24,11 +27,13 @@ use crate::{
         Change, Differing, EventKind, Failure, Outcome, RunOutcome, RunState, Untrusted, Verb,
     },
     plan,
-    snapshot::{Difference, Live, Reach, Snapshot, difference},
-    spec::{Assertion, StepId, yaml},
+    snapshot::{Difference, Live, Reach, Snapshot, difference, kinds},
+    spec::{StepId, yaml},
     tool::Stopper,
 };
 use asks::{Asks, Came};
+use critical::Critical;
+use data::Put;
 use put_back::PutBack;
 
 /// What is asked of a reset.
@@ -77,9 +82,10 @@ async fn one(
 ) -> Result<RunOutcome, EngineError> {
     let began = Instant::now();
     let mut step = context.lab.steps[options.to].id.clone();
+    let critical = Critical::new();
     let result = tokio::select! {
-        result = put_back(context, options, emitter, stopper.clone()) => result,
-        _ = stopper.beyond(crate::tool::Stop::Run) => Err(EngineError::Stopped),
+        result = put_back(context, options, &critical, emitter, stopper.clone()) => result,
+        () = critical.stopped(stopper.clone(), emitter) => Err(EngineError::Stopped),
     };
     let (ended, outcome) = match result {
         Ok(Ended::Again(from)) => return again(context, options.to, from, emitter, stopper).await,
@@ -115,7 +121,7 @@ pub async fn differences(
     let cluster = owner::open(context, state).await?;
     let (seen, now) = futures::future::join(
         look(context, &cluster, base(context, options.to, state)),
-        data::fingerprints(context, &cluster),
+        lab_data::fingerprints(context, &cluster),
     )
     .await;
     let seen = seen?;
@@ -123,10 +129,15 @@ pub async fn differences(
         .differences
         .iter()
         .map(|d| told(d, &context.lab.namespace));
-    let data = data::changed(&seen.snapshot.data, &now, options.data);
-    Ok(told
-        .chain(data.iter().map(|pod| data::differing(pod, &now)))
-        .collect())
+    let wanted = &seen.snapshot.data;
+    let mut pods = lab_data::changed(wanted, &now, options.data);
+    pods.extend(lab_data::unknown(wanted, &now));
+    pods.sort();
+    pods.dedup();
+    let data = pods
+        .iter()
+        .map(|pod| lab_data::differing(pod, wanted, &now));
+    Ok(told.chain(data).collect())
 }
 
 /// What is compared.
@@ -173,9 +184,9 @@ async fn look_with_data(
     context: &Context,
     cluster: &Cluster,
     at: usize,
-) -> Result<(Seen, Option<BTreeMap<String, String>>), EngineError> {
+) -> Result<(Seen, Fingerprints), EngineError> {
     let mut looking = std::pin::pin!(look(context, cluster, at));
-    let mut asking = std::pin::pin!(data::fingerprints(context, cluster));
+    let mut asking = std::pin::pin!(lab_data::fingerprints(context, cluster));
     let mut asked = None;
     let seen = loop {
         tokio::select! {
@@ -184,13 +195,13 @@ async fn look_with_data(
         }
     };
     if !seen.differences.is_empty() {
-        return Ok((seen, None));
+        return Ok((seen, Fingerprints::new()));
     }
     let prints = match asked {
         Some(prints) => prints,
         None => asking.await,
     };
-    Ok((seen, Some(prints)))
+    Ok((seen, prints))
 }
 
 /// What putting back came to.
@@ -206,6 +217,7 @@ enum Ended {
 async fn put_back(
     context: &Context,
     options: Options,
+    critical: &Critical,
     emitter: &Emitter,
     mut stopper: Stopper,
 ) -> Result<Ended, EngineError> {
@@ -234,7 +246,7 @@ async fn put_back(
     .await?;
     if did_restart {
         seen = look(context, &cluster, at).await?;
-        prints = None;
+        prints = Fingerprints::new();
         tell(context, &seen, emitter);
     }
     let Seen {
@@ -243,9 +255,6 @@ async fn put_back(
         live,
         differences,
     } = seen;
-    let is_data_same = prints
-        .as_ref()
-        .is_some_and(|now| data::changed(&snapshot.data, now, options.data).is_empty());
     let left = difference::left_alone(&snapshot, &live);
     if !left.is_empty() {
         let left: Vec<String> = left.iter().map(ToString::to_string).collect();
@@ -261,6 +270,9 @@ async fn put_back(
     // does, whatever becomes of this.
     let to = &context.lab.steps[options.to].id;
     cursor::rewind_from(context, at + 1, Some(to), emitter).await?;
+    if data::destroys(&differences) {
+        lab_data::save_before(context, &cluster, emitter).await?;
+    }
     let manifests = manifests(context);
     let work = PutBack {
         reach: &reach,
@@ -274,22 +286,19 @@ async fn put_back(
         return Err(EngineError::Step(Box::new(not_undone(&failed))));
     }
     let asks = Asks::new(context, at, &cluster);
-    let restored = if is_data_same {
-        Vec::new()
-    } else {
-        // Data can be asked for once its pods are back.
-        let is_data = |assertion: &Assertion| matches!(assertion, Assertion::Sql(_));
-        match asks.hold(|a| !is_data(a), emitter, &mut stopper).await? {
-            Came::Holds(_) => {}
-            Came::Lost(from) => return Ok(Ended::Again(from)),
-            Came::Fails(step, failure) => return Ok(Ended::Fails(step, failure)),
-        }
-        let now = match prints {
-            Some(now) => now,
-            None => data::fingerprints(context, &cluster).await,
-        };
-        let changed = data::changed(&snapshot.data, &now, options.data);
-        data::restore(context, &snapshot.data, &now, changed, emitter, &stopper).await?
+    let data = data::Phase {
+        context,
+        cluster: &cluster,
+        wanted: &snapshot.data,
+        force: options.data,
+        asks: &asks,
+        critical,
+        emitter,
+    };
+    let restored = match data.put_back(prints, &mut stopper).await? {
+        Put::Same => false,
+        Put::Back => true,
+        Put::Fails(step, failure) => return Ok(Ended::Fails(step, failure)),
     };
     match asks.hold(|_| true, emitter, &mut stopper).await? {
         Came::Holds(observed) => {
@@ -299,7 +308,7 @@ async fn put_back(
                 return Ok(Ended::Again(at + 1));
             }
             Ok(Ended::Back {
-                differed: did_restart || !differences.is_empty() || !restored.is_empty(),
+                differed: did_restart || restored || !differences.is_empty(),
             })
         }
         Came::Lost(from) => Ok(Ended::Again(from)),
@@ -352,18 +361,28 @@ fn not_undone(failed: &[crate::snapshot::LiveError]) -> Failure {
 
 /// How `difference` is told to people who look into `namespace`.
 pub fn told(difference: &Difference, namespace: &str) -> Differing {
+    let holds_more = kinds::holds_more(&difference.key());
     let (change, details) = match difference {
+        Difference::Missing { going: Some(_), .. } if holds_more => {
+            let words =
+                "it is being deleted: reset destroys what it still holds, and makes it anew";
+            (Change::Missing, vec![words.to_owned()])
+        }
         Difference::Missing { .. } => (Change::Missing, Vec::new()),
         Difference::Changed { fields, .. } => (Change::Changed, fields.clone()),
         Difference::Node { words, .. } => (Change::Changed, words.clone()),
         Difference::InTheWay { why, .. } | Difference::Kubelet { why, .. } => {
             (Change::Changed, vec![why.clone()])
         }
-        Difference::Stranger { contents: 0, .. } => (Change::Stranger, Vec::new()),
-        Difference::Stranger { contents, .. } => (
-            Change::Stranger,
-            vec![format!("with {contents} objects in it")],
-        ),
+        Difference::Stranger { contents, .. } if holds_more => {
+            let with = match contents {
+                0 => "reset destroys it, and what it holds".to_owned(),
+                1 => "reset destroys it with the object in it".to_owned(),
+                n => format!("reset destroys it with the {n} objects in it"),
+            };
+            (Change::Stranger, vec![with])
+        }
+        Difference::Stranger { .. } => (Change::Stranger, Vec::new()),
     };
     Differing {
         object: difference.key().seen_from(namespace),

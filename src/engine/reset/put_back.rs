@@ -6,10 +6,11 @@ use serde_json::{Value, json};
 use super::{remove::Removal, rollout};
 use crate::{
     engine::Emitter,
+    event::EventKind,
     snapshot::{
-        Difference, Key, Live, LiveError, LiveObject, Reach, kinds,
+        Difference, Key, Live, LiveError, LiveObject, Reach, fields, kinds,
         patch::merge,
-        secret::{from_manifests, is_secret},
+        secret::{self, is_secret},
     },
 };
 
@@ -94,7 +95,9 @@ impl PutBack<'_> {
             }
             Difference::Changed { wanted, live, .. } if is_stateful_set(wanted) => {
                 match rollout::put_back(&self.removal(), wanted, Some(live)).await {
-                    Err(error) if error.code == Some(422) => self.recreate(wanted, live).await,
+                    Err(error) if error.code == Some(422) => {
+                        rollout::recreate(&self.removal(), wanted, live).await
+                    }
                     result => result,
                 }
             }
@@ -115,8 +118,8 @@ impl PutBack<'_> {
 
     async fn create(&self, wanted: &Value) -> Result<(), LiveError> {
         let object = if is_secret(wanted) {
-            let mut secret = self.secret(wanted)?.clone();
-            secret["metadata"]["namespace"] = wanted["metadata"]["namespace"].clone();
+            let mut secret = wanted.clone();
+            secret["data"] = self.values(wanted, None)?.into();
             secret
         } else {
             wanted.clone()
@@ -126,7 +129,7 @@ impl PutBack<'_> {
             Err(error) if error.code == Some(409) => {
                 match self.reach.get(&Key::of(wanted)).await? {
                     Some(live) if live.clean == *wanted => Ok(()),
-                    Some(live) => self.reach.patch(&live, merge(&live.clean, wanted)).await,
+                    Some(live) => self.reach.patch(&live, self.patch(wanted, &live)?).await,
                     None => Err(error),
                 }
             }
@@ -134,21 +137,29 @@ impl PutBack<'_> {
         }
     }
 
-    async fn change(&self, wanted: &Value, live: &LiveObject) -> Result<(), LiveError> {
+    /// The patch that makes `live` what it was.
+    fn patch(&self, wanted: &Value, live: &LiveObject) -> Result<Value, LiveError> {
         let mut patch = merge(&live.clean, wanted);
         if is_secret(wanted) {
-            let manifest = self.secret(wanted)?;
+            let values = self.values(wanted, Some(live))?;
             let extra = live.object["data"].as_object().into_iter().flatten();
             let is_extra = |key: &&String| wanted["data"].get(*key).is_none();
             let extra = extra.map(|(key, _)| key).filter(is_extra);
             let removed = extra.map(|key| (key.clone(), Value::Null));
             patch["data"] = removed.collect::<serde_json::Map<_, _>>().into();
-            for (key, value) in manifest["data"].as_object().into_iter().flatten() {
-                patch["data"][key] = value.clone();
+            for (key, value) in values {
+                patch["data"][key] = value;
             }
-            patch["stringData"] = manifest.get("stringData").cloned().unwrap_or(json!({}));
         }
+        Ok(patch)
+    }
+
+    async fn change(&self, wanted: &Value, live: &LiveObject) -> Result<(), LiveError> {
+        let patch = self.patch(wanted, live)?;
         match self.reach.patch(live, patch).await {
+            Err(error) if matches!(error.code, Some(403 | 422)) && kinds::holds_more(&live.key) => {
+                self.leave(wanted, live).await
+            }
             // A field that cannot be changed: only another object can have it.
             Err(error) if error.code == Some(422) => self.recreate(wanted, live).await,
             // It went since it was listed.
@@ -163,12 +174,43 @@ impl PutBack<'_> {
         self.create(wanted).await
     }
 
-    /// What the values of a Secret are taken from: a snapshot has none.
-    fn secret(&self, wanted: &Value) -> Result<&Value, LiveError> {
-        from_manifests(wanted, self.manifests, self.namespace).ok_or_else(|| LiveError {
+    /// Puts back what can be changed of an object that only another one could replace, with which
+    /// would go what it holds; and says that it is left.
+    async fn leave(&self, wanted: &Value, live: &LiveObject) -> Result<(), LiveError> {
+        let metadata = merge(&live.clean["metadata"], &wanted["metadata"]);
+        if metadata
+            .as_object()
+            .is_some_and(|changed| !changed.is_empty())
+        {
+            self.reach
+                .patch(live, json!({"metadata": metadata}))
+                .await?;
+        }
+        let fields = fields::differing(&wanted["spec"], &live.clean["spec"]);
+        self.emitter.emit(EventKind::Notice {
+            text: format!(
+                "{} is left as it is: {}; only another object, without what this one holds, could be \
+                 as it was (`labctl reset --hard` recreates the cluster)",
+                live.key.seen_from(self.namespace),
+                fields.join(", ")
+            ),
+        });
+        Ok(())
+    }
+
+    /// The values of a Secret, of which a snapshot has digests alone; `live` has some still.
+    fn values(
+        &self,
+        wanted: &Value,
+        live: Option<&LiveObject>,
+    ) -> Result<serde_json::Map<String, Value>, LiveError> {
+        let live = live.map(|live| live.object.clone());
+        let sources = [self.manifests, live.as_slice()].concat();
+        secret::values(wanted, &sources, self.namespace).ok_or_else(|| LiveError {
             what: format!("put {} back", Key::of(wanted)),
             code: Some(422),
-            source: "no manifest of the lab has its values, and labctl keeps none".into(),
+            source: "no manifest of the lab has the values that it had, and labctl keeps none"
+                .into(),
         })
     }
 }

@@ -61,6 +61,21 @@ pub(super) async fn put_back(
     replace(removal, stand_in.as_ref(), wanted).await
 }
 
+/// Puts another `StatefulSet` in the place of `live`. Its pods end; its claims stay, whatever `live`
+/// says of them.
+pub(super) async fn recreate(
+    removal: &Removal<'_>,
+    wanted: &Value,
+    live: &LiveObject,
+) -> Result<(), LiveError> {
+    removal.reach.orphan(live).await?;
+    removal.gone(live).await?;
+    let owned = removal.live.owned_by(live);
+    let pods = owned.iter().filter(|object| object.key.kind == "Pod");
+    try_join_all(pods.map(|pod| removal.reach.delete(pod, false))).await?;
+    removal.reach.create(wanted).await
+}
+
 /// How many pods have to be started.
 fn starts(removal: &Removal<'_>, wanted: &Value, live: Option<&LiveObject>) -> usize {
     let replicas = wanted["spec"]["replicas"].as_u64().unwrap_or(1);

@@ -1,0 +1,111 @@
+//! Saving the data that a snapshot is of.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use futures::future::join_all;
+use tokio::time::{Instant, sleep};
+
+use super::{Fingerprint, declared, fingerprint, invocation};
+use crate::{
+    assert::Cluster,
+    engine::{Context, Emitter, EngineError, tools},
+    event::EventKind,
+    spec::Data,
+    state::dumps,
+    tool::Stopper,
+};
+
+/// How long data that cannot be asked for is waited for: a pod may be starting again.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How often data is saved that changes meanwhile.
+const TRIES: usize = 3;
+
+/// Saves the data of each pod, unless the same is saved already. Returns the fingerprints of what is
+/// saved. What cannot be asked for or saved is said, and left out: `reset` will leave it as it is,
+/// rather than make it what it once was.
+pub async fn keep(
+    context: &Context,
+    cluster: &Cluster,
+    emitter: &Emitter,
+    stopper: &Stopper,
+) -> Result<BTreeMap<String, String>, EngineError> {
+    let pods = context.lab.data.iter().flat_map(|data| &data.pods);
+    let kept = join_all(pods.map(|pod| async move {
+        let Some(data) = declared(context, pod) else {
+            return Ok(None);
+        };
+        let saved = match answer(context, cluster, pod).await {
+            Fingerprint::Known(now) => save(context, cluster, data, pod, now, stopper).await,
+            Fingerprint::NoPod => return Ok(None),
+            Fingerprint::Unknown(why) => Ok(Err(why)),
+        };
+        match saved {
+            Ok(Ok(fingerprint)) => Ok(Some((pod.clone(), fingerprint))),
+            Ok(Err(why)) => {
+                emitter.emit(EventKind::Notice {
+                    text: format!(
+                        "the data of {pod} is not saved, so `labctl reset` will leave it as it is: \
+                         {why}"
+                    ),
+                });
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }));
+    let kept: Result<Vec<_>, EngineError> = kept.await.into_iter().collect();
+    Ok(kept?.into_iter().flatten().collect())
+}
+
+/// The fingerprint of the data of `pod` once it answers, if it does so soon.
+async fn answer(context: &Context, cluster: &Cluster, pod: &str) -> Fingerprint {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let answer = fingerprint(context, cluster, pod).await;
+        if !matches!(answer, Fingerprint::Unknown(_)) || Instant::now() > deadline {
+            return answer;
+        }
+        sleep(Duration::from_secs(1)).await;
+    }
+}
+
+/// Saves the data of `pod`, whose fingerprint is `now`. Returns the fingerprint of what was saved, or
+/// why it could not be.
+async fn save(
+    context: &Context,
+    cluster: &Cluster,
+    data: &Data,
+    pod: &str,
+    mut now: String,
+    stopper: &Stopper,
+) -> Result<Result<String, String>, EngineError> {
+    for _ in 0..TRIES {
+        let path = context.environment.dump(pod, &now);
+        if dumps::is_kept(&path) {
+            return Ok(Ok(now));
+        }
+        let new = context.environment.new_dump(pod)?;
+        let save = invocation(context, pod, &data.save, None).stdout(new.clone());
+        let what = format!("save the data of {pod}");
+        match tools::ask(context, &save, &what, &mut stopper.clone()).await {
+            Err(EngineError::Tool { source, .. }) => {
+                let failure = source.failure("");
+                let said = failure.tail.last().cloned();
+                return Ok(Err(said.unwrap_or_else(|| failure.causes.join(": "))));
+            }
+            result => drop(result?),
+        }
+        // Only what did not change meanwhile is what the fingerprint is of.
+        match fingerprint(context, cluster, pod).await {
+            Fingerprint::Known(after) if after == now => {
+                return Ok(match dumps::keep(&new, &path, &data.ends_with) {
+                    Err(error @ crate::state::StateError::Corrupt { .. }) => Err(error.to_string()),
+                    result => result.map(|()| Ok(now))?,
+                });
+            }
+            Fingerprint::Known(after) => now = after,
+            other => return Ok(Err(other.why().to_owned())),
+        }
+    }
+    Ok(Err("it changes all the while".to_owned()))
+}

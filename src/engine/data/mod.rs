@@ -1,0 +1,154 @@
+//! A lab's data: known by its fingerprint, saved while it changes, restored when asked.
+
+mod keep;
+mod replaced;
+mod restore;
+mod told;
+
+use std::{collections::BTreeMap, path::Path, time::Duration};
+
+use futures::future::join_all;
+
+use super::Context;
+use crate::{
+    assert::{Cluster, InPod},
+    spec::{Command, Data},
+    tool::Invocation,
+};
+
+pub use keep::keep;
+pub use replaced::save_before;
+pub use restore::{Restore, restore};
+pub use told::differing;
+
+/// How long a fingerprint may take: that of a million rows takes seconds.
+const FINGERPRINT: Duration = Duration::from_mins(1);
+
+/// The fingerprints of the data, by pod.
+pub type Fingerprints = BTreeMap<String, Fingerprint>;
+
+/// The fingerprint of the data of one pod.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fingerprint {
+    /// It is this.
+    Known(String),
+    /// It cannot be told: why.
+    Unknown(String),
+    /// The pod does not exist.
+    NoPod,
+}
+
+impl Fingerprint {
+    /// Returns the fingerprint, if it is known.
+    #[must_use]
+    pub fn known(&self) -> Option<&str> {
+        match self {
+            Self::Known(text) => Some(text),
+            Self::Unknown(_) | Self::NoPod => None,
+        }
+    }
+
+    /// Returns why it is not known; empty if it is.
+    #[must_use]
+    pub fn why(&self) -> &str {
+        match self {
+            Self::Known(_) => "",
+            Self::Unknown(why) => why,
+            Self::NoPod => "there is no such pod",
+        }
+    }
+}
+
+/// Asks for the fingerprint of the data of each pod.
+pub async fn fingerprints(context: &Context, cluster: &Cluster) -> Fingerprints {
+    let pods = context.lab.data.iter().flat_map(|data| &data.pods);
+    let asked = pods.map(|pod| async move {
+        let fingerprint = fingerprint(context, cluster, pod).await;
+        (pod.clone(), fingerprint)
+    });
+    join_all(asked).await.into_iter().collect()
+}
+
+/// Asks for the fingerprint of the data of `pod`.
+pub async fn fingerprint(context: &Context, cluster: &Cluster, pod: &str) -> Fingerprint {
+    let Some(data) = declared(context, pod) else {
+        return Fingerprint::Unknown("the lab declares no data in it".to_owned());
+    };
+    let command = data.fingerprint.words(&context.tree);
+    let limit = FINGERPRINT.mul_f64(context.timeout_scale.max(1.0));
+    let namespace = &context.lab.namespace;
+    match cluster.run_in(namespace, pod, &command, limit).await {
+        InPod::Printed(text) if text.trim().is_empty() => {
+            Fingerprint::Unknown("its fingerprint is empty".to_owned())
+        }
+        InPod::Printed(text) => Fingerprint::Known(text),
+        InPod::Failed(why) => Fingerprint::Unknown(why),
+        InPod::Absent => Fingerprint::NoPod,
+    }
+}
+
+/// What the lab declares of the data in `pod`.
+fn declared<'a>(context: &'a Context, pod: &str) -> Option<&'a Data> {
+    let mut data = context.lab.data.iter();
+    data.find(|data| data.pods.iter().any(|name| name == pod))
+}
+
+/// The pods whose data is known to have another fingerprint in `now` than in `wanted`; with `force`,
+/// all. Data that cannot be asked for is not known to be another.
+#[must_use]
+pub fn changed(wanted: &BTreeMap<String, String>, now: &Fingerprints, force: bool) -> Vec<String> {
+    let is_other = |pod: &str, was: &str| {
+        let now = now.get(pod).and_then(Fingerprint::known);
+        force || now.is_some_and(|now| now != was)
+    };
+    let other = wanted.iter().filter(|(pod, was)| is_other(pod, was));
+    other.map(|(pod, _)| pod.clone()).collect()
+}
+
+/// The pods of `wanted` whose data cannot be asked for in `now`.
+#[must_use]
+pub fn unknown(wanted: &BTreeMap<String, String>, now: &Fingerprints) -> Vec<String> {
+    let is_known = |pod: &str| now.get(pod).is_some_and(|now| now.known().is_some());
+    let pods = wanted.keys().filter(|pod| !is_known(pod));
+    pods.cloned().collect()
+}
+
+/// The command line that runs `command` in `pod`; it reads `file`, if one is given.
+fn invocation(context: &Context, pod: &str, command: &Command, file: Option<&Path>) -> Invocation {
+    let words = command.words(&context.tree);
+    let kubectl = &context.target().kubectl;
+    let invocation = match file {
+        Some(file) => kubectl.feed(pod, &words, file),
+        None => kubectl.exec(pod, None, &words),
+    };
+    shown(context, command, invocation)
+}
+
+/// `invocation` with the names of the lab's files in the place of their texts, where it is shown.
+fn shown(context: &Context, command: &Command, invocation: Invocation) -> Invocation {
+    command.files().fold(invocation, |invocation, file| {
+        let text = context.tree.text(file).unwrap_or_default().to_owned();
+        invocation.text_of(text, context.environment.lab_dir().join(file))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn data_that_cannot_be_asked_for_is_not_taken_for_another() {
+        let wanted: BTreeMap<String, String> = ["a", "b", "c", "d"]
+            .map(|pod| (pod.to_owned(), "was".to_owned()))
+            .into();
+        let now: Fingerprints = [
+            ("a".to_owned(), Fingerprint::Known("was".to_owned())),
+            ("b".to_owned(), Fingerprint::Known("is".to_owned())),
+            ("c".to_owned(), Fingerprint::Unknown("it starts".to_owned())),
+        ]
+        .into();
+        assert_eq!(changed(&wanted, &now, false), ["b"]);
+        assert_eq!(changed(&wanted, &now, true), ["a", "b", "c", "d"]);
+        assert_eq!(unknown(&wanted, &now), ["c", "d"]);
+    }
+}

@@ -1,0 +1,75 @@
+//! Saving what is there before it is replaced.
+
+use std::path::{Path, PathBuf};
+
+use futures::future::join_all;
+
+use super::{Fingerprint, declared, fingerprint, invocation, shown};
+use crate::{
+    assert::Cluster,
+    engine::{Context, Emitter, EngineError, tools},
+    event::EventKind,
+    tool::{Invocation, Stopper},
+};
+
+/// Saves what the lab's pods hold, as far as they answer, before claims of the lab are destroyed.
+pub async fn save_before(
+    context: &Context,
+    cluster: &Cluster,
+    emitter: &Emitter,
+) -> Result<(), EngineError> {
+    let pods = context.lab.data.iter().flat_map(|data| &data.pods);
+    let saved = join_all(pods.map(|pod| async move {
+        if let Fingerprint::Known(_) = fingerprint(context, cluster, pod).await {
+            save(context, pod, None, emitter).await?;
+        }
+        Ok::<(), EngineError>(())
+    }));
+    saved.await.into_iter().collect()
+}
+
+/// Saves what `pod` holds, says where, and returns that. `None` if it is what the dump `wanted` holds
+/// already.
+pub(super) async fn save(
+    context: &Context,
+    pod: &str,
+    wanted: Option<&Path>,
+    emitter: &Emitter,
+) -> Result<Option<PathBuf>, EngineError> {
+    let Some(data) = declared(context, pod) else {
+        return Ok(None);
+    };
+    let new = context.environment.new_dump(pod)?;
+    let save = invocation(context, pod, &data.save, None).stdout(new.clone());
+    let what = format!("save the data of {pod} before it is replaced, and so replaced nothing");
+    tools::ask(context, &save, &what, &mut Stopper::never()).await?;
+    let environment = &context.environment;
+    let Some(path) = environment.keep_replaced(pod, &new, &data.ends_with, wanted)? else {
+        return Ok(None);
+    };
+    let words = data.restore.words(&context.tree);
+    let lead = [
+        "shell",
+        &context.call(),
+        "--",
+        "kubectl",
+        "exec",
+        "--stdin",
+        pod,
+        "--",
+    ];
+    let lead = lead
+        .iter()
+        .flat_map(|word| word.split(' '))
+        .map(ToOwned::to_owned);
+    let restore =
+        Invocation::new("labctl", lead.chain(words)).stdin(crate::tool::Stdin::File(path.clone()));
+    emitter.emit(EventKind::Notice {
+        text: format!(
+            "what {pod} holds now is kept in {}; to have it back: {}",
+            path.display(),
+            shown(context, &data.restore, restore)
+        ),
+    });
+    Ok(Some(path))
+}

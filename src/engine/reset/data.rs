@@ -1,0 +1,175 @@
+//! The part of `reset` that is about the lab's data.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use futures::future::join_all;
+use tokio::time::{Instant, sleep};
+
+use super::{
+    asks::{Asks, Came},
+    critical::Critical,
+};
+use crate::{
+    assert::Cluster,
+    engine::{
+        Context, Emitter, EngineError,
+        data::{self, Fingerprint, Fingerprints, Restore},
+    },
+    event::{EventKind, Failure},
+    snapshot::Difference,
+    spec::{Assertion, StepId},
+    tool::{Stop, Stopper},
+};
+
+/// How often data that cannot be asked for is asked for again.
+const AGAIN: Duration = Duration::from_millis(500);
+
+/// What is put back.
+pub(super) struct Phase<'a> {
+    pub(super) context: &'a Context,
+    pub(super) cluster: &'a Cluster,
+    /// The fingerprints that the data shall have, by pod.
+    pub(super) wanted: &'a BTreeMap<String, String>,
+    /// Restore what is the same, too.
+    pub(super) force: bool,
+    /// What lasts: it tells early that a pod will not answer, and how long it may take to.
+    pub(super) asks: &'a Asks<'a>,
+    pub(super) critical: &'a Critical,
+    pub(super) emitter: &'a Emitter,
+}
+
+/// What putting data back came to.
+pub(super) enum Put {
+    /// It was the same.
+    Same,
+    /// It is back.
+    Back,
+    /// A pod does not answer, as an assertion of this step first does not hold.
+    Fails(StepId, Box<Failure>),
+}
+
+impl Phase<'_> {
+    /// Restores what differs. In `known` is what was asked before.
+    pub(super) async fn put_back(
+        &self,
+        known: Fingerprints,
+        stopper: &mut Stopper,
+    ) -> Result<Put, EngineError> {
+        let now = if data::unknown(self.wanted, &known).is_empty() {
+            known
+        } else {
+            let mut own = stopper.clone();
+            tokio::select! {
+                biased;
+                now = self.answers(known) => now?,
+                failed = self.fails(stopper) => {
+                    let (step, failure) = failed?;
+                    return Ok(Put::Fails(step, failure));
+                }
+                _ = own.beyond(Stop::Run) => return Err(EngineError::Stopped),
+            }
+        };
+        let pods = data::changed(self.wanted, &now, self.force);
+        if pods.is_empty() {
+            return Ok(Put::Same);
+        }
+        for pod in &pods {
+            let differing = data::differing(pod, self.wanted, &now);
+            self.emitter.emit(EventKind::Differs { differing });
+        }
+        // From here on to where the data is known to be back, the first signal is waited with.
+        let _inside = self.critical.enter();
+        let with = Restore {
+            context: self.context,
+            cluster: self.cluster,
+            emitter: self.emitter,
+        };
+        data::restore(&with, self.wanted, &pods).await?;
+        Ok(Put::Back)
+    }
+
+    /// Returns once something that lasts, and that does not need the data itself, is known not to come
+    /// to hold; never, if it does.
+    async fn fails(&self, stopper: &mut Stopper) -> Result<(StepId, Box<Failure>), EngineError> {
+        let of_pods = |assertion: &Assertion| {
+            matches!(
+                assertion,
+                Assertion::NodesReady(_)
+                    | Assertion::PvcBound(_)
+                    | Assertion::PvcReattached(_)
+                    | Assertion::RolloutComplete(_)
+            )
+        };
+        match self.asks.hold(of_pods, self.emitter, stopper).await? {
+            Came::Fails(step, failure) => Ok((step, failure)),
+            // What is lost is recorded anew once the data is back.
+            Came::Holds(_) | Came::Lost(_) => std::future::pending().await,
+        }
+    }
+
+    /// The fingerprints of all data that is wanted. That of a pod that does not answer yet is asked for
+    /// until it does.
+    async fn answers(&self, mut known: Fingerprints) -> Result<Fingerprints, EngineError> {
+        let deadline = Instant::now() + self.asks.within();
+        let answers = join_all(self.wanted.keys().map(|pod| {
+            let known = known.remove(pod);
+            async move { (pod.clone(), self.answer(pod, known, deadline).await) }
+        }));
+        let answers: Fingerprints = answers.await.into_iter().collect();
+        let silent = data::unknown(self.wanted, &answers);
+        if silent.is_empty() {
+            return Ok(answers);
+        }
+        let why =
+            |pod: &String| format!("{pod}: {}", answers.get(pod).map_or("", Fingerprint::why));
+        let mut failure = Failure::new(format!(
+            "the data of {} could not be asked for within {} s, and was left as it is",
+            silent.join(", "),
+            self.asks.within().as_secs()
+        ));
+        failure.causes = silent.iter().map(why).collect();
+        let call = self.context.call();
+        failure.hint = Some(format!(
+            "`labctl verify {call}` says what is wrong with its pod; `labctl reset {call}` then goes on"
+        ));
+        Err(EngineError::Step(Box::new(failure)))
+    }
+
+    async fn answer(
+        &self,
+        pod: &str,
+        known: Option<Fingerprint>,
+        deadline: Instant,
+    ) -> Fingerprint {
+        let mut told = String::new();
+        let mut known = known.filter(|known| known.known().is_some());
+        loop {
+            let now = match known.take() {
+                Some(known) => known,
+                None => data::fingerprint(self.context, self.cluster, pod).await,
+            };
+            if now.known().is_some() || Instant::now() > deadline {
+                return now;
+            }
+            if now.why() != told {
+                now.why().clone_into(&mut told);
+                self.emitter.emit(EventKind::Notice {
+                    text: format!("the data of {pod} cannot be asked for yet: {told}"),
+                });
+            }
+            sleep(AGAIN).await;
+        }
+    }
+}
+
+/// Whether undoing `differences` destroys claims, and the data in them: those that were not there, and
+/// those that somebody has deleted already and that only their pods still hold.
+pub(super) fn destroys(differences: &[Difference]) -> bool {
+    let is_claim = |kind: &str| matches!(kind, "PersistentVolumeClaim" | "Namespace");
+    differences.iter().any(|difference| match difference {
+        Difference::Stranger { .. } | Difference::Missing { going: Some(_), .. } => {
+            is_claim(&difference.key().kind)
+        }
+        _ => false,
+    })
+}
