@@ -12,7 +12,7 @@ use crate::{
         back::{self, Starts},
         watch::Watch,
     },
-    event::{EventKind, Failure, Status, Verdict},
+    event::{EventKind, Failure, Outcome, RunState, Status, Verdict},
     spec::{Action, Step, StepId, Within},
     tool::{
         Stop, Stopper, ToolError,
@@ -48,16 +48,39 @@ pub async fn ensure(
         return answer.map(|cluster| (cluster, false));
     };
     let presence = Presence::of(known, &found);
-    match (presence, answer) {
-        (Presence::Running, Ok(cluster)) => return Ok((cluster, false)),
+    let text = match (presence, answer) {
+        (Presence::Running, Ok(cluster)) if !never_joined(context, &state) => {
+            return Ok((cluster, false));
+        }
         (Presence::Lost { .. }, _) => return Err(owner::down(context, presence)),
-        _ => {}
+        (Presence::Running, Ok(_)) => {
+            "the cluster was made, and not all of its nodes joined it; that is looked at first"
+                .to_owned()
+        }
+        _ => format!("{presence}; it is brought back first"),
+    };
+    emitter.emit(EventKind::Notice { text });
+    match bring_back(context, found, emitter, stopper).await {
+        Ok(_) => Ok((owner::open(context, &emitter.state()).await?, true)),
+        Err(EngineError::Step(failure)) if never_joined(context, &state) => {
+            let call = context.call();
+            let hint = format!(
+                "restarting their kubelets did not help; only `labctl reset {call} --hard`, which \
+                 makes the cluster anew, does"
+            );
+            Err(EngineError::Step(Box::new(failure.hint(hint))))
+        }
+        Err(error) => Err(error),
     }
-    emitter.emit(EventKind::Notice {
-        text: format!("{presence}; it is brought back first"),
-    });
-    bring_back(context, found, emitter, stopper).await?;
-    Ok((owner::open(context, &emitter.state()).await?, true))
+}
+
+/// Whether the cluster was made and the step that makes it failed: its nodes are not what they have
+/// to be, and waiting for them was in vain once.
+fn never_joined(context: &Context, state: &RunState) -> bool {
+    let step = state.steps.get(&step(context));
+    step.is_some_and(|step| {
+        step.verified.is_none() && matches!(step.outcome, Some(Outcome::Failed(_)))
+    })
 }
 
 /// Starts those of the environment's own containers `found` that do not run, and waits until the

@@ -30,6 +30,7 @@ mod fuzz;
 mod heal;
 mod helm;
 mod images;
+mod joined;
 mod journal;
 mod killed;
 mod kind;

@@ -136,6 +136,9 @@ fn options(
     // A reset that was interrupted is gone on with.
     let interrupted = state.reset_to.as_ref().and_then(position);
     let reached = plan::cursor(&loaded.lab, state).max(interrupted);
+    // A cluster that was made, and at which no step held, can be made anew.
+    let is_made = state.intended_cluster.is_some();
+    let reached = reached.or_else(|| (args.hard && is_made).then_some(0));
     let Some(reached) = reached else {
         return Err(match journal::fallen_back(state, &loaded.lab) {
             Some(why) => CliError::new(exit::FAILED, anyhow::Error::msg(why))
