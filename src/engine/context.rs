@@ -51,7 +51,13 @@ impl Context {
     /// What must not be shown of the environment.
     #[must_use]
     pub fn secrets(&self) -> Secrets {
-        Secrets::new(&self.tree, &self.environment)
+        let target = self.target();
+        let applied = self.lab.steps.iter().filter_map(|step| match &step.action {
+            crate::spec::Action::Apply(apply) => apply.pinned(),
+            _ => None,
+        });
+        let applied = applied.map(|file| crate::plan::pinned(&file, &target));
+        Secrets::new(&self.tree, &self.environment).and_manifests(applied)
     }
 
     /// How command lines reach the environment.

@@ -14,7 +14,7 @@ use std::{
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::{EngineError, Secrets};
+use super::{EngineError, Secrets, told::Told};
 use crate::{
     assert::ClusterError,
     event::{Event, EventKind, RunOutcome, RunState},
@@ -65,15 +65,23 @@ impl Emitter {
         state.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Passes on what a child reports.
+    /// Passes on what a child reports; of what it prints, the beginning and the end.
     pub fn child(&self) -> impl FnMut(Progress) + use<> {
         let emitter = self.clone();
-        move |progress| {
-            emitter.emit(match progress {
-                Progress::Started(child) => EventKind::ChildStarted { child },
-                Progress::Line(stream, line) => EventKind::Output { stream, line },
-                Progress::Exited(group) => EventKind::ChildExited { group },
-            });
+        let mut told = Told::default();
+        move |progress| match progress {
+            Progress::Started(child) => emitter.emit(EventKind::ChildStarted { child }),
+            Progress::Line(stream, line) => {
+                if let Some(line) = told.take(stream, line) {
+                    emitter.emit(EventKind::Output { stream, line });
+                }
+            }
+            Progress::Exited(group) => {
+                for (stream, line) in told.rest() {
+                    emitter.emit(EventKind::Output { stream, line });
+                }
+                emitter.emit(EventKind::ChildExited { group });
+            }
         }
     }
 }

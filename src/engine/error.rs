@@ -100,7 +100,10 @@ impl EngineError {
                         redactor.scrub(line);
                         redactor.all(tail);
                     }
-                    ToolError::Start { line, .. } | ToolError::Stopped { line } => {
+                    ToolError::Start { line, .. }
+                    | ToolError::TooMuch { line, .. }
+                    | ToolError::Write { line, .. }
+                    | ToolError::Stopped { line } => {
                         redactor.scrub(line);
                     }
                     ToolError::Missing { .. } => {}

@@ -39,6 +39,7 @@ pub mod start;
 pub mod step;
 pub mod stop;
 pub mod throughout;
+mod told;
 pub mod tools;
 pub mod toxic;
 pub mod up;

@@ -14,6 +14,8 @@ use crate::{
 pub struct Secrets {
     known: spec::Secrets,
     files: Vec<Seen>,
+    /// The directory of manifests that come during a run: fetched, or printed by a tool.
+    manifests: PathBuf,
     redactor: Redactor,
 }
 
@@ -48,8 +50,28 @@ impl Secrets {
         let kubeconfig = seen(environment.kubeconfig(), spec::Secrets::add_kubeconfig);
         Self {
             files: std::iter::once(kubeconfig).chain(keys).collect(),
+            manifests: environment.dir.join("files"),
             known,
             redactor,
+        }
+    }
+
+    /// The same, and the Secrets in these manifests, which need not exist yet.
+    #[must_use]
+    pub fn and_manifests(mut self, paths: impl IntoIterator<Item = PathBuf>) -> Self {
+        for path in paths {
+            self.see_manifest(path);
+        }
+        self
+    }
+
+    fn see_manifest(&mut self, path: PathBuf) {
+        if self.files.iter().all(|file| file.path != path) {
+            self.files.push(Seen {
+                path,
+                add: spec::Secrets::add_manifests,
+                at: None,
+            });
         }
     }
 
@@ -57,6 +79,13 @@ impl Secrets {
     /// are looked at each time, and read again if one of them is another.
     pub fn redactor(&mut self) -> &Redactor {
         let mut is_new = false;
+        for entry in fs::read_dir(&self.manifests)
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
+            self.see_manifest(entry.path());
+        }
         for file in &mut self.files {
             let metadata = fs::metadata(&file.path);
             let now = metadata.and_then(|m| Ok((m.len(), m.modified()?))).ok();
@@ -109,5 +138,18 @@ mod tests {
             !shown.contains("token-in") && !shown.contains("line-of"),
             "{shown}"
         );
+        // What was fetched, and what a tool printed.
+        let elsewhere = dir.path().join("bundle.yaml");
+        let mut secrets = secrets.and_manifests([elsewhere.clone()]);
+        for (path, value) in [
+            (dir.path().join("files/a.yaml"), "of-a-fetched-file"),
+            (elsewhere, "of-a-file-of-the-bundle"),
+        ] {
+            assert_eq!(secrets.redactor().text(value), value);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            let text = format!("kind: Secret\nstringData: {{a: {value}}}\n");
+            fs::write(path, text).unwrap();
+            assert!(!secrets.redactor().text(value).contains(value));
+        }
     }
 }

@@ -24,6 +24,11 @@ const STEADY: Within = Within::seconds(60);
 /// How long a step without expectations is given: none is needed.
 const NOTHING: Within = Within::seconds(1);
 
+/// What is told of an `exec` that took too long.
+const EXEC_LONGER: &str = "what it started in the pod ends with the next thing that it prints, or with \
+                           its container; if it may take that long, raise `within` of this step's \
+                           `exec` in lab.yaml";
+
 /// What a step came to.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Done {
@@ -316,7 +321,14 @@ async fn act(
     }
     let what = format!("do step {}", step.id);
     for command in plan::commands(&step.action, &context.target(), &facts) {
-        let result = tools::tell(context, &command, &what, emitter, stopper).await;
+        let result = match &step.action {
+            Action::Exec(exec) => {
+                let limit = (context.scaled(exec.within()), EXEC_LONGER);
+                let told = tools::tell_within(context, &command, &what, limit, emitter, stopper);
+                Box::pin(told).await
+            }
+            _ => tools::tell(context, &command, &what, emitter, stopper).await,
+        };
         match result {
             // The pod of that uid is gone already: an earlier, interrupted try deleted it.
             Err(EngineError::Tool { source, .. })

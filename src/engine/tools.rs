@@ -1,9 +1,11 @@
 //! Running the commands of a step.
 
+use std::time::Duration;
+
 use super::{Context, Emitter, EngineError};
 use crate::{
-    event::EventKind,
-    tool::{Done, Invocation, Stopper},
+    event::{EventKind, Failure},
+    tool::{Done, Invocation, Stop, Stopper},
 };
 
 /// Runs `invocation`, telling what it is and what it prints. `what` completes "failed to".
@@ -19,6 +21,38 @@ pub async fn tell(
     });
     let run = context.toolbox.run(invocation, stopper, emitter.child());
     run.await.map_err(EngineError::tool(what))
+}
+
+/// The same, of what may take `within` and no longer. After that it is ended as a signal ends it, and
+/// the step fails; `raised_by` says how it can be given more time.
+pub async fn tell_within(
+    context: &Context,
+    invocation: &Invocation,
+    what: &str,
+    (within, raised_by): (Duration, &str),
+    emitter: &Emitter,
+    stopper: &mut Stopper,
+) -> Result<Done, EngineError> {
+    let (end, mut own) = stopper.fork();
+    let mut told = Box::pin(tell(context, invocation, what, emitter, &mut own));
+    tokio::select! {
+        told = &mut told => return told,
+        () = tokio::time::sleep(within) => {}
+    }
+    end.send_replace(Stop::Term(0));
+    let told = told.await;
+    if stopper.now() != Stop::Run {
+        return Err(EngineError::Stopped);
+    }
+    // It may have come to its end at the last moment.
+    if told.is_ok() {
+        return told;
+    }
+    let seconds = within.as_secs();
+    let mut failure = Failure::new(format!("failed to {what}"));
+    let cause = format!("`{invocation}` did not end within {seconds} s");
+    failure.causes.push(cause);
+    Err(EngineError::Step(Box::new(failure.hint(raised_by))))
 }
 
 /// Runs `invocation` for its answer alone: neither it nor what it prints is told.

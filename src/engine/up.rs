@@ -249,7 +249,12 @@ async fn one(
         }
     };
     let redo = emitter.state().is_verified(&step.id);
-    match step::perform(context, step, &reason, redo, open, emitter, stopper).await? {
+    // On the heap: it is large, and part of whatever waits for it.
+    let performed = Box::pin(step::perform(
+        context, step, &reason, redo, open, emitter, stopper,
+    ))
+    .await?;
+    match performed {
         Done::Changed => Ok(Outcome::Changed),
         Done::HeldAlready => Ok(Outcome::Skipped {
             reason: "it was done already, and what it expects holds".to_owned(),

@@ -39,6 +39,9 @@ pub struct Redactor {
     anywhere: Vec<String>,
     /// What is taken out where it is a word of its own, the longest first.
     words: Vec<String>,
+    /// What a secret is in base64 that has something before it, such as a user and a colon: all of the
+    /// base64 around it is taken out.
+    within_base64: BTreeSet<String>,
 }
 
 impl Redactor {
@@ -46,6 +49,7 @@ impl Redactor {
     #[must_use]
     pub fn new(secrets: &BTreeSet<String>, public: &BTreeSet<String>) -> Self {
         let mut forms = BTreeSet::new();
+        let mut within_base64 = BTreeSet::new();
         for secret in secrets {
             let whole = [secret.as_str(), secret.trim()];
             let lines = secret.lines().map(str::trim);
@@ -57,19 +61,30 @@ impl Redactor {
                 encoded(value, &mut forms);
                 if !public.contains(value) {
                     written(value, &mut forms);
+                    within_base64.extend(middles(value));
                 }
             }
         }
         let mut forms: Vec<String> = forms.into_iter().collect();
         forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
         let (anywhere, words) = forms.into_iter().partition(|form| length(form) >= LONG);
-        Self { anywhere, words }
+        Self {
+            anywhere,
+            words,
+            within_base64,
+        }
     }
 
     /// `text` without secrets and harmless; its lines stay lines.
     #[must_use]
     pub fn text(&self, text: &str) -> String {
         let mut clean = Untrusted::lines(text);
+        // Before what is a whole secret is taken out of the middle of it.
+        for middle in &self.within_base64 {
+            if clean.contains(middle) {
+                clean = replace_base64(&clean, middle);
+            }
+        }
         for secret in &self.anywhere {
             if clean.contains(secret) {
                 clean = clean.replace(secret, REDACTED);
@@ -80,6 +95,7 @@ impl Redactor {
                 clean = replace_word(&clean, secret);
             }
         }
+        clean = without_credentials(&clean);
         if clean.contains('…') {
             clean = self.without_beginnings(&clean);
         }
@@ -109,7 +125,8 @@ impl Redactor {
         let mut parts: Vec<String> = text.split('…').map(ToOwned::to_owned).collect();
         let cut = parts.len() - 1;
         for part in &mut parts[..cut] {
-            let left = self.anywhere.iter().filter_map(|s| beginning_of(s, part));
+            let all = self.anywhere.iter().chain(&self.words);
+            let left = all.filter_map(|s| beginning_of(s, part));
             if let Some(longest) = left.max() {
                 part.truncate(part.len() - longest);
                 part.push_str(REDACTED);
@@ -173,6 +190,65 @@ fn encoded(value: &str, forms: &mut BTreeSet<String>) {
             forms.insert(engine.encode(&bytes));
         }
     }
+}
+
+/// The least of a secret's base64 by which it is recognised within a longer one.
+const MIDDLE: usize = 5;
+
+/// The characters in base64 of `value` that depend on nothing else, for each number of bytes before
+/// it: three bytes are four characters, so that of a longer text only three are to be told apart.
+fn middles(value: &str) -> impl Iterator<Item = String> {
+    let of = |before: usize| {
+        let bytes = [&[0; 3][..before], value.as_bytes()].concat();
+        let whole = STANDARD_NO_PAD.encode(&bytes);
+        // Of a character that holds bits of a neighbour nothing is known.
+        let (first, last) = ((before * 8).div_ceil(6), bytes.len() * 8 / 6);
+        whole.get(first..last).unwrap_or_default().to_owned()
+    };
+    let middles = [0, 1, 2].map(of).into_iter();
+    let middles = middles.filter(|middle| middle.len() >= MIDDLE);
+    middles.flat_map(|m| [m.replace('+', "-").replace('/', "_"), m])
+}
+
+fn is_base64(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "+/-_=".contains(c)
+}
+
+/// `text` with all of the base64 taken out that `middle` is a part of.
+fn replace_base64(text: &str, middle: &str) -> String {
+    let mut replaced = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(middle) {
+        let before = rest[..at].trim_end_matches(is_base64);
+        let after = rest[at + middle.len()..].trim_start_matches(is_base64);
+        replaced.push_str(before);
+        replaced.push_str(REDACTED);
+        rest = after;
+    }
+    replaced.push_str(rest);
+    replaced
+}
+
+/// `text` without the credentials of HTTP's basic authentication (RFC 7617), whoever's they are.
+fn without_credentials(text: &str) -> String {
+    const SCHEME: &str = "basic ";
+    let mut clean = String::with_capacity(text.len());
+    let mut rest = text;
+    // Letters of ASCII keep their length.
+    while let Some(at) = rest.to_ascii_lowercase().find(SCHEME) {
+        let (before, after) = rest.split_at(at + SCHEME.len());
+        let end = after.find(|c| !is_base64(c)).unwrap_or(after.len());
+        let (encoded, after) = after.split_at(end);
+        let plain = encoded.trim_end_matches('=');
+        let decoded = STANDARD_NO_PAD.decode(plain);
+        let decoded = decoded.or_else(|_| URL_SAFE_NO_PAD.decode(plain));
+        let is_pair = decoded.is_ok_and(|pair| pair.contains(&b':'));
+        clean.push_str(before);
+        clean.push_str(if is_pair { REDACTED } else { encoded });
+        rest = after;
+    }
+    clean.push_str(rest);
+    clean
 }
 
 fn json_escaped(text: &str) -> String {
@@ -265,6 +341,29 @@ mod tests {
         assert_eq!(redactor.text("is \"only-for-t…\""), "is \"‹redacted›…\"");
         assert_eq!(redactor.text("is only…"), "is ‹redacted›…");
         assert_eq!(redactor.text("so on…"), "so on…");
+    }
+
+    #[test]
+    fn a_secret_behind_a_user_in_base64_is_gone_with_all_around_it() {
+        let redactor = redactor(&["sw0rdfish!", "p1n-Q"], &[]);
+        for user in ["", "u", "me", "you", "postgres"] {
+            for (secret, after) in [("sw0rdfish!", ""), ("sw0rdfish!", "\nx"), ("p1n-Q", "")] {
+                let pair = STANDARD.encode(format!("{user}:{secret}{after}"));
+                let text = redactor.text(&format!("auth: {pair}, and more"));
+                assert_eq!(text, format!("auth: {REDACTED}, and more"), "{pair}");
+            }
+        }
+        // Of others only what says that it is a pair is known to be one.
+        let pair = STANDARD.encode("somebody:unknown");
+        let header = redactor.text(&format!("Authorization: BASIC {pair}"));
+        assert_eq!(header, format!("Authorization: BASIC {REDACTED}"));
+        let text = "basic settings of a basic user";
+        assert_eq!(redactor.text(text), text);
+    }
+
+    #[test]
+    fn the_beginning_of_a_short_secret_before_a_cut_is_gone_too() {
+        assert_eq!(redactor(&["hunter2"], &[]).text("hunte…"), "‹redacted›…");
     }
 
     proptest::proptest! {

@@ -95,7 +95,9 @@ pub(super) fn commands(helm: &Helm, target: &Target) -> Vec<Invocation> {
         .values
         .as_ref()
         .map(|path| below(&target.lab_dir, path));
-    let upgrade = release(helm, target).upgrade(&chart, values.as_deref(), helm.set.clone());
+    // A lab whose paths are wrong was refused before.
+    let set = helm.nested_set().ok().filter(|_| !helm.set.is_empty());
+    let upgrade = release(helm, target).upgrade(&chart, values.as_deref(), set.as_ref());
     fetched
         .map(|f| f.pull)
         .into_iter()

@@ -29,6 +29,7 @@ pub(super) fn output(output: &Output, target: &Target, file: &Path) -> Invocatio
     target
         .lab_tool(&output.of, &arguments)
         .stdout(file.to_owned())
+        .at_most(output.at_most(), "`at-most` of the `output` of this step")
 }
 
 /// Where what the tool prints is kept: a name that says what it is, and that no other output has.

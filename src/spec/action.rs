@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ImageRef,
+    ImageRef, Within,
     client_load::ClientLoad,
     helm::Helm,
     tool::{Certificates, Output, Tool},
@@ -199,6 +199,17 @@ pub struct Exec {
     pub container: Option<String>,
     /// The program and its arguments, not passed through a shell.
     pub command: Vec<String>,
+    /// How long it may take; by default 5m.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within: Option<Within>,
+}
+
+impl Exec {
+    /// How long it may take.
+    #[must_use]
+    pub fn within(&self) -> Within {
+        self.within.unwrap_or(Within::seconds(300))
+    }
 }
 
 /// `delete-pod`

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{LabTree, name::is_label, params::text_or, tree::LAB_FILE};
+use super::{LabTree, name::is_label, params::text_or, size::Size, tree::LAB_FILE};
 
 /// The longest script that a command of a lab may have, in bytes: Linux gives a single argument no
 /// more than 128 KiB (`MAX_ARG_STRLEN`).
@@ -26,6 +26,9 @@ pub struct Data {
     /// interrupted leaves the old data or the new, and one that runs afterwards clears away what the
     /// first left.
     pub restore: Command,
+    /// The most that `save` may print; by default 1Gi.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_most: Option<Size>,
 }
 
 /// A command line of which a word may be the text of a file of the lab.
@@ -104,6 +107,12 @@ impl Command {
 }
 
 impl Data {
+    /// The most that `save` may print.
+    #[must_use]
+    pub fn at_most(&self) -> Size {
+        self.at_most.unwrap_or(Size::mib(1024))
+    }
+
     /// Returns what is wrong with it in `tree`.
     #[must_use]
     pub fn faults(&self, tree: &LabTree) -> Vec<String> {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::{Map, Value};
 
 use super::params::text_or;
 
@@ -27,9 +28,57 @@ pub struct Helm {
     /// A file of the lab with values.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub values: Option<String>,
-    /// More values, by their path: `controller.kind: deployment`.
+    /// More values, by their path: `controller.kind: deployment`. A dot that is part of a name has a
+    /// backslash before it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub set: BTreeMap<String, serde_json::Value>,
+}
+
+impl Helm {
+    /// Returns `set` as values are written in a file. A path that leads through a list, or through
+    /// another path's value, is an error.
+    pub fn nested_set(&self) -> Result<Value, String> {
+        let mut values = Value::Object(Map::new());
+        for (path, value) in &self.set {
+            let wrong = |why: &str| format!("`set` has the path `{path}`, which {why}");
+            if path.contains(['[', ']']) {
+                return Err(wrong("leads into a list; write the whole list as a value"));
+            }
+            let mut at = &mut values;
+            for name in names(path) {
+                if name.is_empty() {
+                    return Err(wrong("has an empty name in it"));
+                }
+                if at.is_null() {
+                    *at = Value::Object(Map::new());
+                }
+                let Value::Object(fields) = at else {
+                    return Err(wrong("leads through the value of another one"));
+                };
+                at = fields.entry(name).or_insert(Value::Null);
+            }
+            if !at.is_null() {
+                return Err(wrong("is that of other ones, too"));
+            }
+            at.clone_from(value);
+        }
+        Ok(values)
+    }
+}
+
+/// The names that `path` has between its dots.
+fn names(path: &str) -> Vec<String> {
+    let mut names = vec![String::new()];
+    let mut chars = path.chars();
+    while let Some(c) = chars.next() {
+        let last = names.len() - 1;
+        match c {
+            '.' => names.push(String::new()),
+            '\\' => names[last].extend(chars.next()),
+            c => names[last].push(c),
+        }
+    }
+    names
 }
 
 /// Where a chart is.

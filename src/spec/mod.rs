@@ -19,6 +19,7 @@ pub mod name;
 pub mod params;
 pub mod request;
 pub mod secret;
+pub mod size;
 pub mod span;
 pub mod tool;
 pub mod toxic;

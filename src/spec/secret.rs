@@ -36,16 +36,63 @@ impl Secrets {
     #[must_use]
     pub fn of_lab(tree: &LabTree) -> Self {
         let mut secrets = Self::default();
+        let values = values_files(tree);
         let is_read = |name: &str| [".yaml", ".yml", ".json"].iter().any(|e| name.ends_with(e));
         for name in tree.files.keys().filter(|name| is_read(name)) {
             for document in yaml::documents(tree.text(name).unwrap_or_default()) {
-                if name != LAB_FILE {
+                if name == LAB_FILE {
+                    secrets.take_set(&document);
+                } else {
                     secrets.take(&document);
+                }
+                if is_values(name, &values) {
+                    secrets.take_guarded(&document);
                 }
                 secrets.name(&document);
             }
         }
         secrets
+    }
+
+    /// Adds the values of the Secrets in these manifests.
+    pub fn add_manifests(&mut self, text: &str) {
+        // Of what is fetched most is large and has none.
+        if names_a_secret(text) {
+            for document in yaml::documents(text) {
+                self.take(&document);
+            }
+        }
+    }
+
+    /// Adds what the values that `lab.yaml` gives releases guard.
+    fn take_set(&mut self, lab: &Value) {
+        let steps = lab.get("steps").and_then(Value::as_array);
+        let sets = steps.into_iter().flatten();
+        let sets = sets.filter_map(|step| step.pointer("/do/helm/set")?.as_object());
+        for (path, value) in sets.flatten() {
+            let name = path.rsplit('.').next().unwrap_or_default();
+            if guards(name) {
+                self.values.extend(scalar(Some(value)));
+            }
+            self.take_guarded(value);
+        }
+    }
+
+    /// Adds what stands in `value` under a name that says that it is secret: in the values of a chart
+    /// nothing else does.
+    fn take_guarded(&mut self, value: &Value) {
+        match value {
+            Value::Object(fields) => {
+                for (name, value) in fields {
+                    if guards(name) {
+                        self.values.extend(scalar(Some(value)));
+                    }
+                    self.take_guarded(value);
+                }
+            }
+            Value::Array(values) => values.iter().for_each(|value| self.take_guarded(value)),
+            _ => {}
+        }
     }
 
     /// Adds the private key in this PEM text: as a whole, and each of its lines, as tools print.
@@ -141,6 +188,60 @@ impl Secrets {
     }
 }
 
+/// Whether what has this name is a secret, rather than the name of one.
+fn guards(name: &str) -> bool {
+    const SECRET: [&str; 7] = [
+        "password",
+        "passwd",
+        "passphrase",
+        "secret",
+        "token",
+        "apikey",
+        "credential",
+    ];
+    const NOT: [&str; 7] = [
+        "name",
+        "ref",
+        "type",
+        "path",
+        "file",
+        "enabled",
+        "namespace",
+    ];
+    let plain: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
+    let plain = plain.to_ascii_lowercase();
+    let is_about = NOT.iter().any(|end| plain.ends_with(end)) || plain.contains("existing");
+    SECRET.iter().any(|word| plain.contains(word)) && !is_about
+}
+
+/// The files of `tree` that releases take values from.
+fn values_files(tree: &LabTree) -> BTreeSet<String> {
+    let lab = yaml::documents(tree.text(LAB_FILE).unwrap_or_default());
+    let steps = lab.iter().filter_map(|lab| lab.get("steps")?.as_array());
+    let named = steps
+        .flatten()
+        .filter_map(|step| step.pointer("/do/helm/values"));
+    named
+        .filter_map(Value::as_str)
+        .map(ToOwned::to_owned)
+        .collect()
+}
+
+/// Whether the file `name` holds values of a chart: one of `named`, or a chart's own.
+fn is_values(name: &str, named: &BTreeSet<String>) -> bool {
+    let file = name.rsplit('/').next().unwrap_or_default();
+    named.contains(name) || matches!(file, "values.yaml" | "values.yml")
+}
+
+/// Whether `text` says `kind: Secret`, in whatever form.
+fn names_a_secret(text: &str) -> bool {
+    text.match_indices("Secret").any(|(at, _)| {
+        let key = text[..at].trim_end_matches([' ', '"', '\'']);
+        let key = key.strip_suffix(':').unwrap_or_default();
+        key.trim_end_matches([' ', '"', '\'']).ends_with("kind")
+    })
+}
+
 fn scalar(value: Option<&Value>) -> Option<String> {
     match value? {
         Value::String(text) => Some(text.clone()),
@@ -179,6 +280,52 @@ mod tests {
         );
         assert!(secrets.public.contains("postgres") && secrets.public.contains("app"));
         assert!(!secrets.public.contains("visible"));
+    }
+
+    #[test]
+    fn what_values_of_a_chart_guard_is_secret_and_names_of_secrets_are_not() {
+        let lab = "steps: [{do: {helm: {values: v/nginx.yaml, set: {a.adminPassword: pw-set, \
+                   b: {api-key: key-set}, tokenName: no}}}}]";
+        let values =
+            "auth: {password: pw-file, existingSecret: no, secretName: no, n: [{token: t-file}]}";
+        let files = [
+            ("lab.yaml", lab),
+            ("v/nginx.yaml", values),
+            (
+                "chart/values.yaml",
+                "db: {passphrase: pw-chart, password: 12345678}",
+            ),
+            (
+                "manifests/a.yaml",
+                "kind: ConfigMap\ndata: {password: no-chart}",
+            ),
+        ];
+        let files = files.map(|(name, text)| (name.to_owned(), text.as_bytes().to_vec()));
+        let tree = LabTree {
+            origin: String::new(),
+            files: files.into(),
+        };
+        let secrets = Secrets::of_lab(&tree);
+        let values: Vec<&str> = secrets.values.iter().map(String::as_str).collect();
+        assert_eq!(
+            values,
+            [
+                "12345678", "key-set", "pw-chart", "pw-file", "pw-set", "t-file"
+            ]
+        );
+    }
+
+    #[test]
+    fn manifests_from_elsewhere_have_secrets_too() {
+        for text in [
+            "apiVersion: v1\nkind: Secret\nstringData: {a: from-elsewhere}\n",
+            "{\"kind\" : \"Secret\", \"stringData\": {\"a\": \"from-elsewhere\"}}",
+            "kind: List\nitems: [{kind: 'Secret', stringData: {a: from-elsewhere}}]",
+        ] {
+            let mut secrets = Secrets::default();
+            secrets.add_manifests(text);
+            assert!(secrets.values.contains("from-elsewhere"), "{text}");
+        }
     }
 
     #[test]

@@ -13,6 +13,7 @@ use super::{
     ToolName,
     action::Pinned,
     name::{NameError, is_a_name},
+    size::Size,
 };
 
 pub(super) use reserved::reserved;
@@ -134,6 +135,17 @@ pub struct Output {
     /// `identity-issuer-key-file: issuer-key`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub certificates: BTreeMap<String, CertificateFile>,
+    /// The most that it may print; by default 64Mi.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_most: Option<Size>,
+}
+
+impl Output {
+    /// The most that it may print.
+    #[must_use]
+    pub fn at_most(&self) -> Size {
+        self.at_most.unwrap_or(Size::mib(64))
+    }
 }
 
 /// `certificates`: a trust anchor, and an issuer that it has signed, for a mesh.

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Invocation, kubectl::Kubectl};
+use super::{Invocation, Stdin, kubectl::Kubectl};
 
 /// The beginning of the variables that helm reads as settings.
 pub const SETTINGS: &str = "HELM_";
@@ -80,7 +80,7 @@ impl Release<'_> {
         &self,
         chart: &ChartArgs,
         values: Option<&Path>,
-        set: impl IntoIterator<Item = (String, serde_json::Value)>,
+        set: Option<&serde_json::Value>,
     ) -> Invocation {
         let mut upgrade = Invocation::new("helm", ["upgrade", "--install", self.name]);
         upgrade = upgrade.arg(chart.chart.as_str());
@@ -92,8 +92,10 @@ impl Release<'_> {
         if let Some(values) = values {
             upgrade = upgrade.arg("--values").arg(values.to_string_lossy());
         }
-        for (path, value) in set {
-            upgrade = upgrade.arg("--set-json").arg(format!("{path}={value}"));
+        // Every user of this machine can read a process's arguments.
+        if let Some(set) = set {
+            let set = Stdin::Text(set.to_string());
+            upgrade = upgrade.arg("--values").arg("-").stdin(set);
         }
         let upgrade = upgrade.arg("--server-side=true").arg("--force-conflicts");
         self.at(upgrade.arg("--create-namespace"))

@@ -2,7 +2,10 @@
 
 use std::{borrow::Cow, fmt, path::PathBuf};
 
-use crate::event::untrusted::{deceives, dollar_quoted};
+use crate::{
+    event::untrusted::{deceives, dollar_quoted},
+    spec::size::Size,
+};
 
 /// What a child reads on its standard input.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -32,6 +35,17 @@ pub struct Invocation {
     /// The file that takes its standard output, whatever and however much it is; otherwise it is
     /// read as lines.
     pub stdout: Option<PathBuf>,
+    /// The most that goes into that file, and what says so in `lab.yaml`.
+    pub at_most: Option<AtMost>,
+}
+
+/// A limit of what a command may print.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AtMost {
+    /// The limit.
+    pub size: Size,
+    /// What has to be raised for more: "`at-most` of the lab's `data`".
+    pub raised_by: &'static str,
 }
 
 impl Invocation {
@@ -44,7 +58,15 @@ impl Invocation {
             texts: Vec::new(),
             stdin: Stdin::Null,
             stdout: None,
+            at_most: None,
         }
+    }
+
+    /// The same with a limit of what it may print into its file.
+    #[must_use]
+    pub fn at_most(mut self, size: Size, raised_by: &'static str) -> Self {
+        self.at_most = Some(AtMost { size, raised_by });
+        self
     }
 
     /// The same with one more variable.

@@ -8,6 +8,7 @@ pub mod invocation;
 pub mod kind;
 pub mod kubeconfig;
 pub mod kubectl;
+mod output;
 pub mod process;
 pub mod stop;
 pub mod survivor;

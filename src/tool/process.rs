@@ -5,9 +5,10 @@
 //! checked, and its last lines are kept for the error.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::BTreeMap,
     ffi::OsString,
-    io::{self, BufRead, BufReader, Read},
+    fs::File,
+    io,
     path::{Path, PathBuf},
     process::ExitStatus,
     sync::Arc,
@@ -19,6 +20,8 @@ use tokio::{sync::mpsc, time::Instant};
 
 use super::{
     Invocation, Stdin, helm,
+    invocation::AtMost,
+    output::{Kept, Passed, copy, read_lines},
     stop::{Stop, Stopper},
     survivor::started,
 };
@@ -30,12 +33,8 @@ pub use super::survivor::{end_survivor, start_of};
 pub(super) const GRACE: Duration = Duration::from_secs(10);
 /// How long output is still read after a child ended: a grandchild may keep the pipe open.
 const DRAIN: Duration = Duration::from_secs(1);
-/// How many of the last lines an error shows.
-const TAIL: usize = 12;
-/// The most that is kept of what a child prints, and of one line, in bytes.
-const CAPTURE: usize = 1 << 20;
-const LINE: u64 = 8 << 10;
-
+/// The same where all of it is needed: what a pipe holds has still to be written.
+const WRITE: Duration = Duration::from_secs(30);
 /// Where the tools stand, by their name.
 #[derive(Debug, Clone, Default)]
 pub struct Toolbox {
@@ -118,6 +117,24 @@ pub enum ToolError {
         /// The last lines it printed.
         tail: Vec<String>,
     },
+    /// It printed more than it may.
+    #[error("`{line}` printed more than the {} that {} allows", at_most.size, at_most.raised_by)]
+    TooMuch {
+        /// The command.
+        line: String,
+        /// How much it may print.
+        at_most: AtMost,
+    },
+    /// What it printed could not be kept.
+    #[error("failed to keep what `{line}` printed in {}", path.display())]
+    Write {
+        /// The command.
+        line: String,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// It was ended because the run was asked to stop.
     #[error("`{line}` was ended, because the run was asked to stop")]
     Stopped {
@@ -131,8 +148,14 @@ impl ToolError {
     #[must_use]
     pub fn failure(&self, summary: impl Into<String>) -> Failure {
         let mut failure = Failure::by(summary, self);
-        if let Self::Exit { tail, .. } = self {
-            failure.tail.clone_from(tail);
+        match self {
+            Self::Exit { tail, .. } => failure.tail.clone_from(tail),
+            Self::TooMuch { at_most, .. } => {
+                let raised_by = at_most.raised_by;
+                let hint = format!("if it is meant to be so much, raise {raised_by} in lab.yaml");
+                failure.hint = Some(hint);
+            }
+            _ => {}
         }
         failure
     }
@@ -146,7 +169,8 @@ impl Toolbox {
         stopper: &mut Stopper,
         report: impl FnMut(Progress),
     ) -> Result<Done, ToolError> {
-        let (status, kept) = self.ended(invocation, stopper, report).await?;
+        // On the heap: it is large, and part of whatever waits for it.
+        let (status, kept) = Box::pin(self.ended(invocation, stopper, report)).await?;
         let line = || invocation.to_string();
         if status.success() {
             return Ok(Done {
@@ -166,9 +190,8 @@ impl Toolbox {
     /// Runs `invocation`, whatever its exit code is: it is asked something, and answers by that, too.
     /// The child ends with this future.
     pub async fn answer(&self, invocation: &Invocation) -> Result<Answer, ToolError> {
-        let (status, kept) = self
-            .ended(invocation, &mut Stopper::never(), |_| {})
-            .await?;
+        let mut stopper = Stopper::never();
+        let (status, kept) = Box::pin(self.ended(invocation, &mut stopper, |_| {})).await?;
         Ok(Answer {
             code: exit_code(status),
             stdout: kept.stdout,
@@ -211,7 +234,14 @@ impl Toolbox {
         let mut deadline: Option<Instant> = None;
         let status = loop {
             tokio::select! {
-                Some(line) = incoming.recv() => kept.take(line, &mut report),
+                Some(passed) = incoming.recv() => {
+                    kept.take(passed, &mut report);
+                    // What cannot be kept is not waited for.
+                    if matches!(kept.copied, Some(Err(_))) && deadline.is_none() {
+                        signal(group, Signal::TERM);
+                        deadline = Some(Instant::now() + GRACE);
+                    }
+                }
                 status = &mut waiter => break status,
                 asked = stopper.beyond(known) => {
                     known = asked;
@@ -233,9 +263,16 @@ impl Toolbox {
             // What it started goes with it, even if it left without waiting for them.
             signal(group, Signal::KILL);
         }
-        let until = Instant::now() + DRAIN;
-        while let Ok(Some(line)) = tokio::time::timeout_at(until, incoming.recv()).await {
-            kept.take(line, &mut report);
+        let drain = match invocation.stdout {
+            Some(_) => WRITE,
+            None => DRAIN,
+        };
+        let until = Instant::now() + drain;
+        while let Ok(Some(passed)) = tokio::time::timeout_at(until, incoming.recv()).await {
+            kept.take(passed, &mut report);
+            if kept.copied.is_some() {
+                break;
+            }
         }
         report(Progress::Exited(
             group.as_raw_nonzero().get().unsigned_abs(),
@@ -244,6 +281,9 @@ impl Toolbox {
             .map_err(io::Error::other)
             .and_then(|status| status)
             .map_err(start)?;
+        if let Some(path) = invocation.stdout.as_ref().filter(|_| known == Stop::Run) {
+            kept.is_copied(&line, path)?;
+        }
         Ok((status, kept))
     }
 
@@ -315,13 +355,10 @@ impl Toolbox {
     }
 }
 
-/// A line, or a piece of a long one; whether it ends there.
-type Line = (Stream, String, bool);
-
 fn spawn(
     expression: &duct::Expression,
     invocation: &Invocation,
-    lines: mpsc::Sender<Line>,
+    lines: mpsc::Sender<Passed>,
 ) -> io::Result<(Arc<duct::Handle>, Pid)> {
     let (err_reader, err_writer) = os_pipe::pipe()?;
     let expression = match &invocation.stdin {
@@ -329,13 +366,17 @@ fn spawn(
         Stdin::Text(text) => expression.stdin_bytes(text.as_bytes()),
         Stdin::File(path) => expression.stdin_path(path),
     };
-    let expression = if let Some(path) = &invocation.stdout {
-        expression.stdout_path(path)
-    } else {
-        let (out_reader, out_writer) = os_pipe::pipe()?;
-        read_lines(out_reader, Stream::Stdout, lines.clone());
-        expression.stdout_file(out_writer)
-    };
+    let (out_reader, out_writer) = os_pipe::pipe()?;
+    let expression = expression.stdout_file(out_writer);
+    match &invocation.stdout {
+        Some(path) => copy(
+            out_reader,
+            File::create(path)?,
+            invocation.at_most,
+            lines.clone(),
+        ),
+        None => read_lines(out_reader, Stream::Stdout, lines.clone()),
+    }
     read_lines(err_reader, Stream::Stderr, lines);
     let handle = expression
         .stderr_file(err_writer)
@@ -351,58 +392,6 @@ fn spawn(
         .and_then(Pid::from_raw)
         .ok_or_else(|| io::Error::other("the child has no process id"))?;
     Ok((Arc::new(handle), group))
-}
-
-/// Reads lines on a thread of its own, until the pipe is closed or nobody listens any more.
-fn read_lines(pipe: os_pipe::PipeReader, stream: Stream, lines: mpsc::Sender<Line>) {
-    std::thread::spawn(move || {
-        let mut reader = BufReader::new(pipe);
-        let mut bytes = Vec::new();
-        loop {
-            bytes.clear();
-            match (&mut reader).take(LINE).read_until(b'\n', &mut bytes) {
-                Ok(0) | Err(_) => break,
-                Ok(_) => {}
-            }
-            let ends = bytes.ends_with(b"\n");
-            let text = String::from_utf8_lossy(&bytes);
-            let text = text.trim_end_matches(['\n', '\r']).to_owned();
-            if lines.blocking_send((stream, text, ends)).is_err() {
-                break;
-            }
-        }
-    });
-}
-
-#[derive(Default)]
-struct Kept {
-    stdout: String,
-    /// The last line of `stdout` goes on.
-    goes_on: bool,
-    tail: VecDeque<String>,
-}
-
-impl Kept {
-    fn take(&mut self, (stream, text, ends): Line, report: &mut impl FnMut(Progress)) {
-        if stream == Stream::Stdout && self.stdout.len() + text.len() < CAPTURE {
-            if !self.stdout.is_empty() && !self.goes_on {
-                self.stdout.push('\n');
-            }
-            self.stdout.push_str(&text);
-            self.goes_on = !ends;
-        }
-        // Progress bars redraw one line; only its last state says something.
-        let last = text.rsplit('\r').next().unwrap_or_default();
-        let line = Untrusted::new(last);
-        if line.as_str().trim().is_empty() {
-            return;
-        }
-        if self.tail.len() == TAIL {
-            self.tail.pop_front();
-        }
-        self.tail.push_back(line.as_str().to_owned());
-        report(Progress::Line(stream, line));
-    }
 }
 
 fn signal(group: Pid, signal: Signal) {

@@ -40,7 +40,7 @@ steps:
 
 struct World {
     sandbox: Sandbox,
-    _api: Api,
+    api: Api,
 }
 
 impl World {
@@ -59,7 +59,7 @@ impl World {
             rule("kubectl", "--kubeconfig * --context * rollout", []),
         ]);
         sandbox.fakes.obey(rules);
-        Self { sandbox, _api: api }
+        Self { sandbox, api }
     }
 
     fn kubectl(&self, verb: &str) -> Vec<String> {
@@ -67,6 +67,34 @@ impl World {
         let calls = self.sandbox.fakes.calls_of("kubectl", &verb);
         let line = |args: &[String]| self.sandbox.normal(&args[4..].join(" "));
         calls.iter().map(|call| line(&call.args)).collect()
+    }
+}
+
+#[test]
+fn a_tool_that_prints_more_than_it_may_is_ended_and_nothing_of_it_is_applied() {
+    let world = World::new("edge-26.8.3");
+    let lab = LAB.replace("of: linkerd\n", "of: linkerd\n        at-most: 1Ki\n");
+    world.sandbox.write("crash/lab.yaml", &lab);
+    world.sandbox.fakes.put("much", &"# more\n".repeat(1000));
+    let mut rules = vec![rule(
+        "linkerd",
+        "install",
+        [Act::Cat("much".into()), Act::Hang],
+    )];
+    rules.push(rule(
+        "linkerd",
+        "version",
+        [Act::Out("edge-26.8.3".to_owned())],
+    ));
+    rules.extend(on_the_cluster(&world.api.address()));
+    world.sandbox.fakes.obey(rules);
+    let up = world.sandbox.labctl("up crash").run().exits(1);
+    up.tells("printed more than the 1Ki that `at-most` of the `output` of this step allows")
+        .tells("raise `at-most` of the `output` of this step in lab.yaml");
+    assert_eq!(world.kubectl("apply"), [""; 0]);
+    let kept = world.sandbox.environment("lab-crash").join("files");
+    for entry in fs::read_dir(kept).unwrap() {
+        assert!(entry.unwrap().metadata().unwrap().len() <= 1025);
     }
 }
 

@@ -124,7 +124,7 @@ fn a_release_is_made_with_directories_of_its_own_and_nothing_of_the_users() {
     assert!(!calls[0].env.contains_key("HELM_KUBEAPISERVER"));
     assert!(!calls[0].env.contains_key("HELM_DRIVER"));
     assert!(!calls[0].env.contains_key("HELM_TOMORROW"));
-    insta::assert_snapshot!(world.sandbox.normal(&calls[0].args.join(" ")), @"upgrade --install app <TMP>/state/labctl/envs/lab-crash/lab/charts/app --values <TMP>/state/labctl/envs/lab-crash/lab/values.yaml --set-json replicas=2 --server-side=true --force-conflicts --create-namespace --namespace default --kubeconfig <TMP>/state/labctl/envs/lab-crash/kubeconfig --kube-context kind-lab-crash");
+    insta::assert_snapshot!(world.sandbox.normal(&calls[0].args.join(" ")), @"upgrade --install app <TMP>/state/labctl/envs/lab-crash/lab/charts/app --values <TMP>/state/labctl/envs/lab-crash/lab/values.yaml --values - --server-side=true --force-conflicts --create-namespace --namespace default --kubeconfig <TMP>/state/labctl/envs/lab-crash/kubeconfig --kube-context kind-lab-crash");
     // It is done again when a file of its chart changes, and not otherwise.
     world.done();
     world.stands(&["deployed"]);
@@ -290,16 +290,16 @@ fn charts_from_elsewhere_are_pinned_or_come_from_the_bundle() {
         "'oci://r.example.org/app'",
         "{repository: 'https://example.org/charts', name: app}",
     );
-    insta::assert_snapshot!(planned(&from_elsewhere(&oci), ""), @r"
+    insta::assert_snapshot!(planned(&from_elsewhere(&oci), ""), @r#"
     oci://r.example.org/app 1.2.3: sha256:a8c938318041ff413b5be251f171ce9ea478b3b957e5fd20b00a9d4de73a541d
-    helm upgrade --install app oci://r.example.org/app@sha256:a8c938318041ff413b5be251f171ce9ea478b3b957e5fd20b00a9d4de73a541d --version 1.2.3 --values <TMP>/state/labctl/envs/lab-crash/lab/values.yaml --set-json replicas=2 --server-side=true --force-conflicts --create-namespace …
-    ");
+    helm upgrade --install app oci://r.example.org/app@sha256:a8c938318041ff413b5be251f171ce9ea478b3b957e5fd20b00a9d4de73a541d --version 1.2.3 --values <TMP>/state/labctl/envs/lab-crash/lab/values.yaml --values - --server-side=true --force-conflicts --create-namespace … <<<'{"replicas":2}'
+    "#);
     let world = from_elsewhere(&repository);
-    insta::assert_snapshot!(planned(&world, ""), @r"
+    insta::assert_snapshot!(planned(&world, ""), @r#"
     https://example.org/charts/app 1.2.3: sha256:a8c938318041ff413b5be251f171ce9ea478b3b957e5fd20b00a9d4de73a541d
     helm pull app --repo https://example.org/charts --version 1.2.3 --destination <TMP>/state/labctl/envs/lab-crash/charts
-    helm upgrade --install app <TMP>/state/labctl/envs/lab-crash/charts/app-1.2.3.tgz --values <TMP>/state/labctl/envs/lab-crash/lab/values.yaml --set-json replicas=2 --server-side=true --force-conflicts --create-namespace …
-    ");
+    helm upgrade --install app <TMP>/state/labctl/envs/lab-crash/charts/app-1.2.3.tgz --values <TMP>/state/labctl/envs/lab-crash/lab/values.yaml --values - --server-side=true --force-conflicts --create-namespace … <<<'{"replicas":2}'
+    "#);
     // What is fetched is compared before it is used.
     for (fetched, code) in [("something else", 1), ("a chart", 0)] {
         let mut rules = on_the_cluster(&world.sandbox.fakes.text(crate::support::API));
@@ -329,10 +329,10 @@ fn charts_from_elsewhere_are_pinned_or_come_from_the_bundle() {
     let index = json!({"version": 1, "platform": "linux/amd64", "charts": [entry]});
     world.sandbox.write("bundle/index.json", &index.to_string());
     world.sandbox.write("bundle/charts/app.tgz", "mine");
-    insta::assert_snapshot!(planned(&world, "--bundle bundle"), @r"
+    insta::assert_snapshot!(planned(&world, "--bundle bundle"), @r#"
     https://example.org/charts/app 1.2.3: the bundle, sha256:3fd30542fe3f61b14bd4a4b2dc0b6fb30fa6f63ebce52dd1778aaa8c4dc02cff
-    helm upgrade --install app <TMP>/work/bundle/charts/app.tgz --values <TMP>/state/labctl/envs/lab-crash/lab/values.yaml --set-json replicas=2 --server-side=true --force-conflicts --create-namespace …
-    ");
+    helm upgrade --install app <TMP>/work/bundle/charts/app.tgz --values <TMP>/state/labctl/envs/lab-crash/lab/values.yaml --values - --server-side=true --force-conflicts --create-namespace … <<<'{"replicas":2}'
+    "#);
 }
 
 #[test]

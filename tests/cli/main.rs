@@ -36,6 +36,7 @@ mod killed;
 mod kind;
 mod kinds;
 mod labs;
+mod limits;
 mod locks;
 mod login;
 mod output;

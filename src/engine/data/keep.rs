@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use futures::future::join_all;
 use tokio::time::{Instant, sleep};
 
-use super::{Fingerprint, declared, fingerprint, invocation};
+use super::{Fingerprint, SAVE_MORE, declared, fingerprint, invocation};
 use crate::{
     assert::Cluster,
     engine::{Context, Emitter, EngineError, tools},
@@ -86,6 +86,7 @@ async fn save(
         }
         let new = context.environment.new_dump(pod)?;
         let save = invocation(context, pod, &data.save, None).stdout(new.clone());
+        let save = save.at_most(data.at_most(), SAVE_MORE);
         let what = format!("save the data of {pod}");
         match tools::ask(context, &save, &what, &mut stopper.clone()).await {
             Err(EngineError::Tool { source, .. }) => {

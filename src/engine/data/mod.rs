@@ -21,6 +21,9 @@ pub use replaced::save_before;
 pub use restore::{Restore, restore};
 pub use told::differing;
 
+/// What allows `save` to print more.
+const SAVE_MORE: &str = "`at-most` of the lab's `data`";
+
 /// How long a fingerprint may take: that of a million rows takes seconds.
 const FINGERPRINT: Duration = Duration::from_mins(1);
 

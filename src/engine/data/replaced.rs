@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use futures::future::join_all;
 
-use super::{Fingerprint, declared, fingerprint, invocation, shown};
+use super::{Fingerprint, SAVE_MORE, declared, fingerprint, invocation, shown};
 use crate::{
     assert::Cluster,
     engine::{Context, Emitter, EngineError, tools},
@@ -41,6 +41,7 @@ pub(super) async fn save(
     };
     let new = context.environment.new_dump(pod)?;
     let save = invocation(context, pod, &data.save, None).stdout(new.clone());
+    let save = save.at_most(data.at_most(), SAVE_MORE);
     let what = format!("save the data of {pod} before it is replaced, and so replaced nothing");
     tools::ask(context, &save, &what, &mut Stopper::never()).await?;
     let environment = &context.environment;

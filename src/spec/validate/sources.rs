@@ -109,6 +109,7 @@ pub(super) fn of_helm(helm: &Helm, tree: &LabTree) -> Vec<String> {
         ));
     }
     faults.extend(of_chart(helm, tree));
+    faults.extend(helm.nested_set().err());
     if let Some(path) = &helm.values {
         faults.extend(leads_out(path));
         if !tree.files.contains_key(path) {
