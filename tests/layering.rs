@@ -187,6 +187,34 @@ fn crates_stay_in_the_files_they_are_confined_to() {
     );
 }
 
+/// Each test that ARCHITECTURE.md names as the proof of a promise is there: `module::name`, or the name
+/// of a scenario on the real cluster.
+#[test]
+fn promises_have_tests() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(root.join("ARCHITECTURE.md")).unwrap();
+    let (_, page) = page.split_once("## What labctl promises").unwrap();
+    let (page, _) = page.split_once("\n## ").unwrap();
+    let files = ["src", "tests"].into_iter().flat_map(files_of);
+    let all: String = files
+        .map(|(path, _)| fs::read_to_string(path).unwrap())
+        .collect();
+    let named: Vec<&str> = page
+        .split('`')
+        .filter(|text| text.contains("::") && !text.ends_with("::"))
+        .collect();
+    let is_there = |name: &&str| match name.strip_prefix("e2e::") {
+        Some(scenario) => all.contains(&format!("\"{scenario}\"")),
+        None => name
+            .rsplit("::")
+            .next()
+            .is_some_and(|test| all.contains(&format!("fn {test}("))),
+    };
+    let gone: Vec<&&str> = named.iter().filter(|name| !is_there(name)).collect();
+    assert!(gone.is_empty(), "promised, and tested by nothing: {gone:?}");
+    assert!(named.len() > 40, "only {} tests are named", named.len());
+}
+
 #[test]
 fn files_are_short() {
     let mut lengths: Vec<(usize, String)> = files()
@@ -468,7 +496,12 @@ fn is_colons(tokens: &[TokenTree], at: usize) -> bool {
 
 /// Every file of `src`, with its name below it.
 fn files() -> Vec<(PathBuf, String)> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    files_of("src")
+}
+
+/// The Rust files below `top`, each with its path below that.
+fn files_of(top: &str) -> Vec<(PathBuf, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(top);
     let mut files = Vec::new();
     let mut pending = vec![root.clone()];
     while let Some(dir) = pending.pop() {
