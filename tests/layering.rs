@@ -54,6 +54,7 @@ const PURE: [&str; 6] = ["spec", "plan", "event", "assert", "tool", "snapshot"];
 const IMPURE: [&str; 9] = [
     "assert/cluster.rs",
     "assert/proxied.rs",
+    "assert/served.rs",
     "assert/ask.rs",
     "assert/watch.rs",
     "snapshot/live.rs",
@@ -89,6 +90,7 @@ const CONFINED: [(&str, &[&str]); 12] = [
         &[
             "assert/cluster.rs",
             "assert/proxied.rs",
+            "assert/served.rs",
             "assert/watch.rs",
             "snapshot/live.rs",
         ],

@@ -11,18 +11,16 @@ use kube::{
         ListParams, PostParams,
     },
     config::{KubeConfigOptions, Kubeconfig},
-    discovery::Discovery,
 };
 use serde::de::DeserializeOwned;
-use tokio::{io::AsyncReadExt, sync::Mutex, time::Instant};
+use tokio::{io::AsyncReadExt, sync::Mutex};
 
 use super::{
     Needs, Observed, Probe, ProbeResult, Scope,
     ask::ask,
-    kinds,
     needs::probes,
     observed::{Answer, Seen},
-    served::Served,
+    served::{Asked, unserved},
 };
 use crate::{
     event::Port,
@@ -31,9 +29,6 @@ use crate::{
 
 /// How long an answer of the API server may take: it is on this machine.
 pub(super) const ANSWER: Duration = Duration::from_secs(5);
-/// How old what is known of the served kinds may be where one is missing: a definition may have come
-/// since.
-const NEWS: Duration = Duration::from_secs(1);
 /// How long a command in a pod may take.
 const EXEC: Duration = Duration::from_secs(10);
 /// The most that is read of what a command in a pod prints, in bytes.
@@ -98,11 +93,8 @@ pub struct Cluster {
     /// The tools that the lab brought.
     tools: Option<Arc<dyn LabTools>>,
     /// The kinds that it serves, and when that was asked; asked for once it has to be known.
-    served: Arc<Mutex<Option<Asked>>>,
+    pub(super) served: Arc<Mutex<Option<Asked>>>,
 }
-
-/// When the cluster was asked for the kinds that it serves, and what it said.
-type Asked = (Instant, Arc<Served>);
 
 /// Runs the tools that a lab brought: some questions only they can answer.
 pub trait LabTools: Send + Sync {
@@ -257,53 +249,8 @@ impl Cluster {
         }
     }
 
-    /// Where the objects of `scope` are, or what is seen where they cannot be listed. Of a kind that is not well known, the API server says under
-    /// which plural, and whether it has a namespace.
-    pub(super) async fn place(&self, scope: &Scope) -> Result<Api<DynamicObject>, Seen> {
-        if kinds::is_well_known(&scope.api_version, &scope.kind) {
-            return Ok(self.api(scope));
-        }
-        let found = |served: &Served| {
-            let (resource, is_namespaced) = served.find(&scope.api_version, &scope.kind)?;
-            let client = self.client.clone();
-            Ok(match &scope.namespace {
-                Some(namespace) if is_namespaced => {
-                    Api::namespaced_with(client, namespace, resource)
-                }
-                _ => Api::all_with(client, resource),
-            })
-        };
-        let mut not_found = String::new();
-        for newest in [false, true] {
-            match self.served(newest).await {
-                Ok(served) => match found(&served) {
-                    Ok(api) => return Ok(api),
-                    Err(why) => not_found = why,
-                },
-                Err(why) => return Err(Seen::Unreachable(why)),
-            }
-        }
-        Err(Seen::Unserved(not_found))
-    }
-
-    /// The kinds that the cluster serves; with `newest`, asked again if that was not just done.
-    async fn served(&self, newest: bool) -> Result<Arc<Served>, String> {
-        let mut known = self.served.lock().await;
-        if let Some((asked, served)) = &*known
-            && !(newest && asked.elapsed() > NEWS)
-        {
-            return Ok(Arc::clone(served));
-        }
-        let client = self.client.clone();
-        let discovered = tokio::time::timeout(ANSWER, discover(&client)).await;
-        let discovered = discovered.map_err(|_| no_answer())?.map_err(|e| why(&e))?;
-        let served = Arc::new(Served::of(&discovered));
-        *known = Some((Instant::now(), Arc::clone(&served)));
-        Ok(served)
-    }
-
     /// The objects of `scope`, untyped.
-    fn api(&self, scope: &Scope) -> Api<DynamicObject> {
+    pub(super) fn api(&self, scope: &Scope) -> Api<DynamicObject> {
         let (group, version) = scope
             .api_version
             .split_once('/')
@@ -517,25 +464,6 @@ impl Cluster {
             Err(error) => Err(error),
         }
     }
-}
-
-/// The kinds that a cluster serves.
-pub(crate) async fn discover(client: &Client) -> kube::Result<Discovery> {
-    // A cluster before 1.30 may know the older way only.
-    match Discovery::new(client.clone()).run_aggregated().await {
-        Ok(discovered) => Ok(discovered),
-        Err(_) => Discovery::new(client.clone()).run().await,
-    }
-}
-
-/// That the cluster does not know the kind of `scope`.
-pub(super) fn unserved(scope: &Scope) -> Seen {
-    let Scope {
-        api_version, kind, ..
-    } = scope;
-    Seen::Unserved(format!(
-        "the cluster serves no kind {kind} in {api_version}"
-    ))
 }
 
 /// The container that `kubectl exec` would take: the annotated one, else the first. The API server

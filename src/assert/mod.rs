@@ -23,7 +23,7 @@ mod owned;
 mod pod;
 pub mod proxied;
 mod retry;
-mod served;
+pub(crate) mod served;
 pub mod side;
 mod text;
 pub mod throughout;

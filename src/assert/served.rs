@@ -1,11 +1,27 @@
-//! The kinds that a cluster serves: under which plural, and whether they have a namespace.
+//! The kinds that a cluster serves: under which plural, and whether they have a namespace. I/O.
+
+use std::{sync::Arc, time::Duration};
 
 use kube::{
-    api::ApiResource,
+    Api, Client,
+    api::{ApiResource, DynamicObject},
     discovery::{Discovery, Scope as Reach, verbs},
 };
+use tokio::time::Instant;
 
+use super::{
+    Scope,
+    cluster::{ANSWER, Cluster, no_answer, why},
+    kinds,
+    observed::Seen,
+};
 use crate::spec::validate::nearest;
+
+/// How old what is known of the served kinds may be where one is missing: a definition may have come
+/// since.
+const NEWS: Duration = Duration::from_secs(1);
+/// When the cluster was asked for the kinds that it serves, and what it said.
+pub(super) type Asked = (Instant, Arc<Served>);
 
 /// The kinds whose objects can be listed.
 #[derive(Debug, Clone, Default)]
@@ -65,6 +81,72 @@ impl Served {
         let beside = resources.filter(|resource| resource.api_version == api_version);
         nearest(kind, beside.map(|resource| &resource.kind))
     }
+}
+
+impl Cluster {
+    /// Where the objects of `scope` are, or what is seen where they cannot be listed. Of a kind that is not well known, the API server says under
+    /// which plural, and whether it has a namespace.
+    pub(super) async fn place(&self, scope: &Scope) -> Result<Api<DynamicObject>, Seen> {
+        if kinds::is_well_known(&scope.api_version, &scope.kind) {
+            return Ok(self.api(scope));
+        }
+        let found = |served: &Served| {
+            let (resource, is_namespaced) = served.find(&scope.api_version, &scope.kind)?;
+            let client = self.client();
+            Ok(match &scope.namespace {
+                Some(namespace) if is_namespaced => {
+                    Api::namespaced_with(client, namespace, resource)
+                }
+                _ => Api::all_with(client, resource),
+            })
+        };
+        let mut not_found = String::new();
+        for newest in [false, true] {
+            match self.served(newest).await {
+                Ok(served) => match found(&served) {
+                    Ok(api) => return Ok(api),
+                    Err(why) => not_found = why,
+                },
+                Err(why) => return Err(Seen::Unreachable(why)),
+            }
+        }
+        Err(Seen::Unserved(not_found))
+    }
+
+    /// The kinds that the cluster serves; with `newest`, asked again if that was not just done.
+    async fn served(&self, newest: bool) -> Result<Arc<Served>, String> {
+        let mut known = self.served.lock().await;
+        if let Some((asked, served)) = &*known
+            && !(newest && asked.elapsed() > NEWS)
+        {
+            return Ok(Arc::clone(served));
+        }
+        let client = self.client();
+        let discovered = tokio::time::timeout(ANSWER, discover(&client)).await;
+        let discovered = discovered.map_err(|_| no_answer())?.map_err(|e| why(&e))?;
+        let served = Arc::new(Served::of(&discovered));
+        *known = Some((Instant::now(), Arc::clone(&served)));
+        Ok(served)
+    }
+}
+
+/// The kinds that a cluster serves.
+pub(crate) async fn discover(client: &Client) -> kube::Result<Discovery> {
+    // A cluster before 1.30 may know the older way only.
+    match Discovery::new(client.clone()).run_aggregated().await {
+        Ok(discovered) => Ok(discovered),
+        Err(_) => Discovery::new(client.clone()).run().await,
+    }
+}
+
+/// That the cluster does not know the kind of `scope`.
+pub(super) fn unserved(scope: &Scope) -> Seen {
+    let Scope {
+        api_version, kind, ..
+    } = scope;
+    Seen::Unserved(format!(
+        "the cluster serves no kind {kind} in {api_version}"
+    ))
 }
 
 #[cfg(test)]

@@ -16,8 +16,9 @@ use tokio::{
 
 use super::{
     Needs, Observed, Probe, Scope,
-    cluster::{Cluster, entry, unserved, why},
+    cluster::{Cluster, entry, why},
     observed::{Objects, Seen},
+    served::unserved,
 };
 
 /// A watch that says nothing for so long is begun anew, with a full list: silence can also be a

@@ -19,7 +19,7 @@ use kube::{
 use serde_json::{Value, json};
 
 use super::{Key, Marks, Snapshot, clean, kinds};
-use crate::assert::{Cluster, cluster::discover};
+use crate::assert::{Cluster, served::discover};
 
 /// How long one answer of the API server may take.
 const ANSWER: Duration = Duration::from_secs(10);

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
-use kube::ResourceExt;
+use k8s_openapi::{
+    Metadata,
+    api::core::v1::{PersistentVolume, PersistentVolumeClaim},
+    apimachinery::pkg::apis::meta::v1::ObjectMeta,
+};
 use tokio::time::Instant;
 
 use crate::{
@@ -259,9 +262,9 @@ impl<'a> Asks<'a> {
 }
 
 /// Whether `there` is not the object of this uid. Where that cannot be told it is.
-fn is_other<K: ResourceExt>(there: Result<K, Missing>, uid: &str) -> bool {
+fn is_other<K: Metadata<Ty = ObjectMeta>>(there: Result<K, Missing>, uid: &str) -> bool {
     match there {
-        Ok(object) => object.uid().as_deref() != Some(uid),
+        Ok(object) => object.metadata().uid.as_deref() != Some(uid),
         Err(missing) => missing == Missing::Absent,
     }
 }
