@@ -51,7 +51,7 @@ const ONLY_OF_SPEC: [(&str, &[&str]); 2] = [
 /// Pure: what is not handed in is not there.
 const PURE: [&str; 6] = ["spec", "plan", "event", "assert", "tool", "snapshot"];
 /// The parts of pure modules that do the I/O for them.
-const IMPURE: [&str; 9] = [
+const IMPURE: [&str; 10] = [
     "assert/cluster.rs",
     "assert/proxied.rs",
     "assert/served.rs",
