@@ -16,8 +16,8 @@ use hyper_util::{
 };
 
 use super::{
-    cluster::why,
     observed::{Answer, NoAnswer},
+    text::why,
 };
 use crate::spec::request;
 

@@ -20,7 +20,9 @@ use super::{
     ask::ask,
     needs::probes,
     observed::{Answer, Seen},
+    pod,
     served::{Asked, unserved},
+    text::why,
 };
 use crate::{
     event::Port,
@@ -383,7 +385,7 @@ impl Cluster {
             .stdout(true)
             .stderr(true)
             .stdin(false);
-        params.container = default_container(&pods.get(pod).await?);
+        params.container = pod::default_container(&pods.get(pod).await?);
         let mut process = pods.exec(pod, command, &params).await?;
         let (mut out, mut err) = (Vec::new(), Vec::new());
         let (stdout, stderr, status) = (process.stdout(), process.stderr(), process.take_status());
@@ -466,17 +468,8 @@ impl Cluster {
     }
 }
 
-/// The container that `kubectl exec` would take: the annotated one, else the first. The API server
-/// chooses none by itself where there are several, as in a meshed pod.
-fn default_container(pod: &Pod) -> Option<String> {
-    const DEFAULT: &str = "kubectl.kubernetes.io/default-container";
-    let annotated = pod.annotations().get(DEFAULT).cloned();
-    let containers = pod.spec.iter().flat_map(|spec| &spec.containers);
-    annotated.or_else(|| containers.map(|container| container.name.clone()).next())
-}
-
-/// An object's name among those of `scope`, and the object, without the record of who set which field, which is large and
-/// which no assertion looks at.
+/// An object's name among those of `scope`, and the object, without the record of who set which
+/// field, which is large and which no assertion looks at.
 pub(super) fn entry(scope: &Scope, object: &DynamicObject) -> Option<(String, serde_json::Value)> {
     let mut value = serde_json::to_value(object).ok()?;
     if let Some(metadata) = value.get_mut("metadata").and_then(|m| m.as_object_mut()) {
@@ -500,15 +493,6 @@ fn refused_or_unreachable(error: &kube::Error) -> ProbeResult {
         },
         error => ProbeResult::Unreachable(why(error)),
     }
-}
-
-/// The innermost cause of `error`: `connection refused` says more than the layers around it.
-pub(super) fn why(error: &dyn std::error::Error) -> String {
-    let mut innermost = error;
-    while let Some(source) = innermost.source() {
-        innermost = source;
-    }
-    innermost.to_string()
 }
 
 pub(super) fn no_answer() -> String {

@@ -13,6 +13,16 @@ pub(super) fn name(pod: &Pod) -> &str {
     pod.metadata.name.as_deref().unwrap_or_default()
 }
 
+/// The container that `kubectl exec` would take: the annotated one, else the first. The API server
+/// chooses none by itself where there are several, as in a meshed pod.
+pub(super) fn default_container(pod: &Pod) -> Option<String> {
+    const DEFAULT: &str = "kubectl.kubernetes.io/default-container";
+    let annotations = pod.metadata.annotations.as_ref();
+    let annotated = annotations.and_then(|all| all.get(DEFAULT)).cloned();
+    let containers = pod.spec.iter().flat_map(|spec| &spec.containers);
+    annotated.or_else(|| containers.map(|container| container.name.clone()).next())
+}
+
 /// Whether the pod is on its way out: it may still run, but it does not count any more.
 pub(super) fn is_deleting(pod: &Pod) -> bool {
     pod.metadata.deletion_timestamp.is_some()

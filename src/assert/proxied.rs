@@ -5,7 +5,10 @@ use http::Request;
 use http_body_util::{BodyExt, Limited};
 use kube::client::Body;
 
-use super::cluster::{ANSWER, Cluster, ClusterError, no_answer, why};
+use super::{
+    cluster::{ANSWER, Cluster, ClusterError, no_answer},
+    text::why,
+};
 
 /// The most that is read of an answer, in bytes: the counters of a busy mesh proxy are some hundred
 /// kilobytes.

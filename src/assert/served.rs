@@ -11,9 +11,10 @@ use tokio::time::Instant;
 
 use super::{
     Scope,
-    cluster::{ANSWER, Cluster, no_answer, why},
+    cluster::{ANSWER, Cluster, no_answer},
     kinds,
     observed::Seen,
+    text::why,
 };
 use crate::spec::validate::nearest;
 

@@ -16,9 +16,10 @@ use tokio::{
 
 use super::{
     Needs, Observed, Probe, Scope,
-    cluster::{Cluster, entry, why},
+    cluster::{Cluster, entry},
     observed::{Objects, Seen},
     served::unserved,
+    text::why,
 };
 
 /// A watch that says nothing for so long is begun anew, with a full list: silence can also be a
