@@ -30,12 +30,19 @@ pub async fn settle(
     match plan(&state, &survey) {
         Plan::Nothing => Ok(()),
         Plan::Remove => remove(context, how, emitter, stopper).await,
-        // kind writes the kubeconfig as the last thing it does.
-        Plan::RemoveUnlessWhole if owner::connect(context).await.is_err() => {
+        Plan::RemoveUnlessWhole if !may_be_whole(context, &survey).await => {
             remove(context, how, emitter, stopper).await
         }
         Plan::RemoveUnlessWhole | Plan::TakeIn => take_in(context, &survey, emitter, stopper).await,
     }
+}
+
+/// Whether a cluster that was begun may be one that kind was done with: it writes the kubeconfig as the
+/// last thing it does. What does not run cannot answer, and is asked once it does.
+async fn may_be_whole(context: &Context, survey: &Survey) -> bool {
+    let is_stopped = survey.own.iter().any(|container| !container.runs());
+    context.environment.kubeconfig().is_file()
+        && (is_stopped || owner::connect(context).await.is_ok())
 }
 
 /// What is to be done about a cluster.

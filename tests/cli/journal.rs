@@ -10,8 +10,8 @@ use labctl::{
 use rustix::process::Signal;
 
 use crate::support::{
-    Act, Api, Sandbox, Seeded, created, fact, on_the_cluster, rule, signal, step_started, verified,
-    wait_for,
+    Act, Api, Sandbox, Seeded, created, fact, on_the_cluster, on_the_engine, rule, signal,
+    step_started, verified, wait_for,
 };
 
 /// An environment of lab 10.3 with a journal of some length.
@@ -230,4 +230,34 @@ fn a_real_journal_cut_at_any_byte_keeps_every_line_before_the_cut() {
     assert_eq!(made, removed + 1);
     // Each piece of the journal that was lost may have said that the pod was killed already.
     assert!(api.count("delete pod") <= made + samples);
+}
+
+/// All that came after the intent is lost without a trace, and the cluster does not answer as it is
+/// stopped.
+#[test]
+fn a_cluster_that_is_stopped_is_not_half_made_because_the_journal_ends_early() {
+    let api = Api::with_engine();
+    let sandbox = Sandbox::in_memory().with_crash_lab(&api);
+    sandbox.fakes.obey(on_the_engine(&api.address()));
+    sandbox.labctl("up crash").run().exits(0);
+    sandbox.labctl("stop crash").run().exits(0);
+    let nodes = || {
+        api.engine(|engine| {
+            engine
+                .containers
+                .iter()
+                .map(|c| c.id.clone())
+                .collect::<Vec<_>>()
+        })
+    };
+    let before = nodes();
+    let path = sandbox.environment("lab-crash").join("journal.jsonl");
+    let text = fs::read_to_string(&path).unwrap();
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    let intended = lines
+        .iter()
+        .position(|line| line.contains("cluster-intended"));
+    fs::write(&path, lines[..=intended.unwrap()].concat()).unwrap();
+    sandbox.labctl("up crash").run().exits(0);
+    assert_eq!(nodes(), before);
 }
