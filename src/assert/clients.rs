@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use k8s_openapi::api::{
-    apps::v1::{Deployment, StatefulSet},
+    apps::v1::{Deployment, ReplicaSet, StatefulSet},
     core::v1::Pod,
 };
 
@@ -34,6 +34,7 @@ pub fn needs(namespace: &str) -> Needs {
         Scope::of::<Pod>(namespace),
         Scope::of::<Deployment>(namespace),
         Scope::of::<StatefulSet>(namespace),
+        Scope::of::<ReplicaSet>(namespace),
     ];
     Needs {
         scopes: scopes.into(),
