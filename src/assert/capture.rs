@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Returns the verdicts on those of `records` that cannot be captured now, none of which passes.
-/// What `known` holds is recorded already.
+/// Facts that `known` holds are recorded already.
 #[must_use]
 pub fn held_up(
     records: &BTreeMap<String, Record>,

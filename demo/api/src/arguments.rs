@@ -57,7 +57,7 @@ pub(crate) struct Serve {
     /// How long the database may take for a request in all
     #[arg(long, env = "DATABASE_TIMEOUT", default_value = "5s", value_parser = seconds)]
     pub(crate) database_timeout: Duration,
-    /// How many connections to the database may be open at the same time
+    /// The most connections to the database that may be open at the same time
     #[arg(long, env = "DATABASE_CONNECTIONS", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) database_connections: u16,
     /// How long to go on accepting requests after SIGTERM

@@ -1,4 +1,4 @@
-//! Whether its controller accepted an Ingress. The object itself has no field for that: what tells is an
+//! Tells if its controller accepted an Ingress. The object itself has no field for that: what tells is an
 //! event, another Ingress with the same host, and an address that is missing.
 
 use jiff::Timestamp;
@@ -95,7 +95,7 @@ fn taken(ingress: &Ingress, host: &str, observed: &Observed) -> Option<String> {
     ))
 }
 
-/// What the last event about `ingress` complains of.
+/// The complaint of the last event about `ingress`.
 fn complaint(ingress: &Ingress, observed: &Observed) -> Option<String> {
     let namespace = ingress.metadata.namespace.as_deref();
     let mut events = observed.list::<Event>(namespace).ok()?;

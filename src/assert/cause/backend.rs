@@ -16,7 +16,7 @@ use crate::assert::{Observed, cause::why_not_ready, labels, observed::Missing, p
 /// The label by which a slice says of which Service it is.
 const SERVICE: &str = "kubernetes.io/service-name";
 
-/// How many ready endpoints the Service `name` has. One that stands in several slices, as a pod with
+/// Counts the ready endpoints of the Service `name`. One that stands in several slices, as a pod with
 /// addresses of two families does, and any for a moment while slices are rewritten, is one.
 pub(in crate::assert) fn ready(
     name: &str,

@@ -103,7 +103,7 @@ fn template_opens(template: &PodTemplateSpec, node: u16) -> bool {
     template.spec.as_ref().is_some_and(|spec| opens(spec, node))
 }
 
-/// Whether a pod of this specification opens the port `node` of its node.
+/// Returns if a pod of this specification opens the port `node` of its node.
 fn opens(spec: &PodSpec, node: u16) -> bool {
     let containers = spec.containers.iter();
     let mut ports = containers.flat_map(|container| container.ports.iter().flatten());

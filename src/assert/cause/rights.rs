@@ -1,4 +1,4 @@
-//! What a pod's service account may ask the API server for, and which of that is missing.
+//! The rights of a pod's service account at the API server, and those of them that are missing.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use crate::assert::{Observed, Scope, text::clean};
 /// The label by which charts say to which release an object belongs.
 const INSTANCE: &str = "app.kubernetes.io/instance";
 
-/// How the labels begin by which a role becomes part of another.
+/// The prefix of the labels by which a role becomes part of another.
 const AGGREGATED: &str = "rbac.authorization.k8s.io/aggregate-to-";
 
 /// The scopes that are looked at.
@@ -140,7 +140,7 @@ fn seen(observed: &Observed) -> Option<(Vec<Granted>, Vec<Binding>)> {
 }
 
 impl Binding {
-    /// Whether it is for the service account `account` of `namespace`.
+    /// Returns if it is for the service account `account` of `namespace`.
     fn names(&self, account: &str, namespace: &str) -> bool {
         self.subjects.iter().any(|subject| {
             subject.kind == "ServiceAccount"

@@ -19,7 +19,7 @@ pub const NO_DRAIN: Drain = Drain {
     limit: Duration::from_secs(10),
 };
 
-/// How many connections to the database an API has.
+/// The number of connections to the database that an API has.
 pub const CONNECTIONS: u16 = 4;
 
 /// A running API. Dropping `stop` is SIGTERM to it.
