@@ -217,6 +217,41 @@ fn promises_have_tests() {
     assert!(named.len() > 40, "only {} tests are named", named.len());
 }
 
+/// A command that a message of labctl names says which environment it is for: without, it would be
+/// about another one, or about none.
+#[test]
+fn hints_name_the_environment() {
+    const VERBS: &str = "up|next|verify|heal|reset|down|start|stop|env|shell|logs";
+    // Filled in, said of any lab, or with an option before what is filled in.
+    let named = regex::Regex::new(&format!(
+        r"`labctl ({VERBS})\b( --?[a-z]+)*(?P<named> \{{| LAB| \\\n| NAME)?"
+    ))
+    .unwrap();
+    let mut seen = 0;
+    let mut without = Vec::new();
+    for (path, name) in files() {
+        let text = fs::read_to_string(path).unwrap();
+        let text = text.split("#[cfg(test)]").next().unwrap();
+        // Help texts are about no environment; tests have files of their own.
+        if name == "cli/args.rs" || name.ends_with("tests.rs") {
+            continue;
+        }
+        let code: Vec<&str> = text
+            .split_inclusive('\n')
+            .filter(|line| !line.trim_start().starts_with("//"))
+            .collect();
+        let code = code.concat();
+        for hint in named.captures_iter(&code) {
+            seen += 1;
+            if hint.name("named").is_none() {
+                without.push(format!("{name}: {}", &hint[0]));
+            }
+        }
+    }
+    assert!(without.is_empty(), "{without:#?}");
+    assert!(seen > 30, "only {seen} were found");
+}
+
 #[test]
 fn files_are_short() {
     let mut lengths: Vec<(usize, String)> = files()

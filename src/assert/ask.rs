@@ -17,7 +17,7 @@ use hyper_util::{
 
 use super::{
     observed::{Answer, NoAnswer},
-    text::why,
+    text::innermost,
 };
 use crate::spec::request;
 
@@ -66,7 +66,7 @@ async fn settled(host: u16, request: &request::Request) -> Answer {
                 (false, false) => NoAnswer::Local,
                 (false, true) => NoAnswer::Closed,
             };
-            Answer::None(how, why(&*error))
+            Answer::None(how, innermost(&*error))
         }
     }
 }

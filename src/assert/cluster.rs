@@ -22,7 +22,7 @@ use super::{
     observed::{Answer, Seen},
     pod,
     served::{Asked, unserved},
-    text::why,
+    text::innermost,
 };
 use crate::{
     event::Port,
@@ -195,7 +195,7 @@ impl Cluster {
         let answer = tokio::time::timeout(ANSWER, namespaces.get("kube-system")).await;
         let namespace = answer
             .map_err(|_| unreachable(no_answer()))?
-            .map_err(|e| unreachable(why(&e)))?;
+            .map_err(|e| unreachable(innermost(&e)))?;
         namespace
             .uid()
             .ok_or_else(|| unreachable("it knows no kube-system namespace".to_owned()))
@@ -211,7 +211,7 @@ impl Cluster {
         let answer = tokio::time::timeout(ANSWER, api.list(&ListParams::default())).await;
         let list = answer
             .map_err(|_| unreachable(no_answer()))?
-            .map_err(|e| unreachable(why(&e)))?;
+            .map_err(|e| unreachable(innermost(&e)))?;
         Ok(list.items)
     }
 
@@ -246,7 +246,7 @@ impl Cluster {
                 Seen::Objects(entries.collect())
             }
             Ok(Err(kube::Error::Api(status))) if status.code == 404 => unserved(scope),
-            Ok(Err(error)) => Seen::Unreachable(why(&error)),
+            Ok(Err(error)) => Seen::Unreachable(innermost(&error)),
             Err(_) => Seen::Unreachable(no_answer()),
         }
     }
@@ -341,13 +341,13 @@ impl Cluster {
             }
             Ok(Ok(Some(_))) => {}
             Ok(Ok(None)) => return InPod::Absent,
-            Ok(Err(error)) => return InPod::Failed(why(&error)),
+            Ok(Err(error)) => return InPod::Failed(innermost(&error)),
             Err(_) => return InPod::Failed(no_answer()),
         }
         let ran = self.exec_reading(namespace, pod, command, MOST);
         match tokio::time::timeout(limit, ran).await {
             Err(_) => InPod::Failed(format!("no answer within {} s", limit.as_secs())),
-            Ok(Err(error)) => InPod::Failed(why(&error)),
+            Ok(Err(error)) => InPod::Failed(innermost(&error)),
             Ok(Ok(ProbeResult::Ran { stdout, .. })) if stdout.len() as u64 >= MOST - 2 => {
                 InPod::Failed(format!("it prints more than {} KiB", MOST >> 10))
             }
@@ -491,7 +491,7 @@ fn refused_or_unreachable(error: &kube::Error) -> ProbeResult {
         kube::Error::UpgradeConnection(error) => ProbeResult::Refused {
             message: error.to_string(),
         },
-        error => ProbeResult::Unreachable(why(error)),
+        error => ProbeResult::Unreachable(innermost(error)),
     }
 }
 

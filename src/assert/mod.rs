@@ -34,3 +34,4 @@ pub use check::evaluate;
 pub use cluster::{Cluster, ClusterError, InPod, LoginPrograms};
 pub use needs::{Needs, Probe};
 pub use observed::{Observed, ProbeResult, Scope};
+pub use text::innermost;

@@ -7,7 +7,7 @@ use kube::client::Body;
 
 use super::{
     cluster::{ANSWER, Cluster, ClusterError, no_answer},
-    text::why,
+    text::innermost,
 };
 
 /// The most that is read of an answer, in bytes: the counters of a busy mesh proxy are some hundred
@@ -49,13 +49,13 @@ impl Cluster {
     pub async fn get(&self, path: &str) -> Result<Reply, ClusterError> {
         let unreachable = |why: String| ClusterError::Unreachable { why };
         let request = Request::get(path).body(Body::empty());
-        let request = request.map_err(|e| unreachable(why(&e)))?;
+        let request = request.map_err(|e| unreachable(innermost(&e)))?;
         let client = self.prober();
         let ask = async {
-            let answer = client.send(request).await.map_err(|e| why(&e))?;
+            let answer = client.send(request).await.map_err(|e| innermost(&e))?;
             let status = answer.status().as_u16();
             let body = Limited::new(answer.into_body(), LARGEST).collect().await;
-            let body = body.map_err(|e| why(&*e))?.to_bytes();
+            let body = body.map_err(|e| innermost(&*e))?.to_bytes();
             let body = String::from_utf8_lossy(&body).into_owned();
             Ok(Reply { status, body })
         };

@@ -14,7 +14,7 @@ use super::{
     cluster::{ANSWER, Cluster, no_answer},
     kinds,
     observed::Seen,
-    text::why,
+    text::innermost,
 };
 use crate::spec::validate::nearest;
 
@@ -124,7 +124,9 @@ impl Cluster {
         }
         let client = self.client();
         let discovered = tokio::time::timeout(ANSWER, discover(&client)).await;
-        let discovered = discovered.map_err(|_| no_answer())?.map_err(|e| why(&e))?;
+        let discovered = discovered
+            .map_err(|_| no_answer())?
+            .map_err(|e| innermost(&e))?;
         let served = Arc::new(Served::of(&discovered));
         *known = Some((Instant::now(), Arc::clone(&served)));
         Ok(served)

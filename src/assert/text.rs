@@ -71,7 +71,8 @@ pub(super) fn age(since: Option<&Time>, now: Timestamp) -> Option<String> {
 }
 
 /// The innermost cause of `error`: `connection refused` says more than the layers around it.
-pub(super) fn why(error: &dyn std::error::Error) -> String {
+#[must_use]
+pub fn innermost(error: &dyn std::error::Error) -> String {
     let mut innermost = error;
     while let Some(source) = innermost.source() {
         innermost = source;

@@ -19,7 +19,7 @@ use super::{
     cluster::{Cluster, entry},
     observed::{Objects, Seen},
     served::unserved,
-    text::why,
+    text::innermost,
 };
 
 /// A watch that says nothing for so long is begun anew, with a full list: silence can also be a
@@ -215,7 +215,7 @@ fn unreachable(error: &watcher::Error, scope: &Scope) -> Option<Seen> {
             _ => Some(Seen::Unreachable(status.message.clone())),
         },
         Error::InitialListFailed(error) | Error::WatchStartFailed(error) => {
-            Some(Seen::Unreachable(why(error)))
+            Some(Seen::Unreachable(innermost(error)))
         }
         // A watch that broke off is followed by a list, which tells.
         Error::WatchFailed(_) | Error::NoResourceVersion => None,

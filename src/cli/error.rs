@@ -117,6 +117,7 @@ impl From<StateError> for CliError {
                 exit::UNSAFE,
                 Some("see who put it there, or name a directory of your own with --state-dir"),
             ),
+            StateError::Bundle(_) => (exit::TOOL, Some("make the bundle anew")),
             StateError::Corrupt { .. } => (exit::INTERNAL, None),
             StateError::Later { labctl, .. } => {
                 let version = labctl.as_deref();
@@ -169,7 +170,9 @@ impl From<EngineError> for CliError {
             }
             EngineError::Tool { ref source, .. } => {
                 let (code, tail) = match source {
-                    ToolError::Missing { .. } => (exit::TOOL, Vec::new()),
+                    ToolError::Missing { .. } | ToolError::Refused { .. } => {
+                        (exit::TOOL, Vec::new())
+                    }
                     ToolError::Exit { tail, .. } => (exit::FAILED, tail.clone()),
                     _ => (exit::FAILED, Vec::new()),
                 };

@@ -19,6 +19,9 @@ use crate::{
 /// The least helm that knows the options it is given.
 const HELM: AtLeast = AtLeast { major: 4, minor: 0 };
 
+/// The hint where a bundle is not what is needed.
+const NEW_BUNDLE: &str = "make the bundle anew, or leave --bundle away";
+
 /// Checks the tools, the engine and the bundle for `lab`.
 pub(crate) async fn check(
     lab: &Lab,
@@ -57,6 +60,18 @@ pub(crate) async fn check(
                 .filter_map(|step| not_to_be_had(step, toolbox)),
         ),
     }
+    faults.extend(toolbox.refused.values().map(|why| Fault {
+        text: why.clone(),
+        hint: NEW_BUNDLE.to_owned(),
+    }));
+    // A fault of the bundle is the fault of each of its programs.
+    let mut told = Vec::new();
+    faults.retain(|fault| {
+        !told.contains(&fault.text) && {
+            told.push(fault.text.clone());
+            true
+        }
+    });
     if faults.is_empty() {
         return Ok(());
     }
@@ -201,7 +216,7 @@ fn lacks(lab: &Lab, bundle: &Bundle, toolbox: &Toolbox) -> Option<Fault> {
             bundle.file(url).is_none().then(|| shown(url).to_owned())
         }
         Action::Tool(tool) => {
-            let is_there = toolbox.programs.contains_key(tool.name.as_str());
+            let is_there = toolbox.has(&tool.name);
             (!is_there).then(|| format!("the tool {} {}", tool.name, tool.version))
         }
         _ => None,
@@ -212,7 +227,7 @@ fn lacks(lab: &Lab, bundle: &Bundle, toolbox: &Toolbox) -> Option<Fault> {
             bundle.dir.display(),
             missing.join(", ")
         ),
-        hint: "make the bundle anew, or leave --bundle away".to_owned(),
+        hint: NEW_BUNDLE.to_owned(),
     })
 }
 
@@ -222,7 +237,7 @@ fn not_to_be_had(step: &Step, toolbox: &Toolbox) -> Option<Fault> {
         return None;
     };
     let platform = Tool::platform();
-    if toolbox.programs.contains_key(tool.name.as_str()) || tool.from.contains_key(&platform) {
+    if toolbox.has(&tool.name) || tool.from.contains_key(&platform) {
         return None;
     }
     let Tool { name, version, .. } = tool;
@@ -233,10 +248,12 @@ fn not_to_be_had(step: &Step, toolbox: &Toolbox) -> Option<Fault> {
 }
 
 fn missing(tool: &str, error: &ToolError) -> Fault {
-    Fault {
-        text: error.to_string(),
-        hint: format!("install {tool}: {}", install_page(tool)),
-    }
+    let hint = match error {
+        ToolError::Refused { .. } => NEW_BUNDLE.to_owned(),
+        _ => format!("install {tool}: {}", install_page(tool)),
+    };
+    let text = error.to_string();
+    Fault { text, hint }
 }
 
 fn install_page(tool: &str) -> &'static str {

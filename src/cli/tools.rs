@@ -1,9 +1,10 @@
-//! Where the tools are: in the bundle, then on `PATH`.
+//! Where the tools are: in the bundle, of which copies are run, then on `PATH`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::settings::Settings;
 use crate::{
+    event::Failure,
     spec::{Action, Lab, ToolName, tool::WRAPPED},
     state::Bundle,
     tool::Toolbox,
@@ -50,15 +51,20 @@ fn add<'a>(
     settings: &Settings,
     bundle: Option<&Bundle>,
 ) {
+    let copies = bundle.map(|bundle| settings.store.programs(bundle));
     for name in names {
-        let on_path = || which::which_in(name, Some(&settings.path), &settings.cwd).ok();
-        if let Some(path) = bundled(bundle, name).or_else(on_path) {
+        let bundled = bundle.is_some_and(|bundle| bundle.tool(name).is_some());
+        let found = match &copies {
+            Some(Err(error)) if bundled => {
+                let why = Failure::of(error).in_one_line();
+                toolbox.refused.insert(name.to_owned(), why);
+                continue;
+            }
+            Some(Ok(Some(dir))) if bundled => Some(dir.join(name)),
+            _ => which::which_in(name, Some(&settings.path), &settings.cwd).ok(),
+        };
+        if let Some(path) = found {
             toolbox.programs.insert(name.to_owned(), path);
         }
     }
-}
-
-fn bundled(bundle: Option<&Bundle>, name: &str) -> Option<PathBuf> {
-    let bundle = bundle?;
-    Some(bundle.dir.join(&bundle.tool(name)?.path))
 }

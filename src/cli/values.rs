@@ -78,10 +78,10 @@ pub(crate) fn keeps(environment: &Environment, chosen: &Chosen) -> Result<(), Cl
 }
 
 fn remedy(environment: &Environment) -> String {
+    let call = environment.call();
     format!(
-        "`labctl down {}` removes it, and `labctl up` then makes it with other values; `--env NAME` \
-         makes another one beside it",
-        environment.call()
+        "`labctl down {call}` removes it, and `labctl up {call}` then makes it with other values; \
+         `--env NAME` makes another one beside it"
     )
 }
 

@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::{Node, Pod};
 use super::Context;
 use crate::{
     assert::{Needs, Observed, Scope, observed::Missing},
-    event::StepState,
+    event::{Outcome, StepState},
     plan::commands,
     spec::{Action, Facts, Step, action::DeletePod},
 };
@@ -25,8 +25,9 @@ pub fn needs(step: &Step, namespace: &str) -> Needs {
 
 /// Whether `step`, whose expectations hold, is to be taken for done.
 ///
-/// - A run that was interrupted, or failed, began it while they did not hold, or came to the end of
-///   its action: they hold through it.
+/// - A run came to the end of its action, or was interrupted in an action that it began while they
+///   did not hold: they hold through it. An action that failed did a part of what it does at most, so
+///   it is done again where that is harmless.
 /// - A fault leaves a mark of its own: another pod, a cordoned node. It is not injected a second time.
 ///
 /// Anything else is done: it may be done twice, and what it does besides what is looked at is done.
@@ -37,7 +38,8 @@ pub fn is_done(
     facts: &Facts,
     observed: &Observed,
 ) -> bool {
-    if known.begun && (!known.held || !known.acting) {
+    let failed = matches!(known.outcome, Some(Outcome::Failed(_))) && step.action.is_repeatable();
+    if known.begun && (!known.acting || (!known.held && !failed)) {
         return true;
     }
     match &step.action {

@@ -106,7 +106,7 @@ impl EngineError {
                     | ToolError::Stopped { line } => {
                         redactor.scrub(line);
                     }
-                    ToolError::Missing { .. } => {}
+                    ToolError::Missing { .. } | ToolError::Refused { .. } => {}
                 }
             }
             Self::Cluster { source, .. } => match source {

@@ -67,7 +67,7 @@ pub async fn all(context: &Context, emitter: &Emitter) -> Result<(), EngineError
 /// stays open, and the next command tries again.
 pub async fn after_failure(context: &Context, emitter: &Emitter) {
     if let Err(error) = take_back(context, emitter, |_| true).await {
-        let again = format!("`labctl heal {}` tries again", context.name());
+        let again = format!("`labctl heal {}` tries again", context.call());
         let text = format!("{}; {again}", chain(&error));
         emitter.emit(EventKind::Notice { text });
     }
@@ -146,7 +146,7 @@ fn failed(context: &Context, failures: Vec<(StepId, EngineError)>) -> Result<(),
     );
     let hint = format!(
         "it stays open; `labctl heal {}` tries again",
-        context.name()
+        context.call()
     );
     let mut failure = Failure::new(summary).hint(hint);
     for (step, error) in failures {

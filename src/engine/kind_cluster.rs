@@ -45,7 +45,7 @@ pub async fn create(
     match made {
         Err(error) => {
             let error = or_name_taken(context, emitter, error).await;
-            Err(ports::explained(error, &ports, emitter).await?)
+            Err(ports::explained(context, error, &ports, emitter).await?)
         }
         Ok(()) => Ok(()),
     }

@@ -96,10 +96,7 @@ async fn found(
     if let Some(bundle) = &context.bundle
         && let Some(entry) = bundle.tool(&tool.name)
     {
-        let path = match &entry.digest {
-            Some(digest) => pinned::verified(bundle, &tool.name, &entry.path, digest).await?,
-            None => bundle.dir.join(&entry.path),
-        };
+        let path = pinned::verified(bundle, &tool.name, &entry.path, &entry.digest).await?;
         return Ok((format!("the bundle's {}", tool.name), read(&path)?));
     }
     if let Some(path) = context.toolbox.programs.get(tool.name.as_str())
@@ -172,7 +169,7 @@ async fn reported(
     let ask = Invocation::new(&path.to_string_lossy(), tool.version_arguments());
     let what = format!("ask {} for its version", tool.name);
     let answer = tools::ask(context, &ask, &what, stopper).await;
-    let answer = answer.map_err(|error| in_one_line(&error))?;
+    let answer = answer.map_err(|error| Failure::of(&error).in_one_line())?;
     if tool.is_version(&answer.stdout) {
         return Ok(());
     }
@@ -205,7 +202,7 @@ impl Runner {
                 stdout: answer.stdout,
                 stderr: answer.tail.join("\n"),
             },
-            Ok(Err(error)) => refused(in_one_line(&error)),
+            Ok(Err(error)) => refused(Failure::of(&error).in_one_line()),
             Err(_) => refused(format!("no answer within {} s", LONGEST.as_secs())),
         }
     }
@@ -219,13 +216,6 @@ impl LabTools for Runner {
     ) -> BoxFuture<'a, ProbeResult> {
         Box::pin(self.answer(name, arguments))
     }
-}
-
-/// `error` with what is behind it.
-fn in_one_line(error: &dyn std::error::Error) -> String {
-    let failure = Failure::of(error);
-    let all = std::iter::once(failure.summary).chain(failure.causes);
-    all.collect::<Vec<_>>().join(": ")
 }
 
 fn failed(failure: Failure) -> EngineError {

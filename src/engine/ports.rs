@@ -140,6 +140,7 @@ fn of_others(context: &Context) -> BTreeMap<u16, String> {
 /// `error`, with which kind ended; if it is that the engine could not open one of `ports`, in words
 /// that say so, and noted, so that the next try chooses another.
 pub async fn explained(
+    context: &Context,
     error: EngineError,
     ports: &[Port],
     emitter: &Emitter,
@@ -161,7 +162,7 @@ pub async fn explained(
         said.to_owned(),
     ];
     failure.tail.clone_from(tail);
-    let hint = "`labctl up` again chooses another port";
+    let hint = format!("`labctl up {}` again chooses another port", context.call());
     emitter.commit(EventKind::PortRefused { host }).await?;
     Ok(EngineError::Step(Box::new(failure.hint(hint))))
 }

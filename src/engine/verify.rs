@@ -13,7 +13,9 @@ use super::{
     owner, step,
 };
 use crate::{
-    assert::{Cluster, ClusterError, Needs, Observed, capture::held_up, check, evaluate},
+    assert::{
+        Cluster, ClusterError, Needs, Observed, capture::held_up, check, evaluate, innermost,
+    },
     event::{Clause, EventKind, Failure, RunOutcome, RunState, Status, Verb, Verdict},
     plan::{
         self,
@@ -404,12 +406,4 @@ fn outcome(steps: &[Finding], unreachable: bool) -> RunOutcome {
     } else {
         RunOutcome::Failed
     }
-}
-
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut innermost = error;
-    while let Some(source) = innermost.source() {
-        innermost = source;
-    }
-    innermost.to_string()
 }

@@ -82,6 +82,13 @@ impl Failure {
             ..Self::default()
         }
     }
+
+    /// The summary and its causes, as one line.
+    #[must_use]
+    pub fn in_one_line(self) -> String {
+        let all = std::iter::once(self.summary).chain(self.causes);
+        all.collect::<Vec<_>>().join(": ")
+    }
 }
 
 /// How a run ended; each has its exit code.

@@ -153,7 +153,7 @@ fn changed(step: &Step, at: &str) -> Decision {
     }
     skip(format!(
         "verified at {at}; it changed since, but {} is never done twice unasked \
-         (`labctl down` and `labctl up` begin anew)",
+         (only a new cluster gets it)",
         step.action.name()
     ))
 }

@@ -260,9 +260,7 @@ fn asked(used: &mut StepUse, assertion: &Assertion, target: &Target) {
             Some(url) => used
                 .probes
                 .push(format!("a pod of {} asks {}", a.from, visible(url))),
-            None => used
-                .asks
-                .push(linkerd(&["viz", "edges", "--namespace", namespace])),
+            None => used.asks.push(linkerd(&a.arguments(namespace))),
         },
         Assertion::Sql(a) => {
             let (pod, query) = (visible(&a.pod), visible(&a.query));

@@ -4,7 +4,13 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::Workload;
+use super::{Workload, WorkloadKind};
+
+/// The option for an answer that can be read.
+const JSON: &str = "--output=json";
+/// How long the program waits for each of its checks. Its own default is five minutes, in which a
+/// check that cannot hold says nothing; it is asked again instead.
+const WAIT: &str = "--wait=5s";
 
 /// `linkerd-check`: what the lab's tool `linkerd` checks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,15 +21,17 @@ pub struct LinkerdCheck {
 }
 
 impl LinkerdCheck {
-    /// The arguments of the tool `linkerd`, in the lab's namespace, but for how it answers.
+    /// The arguments of the tool `linkerd`, in the lab's namespace.
     #[must_use]
     pub fn arguments<'a>(&self, namespace: &'a str) -> Vec<&'a str> {
-        match self.of {
+        let mut arguments = match self.of {
             Checked::Pre => vec!["check", "--pre"],
             Checked::ControlPlane => vec!["check"],
             Checked::DataPlane => vec!["check", "--proxy", "--namespace", namespace],
             Checked::Viz => vec!["viz", "check"],
-        }
+        };
+        arguments.extend([JSON, WAIT]);
+        arguments
     }
 }
 
@@ -72,4 +80,16 @@ pub struct MeshMtls {
     /// of the demo API's `/api/whoami`, as the caller's pods know it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
+}
+
+impl MeshMtls {
+    /// The arguments of the tool `linkerd` that ask Viz, in the lab's namespace.
+    #[must_use]
+    pub fn arguments<'a>(&self, namespace: &'a str) -> Vec<&'a str> {
+        let kind = match self.from.kind {
+            WorkloadKind::Deployment => "deployment",
+            WorkloadKind::StatefulSet => "statefulset",
+        };
+        vec!["viz", "edges", kind, "--namespace", namespace, JSON]
+    }
 }

@@ -7,7 +7,10 @@ use std::{
 
 use serde::Deserialize;
 
-use crate::{digest::hex_of_file, spec::ImageRef};
+use crate::{
+    digest::hex_of_file,
+    spec::{ImageRef, ToolName},
+};
 
 /// The version of the index's form that is understood.
 const VERSION: u32 = 1;
@@ -79,12 +82,11 @@ pub struct FileEntry {
 #[serde(rename_all = "kebab-case")]
 pub struct ToolEntry {
     /// `kind`
-    pub name: String,
+    pub name: ToolName,
     /// Where it is, from the bundle's directory.
     pub path: PathBuf,
     /// Its SHA-256, as `sha256:…`.
-    #[serde(default)]
-    pub digest: Option<String>,
+    pub digest: String,
 }
 
 /// What an image is for.
@@ -193,13 +195,19 @@ impl Bundle {
     /// Where the file at `path` is, once its digest was seen to be `digest`.
     pub fn verified(&self, inside: &Path, digest: &str) -> Result<PathBuf, BundleError> {
         let path = self.dir.join(inside);
+        self.compare(inside, &path, digest)?;
+        Ok(path)
+    }
+
+    /// Checks that `copy`, which the file at `inside` or a copy of it is, has `digest`.
+    pub fn compare(&self, inside: &Path, copy: &Path, digest: &str) -> Result<(), BundleError> {
         let failed = |source| BundleError {
             dir: self.dir.clone(),
             source,
         };
-        let actual = format!("sha256:{}", hex_of_file(&path).map_err(failed)?);
+        let actual = format!("sha256:{}", hex_of_file(copy).map_err(failed)?);
         if actual == digest {
-            return Ok(path);
+            return Ok(());
         }
         Err(failed(io::Error::other(format!(
             "`{}` has the digest {actual}, its index says {}",

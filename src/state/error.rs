@@ -2,7 +2,7 @@
 
 use std::{fmt, io, path::PathBuf};
 
-use super::Holder;
+use super::{Holder, bundle::BundleError};
 
 /// Who holds an environment, as far as that can be told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,6 +85,9 @@ pub enum StateError {
         /// Why.
         why: String,
     },
+    /// A bundle is not what it says.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
     /// Somebody else holds the environment.
     #[error("the environment \"{name}\" is in use by {by}")]
     Locked {

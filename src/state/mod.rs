@@ -15,6 +15,7 @@ pub mod journal;
 pub mod lab_files;
 pub mod lock;
 pub mod origin;
+pub mod programs;
 pub mod snapshots;
 pub mod store;
 pub mod tree;

@@ -214,8 +214,7 @@ impl Store {
 
     fn discard(&self, name: &EnvironmentName) -> io::Result<()> {
         fs::remove_dir_all(self.path(name))?;
-        // The last environment takes the directory around it along; others keep it.
-        let _ = fs::remove_dir(self.dir.join("envs"));
+        self.sweep();
         Ok(())
     }
 }

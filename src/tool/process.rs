@@ -40,6 +40,8 @@ const WRITE: Duration = Duration::from_secs(30);
 pub struct Toolbox {
     /// The programs.
     pub programs: BTreeMap<String, PathBuf>,
+    /// Programs that are there and must not be run, and why.
+    pub refused: BTreeMap<String, String>,
     /// Where kubectl keeps what it learns of a cluster, instead of in the user's home.
     pub kubectl_cache: Option<PathBuf>,
     /// The directory of all that helm keeps, instead of in the user's home.
@@ -98,6 +100,12 @@ pub enum ToolError {
     Missing {
         /// The tool.
         program: String,
+    },
+    /// The tool is not what it should be.
+    #[error("{why}")]
+    Refused {
+        /// Why it is not run.
+        why: String,
     },
     /// It could not be started.
     #[error("failed to start `{line}`")]
@@ -162,6 +170,12 @@ impl ToolError {
 }
 
 impl Toolbox {
+    /// Whether there is a program of this name.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.programs.contains_key(name) || self.refused.contains_key(name)
+    }
+
     /// Runs `invocation` to its end, or ends it as `stopper` asks.
     pub async fn run(
         &self,
@@ -348,6 +362,9 @@ impl Toolbox {
     /// Where `program` stands: one that an environment has is named by its path.
     fn find<'a>(&'a self, program: &'a str) -> Result<&'a Path, ToolError> {
         let named = Path::new(program).is_absolute().then(|| Path::new(program));
+        if let Some(why) = self.refused.get(program) {
+            return Err(ToolError::Refused { why: why.clone() });
+        }
         let found = self.programs.get(program).map(PathBuf::as_path);
         named.or(found).ok_or_else(|| ToolError::Missing {
             program: program.to_owned(),

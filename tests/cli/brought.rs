@@ -223,7 +223,7 @@ fn a_bundle_has_to_have_it_and_its_digest_counts() {
     fs::create_dir_all(tool.parent().unwrap()).unwrap();
     fs::copy(env!("CARGO_BIN_EXE_fake-tool"), &tool).unwrap();
     let digest = labctl::digest::hex_of_file(&tool).unwrap();
-    for (digest, code) in [("0".repeat(64), 1), (digest, 0)] {
+    for (digest, code) in [("0".repeat(64), 4), (digest, 0)] {
         index["tools"] = json!([{"name": "linkerd", "path": "tools/linkerd",
             "digest": format!("sha256:{digest}")}]);
         world.sandbox.write("bundle/index.json", &index.to_string());

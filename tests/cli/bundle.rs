@@ -1,11 +1,14 @@
 //! Bundles that are not what they should be: refused before a cluster is begun, or with the
 //! cluster removed again.
 
-use std::fs;
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt,
+};
 
 use serde_json::{Value, json};
 
-use crate::support::{Act, Answer, IMAGE_LAB, Sandbox, link, rule, wait_for};
+use crate::support::{Act, Answer, IMAGE_LAB, Sandbox, Seeded, fake_digest, link, rule, wait_for};
 
 /// The archive of the image, and its digest.
 const ARCHIVE: &str = "an image";
@@ -121,7 +124,7 @@ fn a_path_that_leads_out_of_the_bundle_is_refused() {
         index["images"][0]["path"] = json!(path);
         refused(&index).tells(&format!("`{path}` leads out of it"));
         let mut index = sound_index();
-        index["tools"] = json!([{"name": "kind", "path": path}]);
+        index["tools"] = json!([{"name": "kind", "path": path, "digest": digest("")}]);
         refused(&index).tells(&format!("`{path}` leads out of it"));
     }
 }
@@ -165,8 +168,7 @@ fn an_image_with_another_digest_is_never_imported_and_the_cluster_is_removed() {
         .tells(&digest("another image"))
         .tells(&digest(ARCHIVE));
     assert_eq!(sandbox.fakes.calls_of("docker", "exec"), []);
-    // kind was ended in the middle of its work, wherever that was.
-    assert_eq!(sandbox.fakes.calls_of("docker", "rm").len(), 1);
+    // kind was ended in the middle of its work: before it had made containers, or after.
     assert!(!sandbox.fakes.has("containers") && !sandbox.fakes.has("networks"));
 }
 
@@ -209,14 +211,62 @@ fn a_sound_bundle_is_all_that_is_used() {
 
 #[test]
 fn the_bundles_tools_come_before_the_ones_on_path() {
-    let mut index = sound_index();
-    index["tools"] = json!([{"name": "kind", "path": "tools/kind"}]);
-    let sandbox = with_bundle(&index);
-    fs::create_dir(sandbox.path("work/bundle/tools")).unwrap();
-    link(&sandbox.path("work/bundle/tools/kind"));
+    let sandbox = with_kind_in_the_bundle();
     sandbox.uninstall("kind");
     sandbox.labctl("up small --bundle bundle").run();
     assert_eq!(sandbox.fakes.calls_of("kind", "create").len(), 1);
+}
+
+/// A sandbox whose bundle has a kind, with its digest.
+fn with_kind_in_the_bundle() -> Sandbox {
+    let mut index = sound_index();
+    let program = fake_digest();
+    index["tools"] = json!([{"name": "kind", "path": "tools/kind", "digest": program}]);
+    let sandbox = with_bundle(&index);
+    fs::create_dir(sandbox.path("work/bundle/tools")).unwrap();
+    link(&sandbox.path("work/bundle/tools/kind"));
+    sandbox
+}
+
+/// Puts another program in the place of the bundle's kind.
+fn replace(sandbox: &Sandbox) {
+    let program = sandbox.path("work/bundle/tools/kind");
+    fs::remove_file(&program).unwrap();
+    fs::write(&program, "#!/bin/sh\ntouch owned\n").unwrap();
+    fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
+}
+
+#[test]
+fn a_program_of_a_bundle_is_run_only_as_its_index_has_it() {
+    let sandbox = with_kind_in_the_bundle();
+    replace(&sandbox);
+    let answer = refused_in(&sandbox)
+        .tells("`tools/kind` has the digest")
+        .tells(&fake_digest())
+        .tells("hint: make the bundle anew, or leave --bundle away");
+    let words: Vec<&str> = answer.stderr.split_whitespace().collect();
+    assert_eq!(words.join(" ").matches("has the digest").count(), 1);
+    assert!(!sandbox.path("work/owned").exists());
+}
+
+#[test]
+fn another_program_put_into_a_bundle_later_is_not_run() {
+    let sandbox = with_kind_in_the_bundle();
+    let bundle = Some(sandbox.path("work/bundle"));
+    Seeded::made(&sandbox, "lab-small", "small", bundle).with_cluster(&[]);
+    let which = "shell small -- /bin/sh -c";
+    let found = || {
+        let shell = sandbox.labctl(which).arg("command -v kind; kind version");
+        shell.run().exits(0).stdout
+    };
+    let copy = found();
+    assert!(copy.starts_with(sandbox.state().join("programs").to_str().unwrap()));
+    replace(&sandbox);
+    assert_eq!(found(), copy);
+    assert!(!sandbox.path("work/owned").exists());
+    // With the last environment the copies go, too.
+    sandbox.labctl("down small").run().exits(0);
+    assert!(!sandbox.state().join("programs").exists());
 }
 
 #[test]

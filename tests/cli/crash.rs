@@ -78,9 +78,16 @@ impl Case {
     /// What happened in the cluster happened once. A fault that is injected again was taken back
     /// before.
     fn nothing_was_doubled(&self, had_cluster: bool, after: &str) {
+        self.nothing_but(None, had_cluster, after);
+    }
+
+    /// The same, but for an `action` that failed: it is done again, as it may have done a part.
+    fn nothing_but(&self, action: Option<&str>, had_cluster: bool, after: &str) {
         let effects = self.api.effects();
-        for once in ["apply", "exec", "delete pod"] {
-            assert_eq!(self.api.count(once), 1, "{once} after {after}: {effects:?}");
+        for effect in ["apply", "exec", "delete pod"] {
+            let times = if action == Some(effect) { 2 } else { 1 };
+            let seen = self.api.count(effect);
+            assert_eq!(seen, times, "{effect} after {after}: {effects:?}");
         }
         let of = |names: [&str; 2]| {
             let mut of = effects.clone();
@@ -220,7 +227,8 @@ fn what_a_step_did_before_it_was_cut_short_is_seen_and_not_done_again() {
             let case = Case::new();
             case.is_cut_short(death, program, action);
             case.comes_up(&after);
-            case.nothing_was_doubled(program == "kubectl", &after);
+            let failed = matches!(death, Death::OfTool).then_some(action);
+            case.nothing_but(failed, program == "kubectl", &after);
             // The fault of a run that did not end well is taken back, and injected again; what else
             // was done is found done.
             let drains =

@@ -1,6 +1,6 @@
 //! What counts as done: not what happens to hold, and not a second time what shows that it was.
 
-use crate::support::{Api, CRASH_LAB, Sandbox};
+use crate::support::{API, Act, Api, CRASH_LAB, Sandbox, rule};
 
 const ENVIRONMENT: &str = "lab-crash";
 
@@ -49,6 +49,21 @@ fn what_held_before_a_run_was_cut_short_does_not_show_that_it_was_done() {
     assert_eq!(died.code, -9);
     sandbox.labctl("up crash --to write").run().exits(0);
     assert_eq!(api.count("exec"), 1);
+}
+
+#[test]
+fn an_action_that_failed_half_way_is_done_again() {
+    let (api, sandbox) = up_to("app", ("Write something", "Write it"));
+    // It writes what is looked at, and fails at something else.
+    let fails = |acts: Vec<Act>| {
+        let exec = rule("kubectl", "--kubeconfig * --context * exec", acts);
+        sandbox.fakes.obey([exec]);
+    };
+    fails(vec![Act::Ask(API.into()), Act::Exit(1)]);
+    sandbox.labctl("up crash --to write").run().exits(1);
+    fails(vec![Act::Ask(API.into())]);
+    sandbox.labctl("up crash --to write").run().exits(0);
+    assert_eq!(api.count("exec"), 2);
 }
 
 #[test]

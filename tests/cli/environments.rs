@@ -7,9 +7,11 @@ use labctl::{
     spec::Facts,
 };
 
+use serde_json::json;
+
 use crate::support::{
-    Act, CONTAINERS, Sandbox, Seeded, UNREACHABLE_KUBECONFIG, drain_started, fact, link, rule,
-    run_finished, verified,
+    Act, CONTAINERS, Sandbox, Seeded, UNREACHABLE_KUBECONFIG, drain_started, fact, fake_digest,
+    link, rule, run_finished, verified,
 };
 
 #[test]
@@ -143,7 +145,9 @@ fn one_environment_that_is_damaged_does_not_hide_the_others() {
         assert!(status.stdout.contains(name), "{}", status.whole);
     }
     assert!(
-        status.stdout.contains("`labctl down unsound` removes"),
+        status
+            .stdout
+            .contains("`labctl down small --env unsound` removes"),
         "{}",
         status.whole
     );
@@ -217,16 +221,17 @@ fn env_prints_what_a_shell_can_evaluate() {
 #[test]
 fn env_of_a_bundle_puts_its_tools_first() {
     let sandbox = Sandbox::new().with_small_lab();
-    sandbox.write(
-        "bundle/index.json",
-        r#"{"version": 1, "platform": "linux/amd64", "tools": [{"name": "kubectl", "path": "tools/kubectl"}]}"#,
-    );
+    let kubectl = json!({"name": "kubectl", "path": "tools/kubectl", "digest": fake_digest()});
+    let index = json!({"version": 1, "platform": "linux/amd64", "tools": [kubectl]});
+    sandbox.write("bundle/index.json", &index.to_string());
     fs::create_dir(sandbox.path("work/bundle/tools")).unwrap();
     link(&sandbox.path("work/bundle/tools/kubectl"));
     let bundle = Some(sandbox.path("work/bundle"));
     Seeded::made(&sandbox, "lab-small", "small", bundle).with_cluster(&[]);
-    let tools = sandbox.path("work/bundle/tools").display().to_string();
     let env = sandbox.labctl("env small").run().exits(0);
+    let programs = sandbox.state().join("programs");
+    let copies = fs::read_dir(programs).unwrap().next().unwrap().unwrap();
+    let tools = copies.path().display().to_string();
     env.answers(&format!("export PATH={tools}:\"$PATH\"\n"));
     // And `shell` finds kubectl there, although it is on no PATH.
     sandbox.uninstall("kubectl");

@@ -133,7 +133,7 @@ fn one_that_cannot_be_taken_back_stays_open_and_keeps_no_other_from_it() {
         .run()
         .exits(1)
         .tells("failed to take back the fault of step two")
-        .tells("labctl heal lab-faulty");
+        .tells("labctl heal faulty");
     assert_eq!(told(&sandbox).len(), 2, "the other was tried");
     assert_eq!(open(&sandbox), ["two"]);
     // The next command that changes something tries again before all else; what looks does not.

@@ -95,8 +95,8 @@ fn an_environment_keeps_what_it_was_made_with() {
             --- stderr
             error: the environment "lab-small" was made with ingress=traefik
 
-            hint: `labctl down small` removes it, and `labctl up` then makes it with other values; `--env NAME`
-                  makes another one beside it
+            hint: `labctl down small` removes it, and `labctl up small` then makes it with other values;
+                  `--env NAME` makes another one beside it
             "#);
         }
     }
@@ -131,8 +131,8 @@ fn an_environment_whose_lab_has_other_choices_by_now_says_so() {
     error: the environment "lab-small" was made with ingress=traefik, and lab small has other parameters
            by now
 
-    hint: `labctl down small` removes it, and `labctl up` then makes it with other values; `--env NAME`
-          makes another one beside it
+    hint: `labctl down small` removes it, and `labctl up small` then makes it with other values;
+          `--env NAME` makes another one beside it
     "#);
     // One more parameter is as good as its default.
     let more = "params:\n  size: {about: How large, choices: [s, l], default: s}\n";

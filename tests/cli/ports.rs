@@ -66,7 +66,7 @@ fn a_port_that_was_taken_meanwhile_is_named_and_not_chosen_again() {
             "the container engine could not open port {wanted} of 127.0.0.1, for http"
         ))
         .tells(&said)
-        .tells("`labctl up` again chooses another port");
+        .tells("`labctl up small` again chooses another port");
     sandbox.labctl("up small").run().exits(1);
     assert_ne!(sandbox.run_state("lab-small").ports[0].host, wanted);
 }

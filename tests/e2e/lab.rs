@@ -4,7 +4,10 @@ use std::{fs, path::Path, time::Duration};
 
 use labctl::event::{EventKind, Outcome, RunOutcome};
 
-use crate::world::{STEPS, World};
+use crate::{
+    paused::{Foreign, running},
+    world::{STEPS, World},
+};
 
 /// `up` of a lab that is up takes no time and runs nothing.
 pub(crate) fn up_again(world: &World) {
@@ -47,10 +50,13 @@ pub(crate) fn verify(world: &World) {
     assert_eq!(ids, STEPS);
 }
 
-/// `down` leaves nothing.
+/// `down` leaves nothing, but for what has the environment's name and is somebody else's.
 pub(crate) fn down(world: &World) {
     world.up(&["--to", "cluster"]).exits(0);
-    world.labctl(&["down"]).exits(0);
+    let foreign = Foreign::beside(world);
+    world.labctl(&["down"]).exits(0).says("did not make");
+    assert_eq!(running(&world.name), [foreign.name.as_str()]);
+    drop(foreign);
     assert_eq!(world.remains(), [""; 0], "left after down");
     assert_eq!(files(&world.state()), [""; 0], "left after down");
     // There is nothing more to remove, and it says so.

@@ -135,41 +135,54 @@ pub(crate) fn engine_restarted(world: &World) {
     nothing_was_done(&world.up(&["--output", "json"]).exits(0));
 }
 
+/// A container of a cluster of the environment's name that the environment did not make. It ends
+/// with the value.
+pub(crate) struct Foreign {
+    /// Its name.
+    pub(crate) name: String,
+}
+
+impl Foreign {
+    /// Starts one beside the environment's own.
+    pub(crate) fn beside(world: &World) -> Self {
+        let own = remains::containers(&world.name);
+        let image = docker(&["container", "inspect", "--format", "{{.Image}}", &own[0]]).concat();
+        let label = format!("io.x-k8s.kind.cluster={}", world.name);
+        let name = format!("{}-foreign", world.name);
+        let create = ["create", "--name", &name, "--label", &label];
+        docker(&[&create[..], &["--entrypoint", "sleep", &image, "infinity"]].concat());
+        docker(&["start", &name]);
+        Self { name }
+    }
+}
+
+impl Drop for Foreign {
+    fn drop(&mut self) {
+        docker(&["rm", "--force", &self.name]);
+    }
+}
+
 /// Under the environment's name stands a cluster that it did not make: nothing that changes
 /// anything touches it.
 pub(crate) fn recreated(world: &World) {
     world.at_the_end();
     let own = remains::containers(&world.name);
     let own: Vec<&str> = own.iter().map(String::as_str).collect();
-    let image = docker(&["container", "inspect", "--format", "{{.Image}}", own[0]]).concat();
-    let label = format!("io.x-k8s.kind.cluster={}", world.name);
     // Somebody removed the cluster and made one of the same name; a container is all of it that
     // has to be there.
-    let name = format!("{}-foreign", world.name);
-    let foreign = docker(&[
-        "create",
-        "--name",
-        &name,
-        "--label",
-        &label,
-        "--entrypoint",
-        "sleep",
-        &image,
-        "infinity",
-    ]);
-    docker(&["start", &name]);
+    let foreign = Foreign::beside(world);
     let network = remains::networks(&world.name);
-    for verb in [&["down"][..], &["stop"], &["start"]] {
-        world.labctl(verb).exits(7).says("did not make");
+    for verb in ["stop", "start"] {
+        world.labctl(&[verb]).exits(7).says("did not make");
     }
     docker(&[&["stop"], &own[..]].concat());
     world.up(&[]).exits(7).says("did not make");
     assert_eq!(
         running(&world.name),
-        [name.as_str()],
+        [foreign.name.as_str()],
         "only the foreign one runs"
     );
-    docker(&["rm", "--force", &foreign.concat()]);
+    drop(foreign);
     assert_eq!(remains::networks(&world.name), network);
     assert_eq!(remains::containers(&world.name).len(), 4);
     world.labctl(&["start"]).exits(0);

@@ -147,6 +147,12 @@ pub(crate) fn link(path: &Path) {
     symlink(env!("CARGO_BIN_EXE_fake-tool"), path).unwrap();
 }
 
+/// The digest of the program that all fakes are, as an index of a bundle has it.
+pub(crate) fn fake_digest() -> String {
+    let fake = Path::new(env!("CARGO_BIN_EXE_fake-tool"));
+    format!("sha256:{}", labctl::digest::hex_of_file(fake).unwrap())
+}
+
 fn healthy() -> Vec<Rule> {
     let version = r#"{"clientVersion": {"gitVersion": "v1.34.4"}}"#;
     vec![

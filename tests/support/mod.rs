@@ -19,7 +19,8 @@ use answer::normal;
 pub(crate) use api::{Api, MadeBefore};
 pub(crate) use engine::{Container, Engine};
 pub(crate) use fakes::{
-    API, CONTAINERS, Fakes, NETWORKS, STARTS, created, link, on_the_cluster, on_the_engine, rule,
+    API, CONTAINERS, Fakes, NETWORKS, STARTS, created, fake_digest, link, on_the_cluster,
+    on_the_engine, rule,
 };
 pub(crate) use labs::{CRASH_LAB, IMAGE_LAB, MANIFEST, SMALL_LAB};
 pub(crate) use processes::{is_alive, signal, wait_for};

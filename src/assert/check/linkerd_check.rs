@@ -12,10 +12,6 @@ use crate::{
     spec::{ToolName, mesh::LinkerdCheck},
 };
 
-/// How long the program waits for each of its checks. Its own default is five minutes, in which a
-/// check that cannot hold says nothing; it is asked again instead.
-const WAIT: &str = "--wait=5s";
-
 /// One document of the program's answer. With extensions installed it prints several, one after the
 /// other.
 #[derive(Debug, Deserialize)]
@@ -45,11 +41,10 @@ struct Check {
 
 /// How the program is asked.
 pub(in crate::assert) fn probe(a: &LinkerdCheck, namespace: &str) -> Probe {
-    let asked = a.arguments(namespace);
-    let arguments = asked.iter().chain(&["--output=json", WAIT]);
+    let arguments = a.arguments(namespace).into_iter();
     Probe::Tool {
         name: ToolName::linkerd(),
-        arguments: arguments.map(|&argument| argument.to_owned()).collect(),
+        arguments: arguments.map(ToOwned::to_owned).collect(),
     }
 }
 

@@ -21,7 +21,7 @@ pub(super) fn measurement<'a>(
         let clause = unknown(
             format!("requests of step {of}"),
             "measured",
-            "nothing was measured yet; `labctl next` does the step",
+            "nothing was measured yet; the step has to be done first",
         );
         Box::new(clause)
     })

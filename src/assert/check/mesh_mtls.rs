@@ -14,7 +14,7 @@ use super::{
 use crate::{
     assert::{Observed, Probe, Scope, pod, text::clean},
     event::{Clause, Status},
-    spec::{ToolName, Workload, WorkloadKind, mesh::MeshMtls},
+    spec::{ToolName, Workload, mesh::MeshMtls},
 };
 
 /// The namespace of Viz.
@@ -34,21 +34,10 @@ pub(in crate::assert) fn probe(
     observed: &Observed,
 ) -> Option<Probe> {
     let Some(url) = &a.by else {
-        let kind = match a.from.kind {
-            WorkloadKind::Deployment => "deployment",
-            WorkloadKind::StatefulSet => "statefulset",
-        };
-        let arguments = [
-            "viz",
-            "edges",
-            kind,
-            "--namespace",
-            namespace,
-            "--output=json",
-        ];
+        let arguments = a.arguments(namespace).into_iter();
         return Some(Probe::Tool {
             name: ToolName::linkerd(),
-            arguments: arguments.map(ToOwned::to_owned).to_vec(),
+            arguments: arguments.map(ToOwned::to_owned).collect(),
         });
     };
     let caller = workload_pods::any_ready(&a.from, namespace, observed)?;

@@ -17,7 +17,7 @@ use crate::{
     },
     engine::kubeconfig,
     event::Port,
-    state::{Bundle, Environment, Journal},
+    state::{Environment, Journal},
     tool::invocation::quote,
 };
 
@@ -25,7 +25,7 @@ use crate::{
 pub(crate) fn run(args: &OfEnvironment, settings: &Settings) -> Result<u8, CliError> {
     let environment = session::found(settings, args.lab.as_deref())?;
     let kubeconfig = lent_kubeconfig(&environment)?;
-    let dirs = tools_dirs(&environment, session::bundle_of(&environment).as_ref());
+    let dirs = tools_dirs(&environment, settings)?;
     let tools: Vec<&PathBuf> = dirs.before.iter().chain(&dirs.behind).collect();
     let ports = standing::ports(&Journal::read(&environment.journal())?.state);
     match settings.output {
@@ -77,20 +77,21 @@ pub(crate) fn no_cluster(environment: &Environment) -> CliError {
 
 /// Directories of tools, and where they stand on the path.
 pub(crate) struct ToolsDirs {
-    /// The bundle's, where kubectl is if it is not on `PATH`: the user chose it.
+    /// The one with the copies of the bundle's programs: the user chose that bundle.
     pub(crate) before: Option<PathBuf>,
-    /// That of the tools that the lab brought: what the user's own programs are called stays theirs.
+    /// The one with the tools that the lab brought: programs of the user's that have the same names
+    /// are still found first.
     pub(crate) behind: Option<PathBuf>,
 }
 
-/// The directories of tools beside the user's own `PATH`.
-pub(crate) fn tools_dirs(environment: &Environment, bundle: Option<&Bundle>) -> ToolsDirs {
-    let before = bundle.and_then(|bundle| {
-        let kubectl = bundle.tool("kubectl")?;
-        bundle.dir.join(&kubectl.path).parent().map(Path::to_owned)
-    });
-    ToolsDirs {
-        before,
+/// Returns the directories of tools beside the user's own `PATH`.
+pub(crate) fn tools_dirs(
+    environment: &Environment,
+    settings: &Settings,
+) -> Result<ToolsDirs, CliError> {
+    let copies = session::bundle_of(environment).map(|bundle| settings.store.programs(&bundle));
+    Ok(ToolsDirs {
+        before: copies.transpose()?.flatten(),
         behind: Some(environment.tools()).filter(|dir| dir.is_dir()),
-    }
+    })
 }

@@ -21,7 +21,7 @@ use crate::{
         Action, Chosen, EnvironmentName, Step, action::Pinned, helm::Helm, params, params::When,
         tool::Tool,
     },
-    state::{Bundle, Environment, Record, bundle::ToolEntry},
+    state::{Bundle, Environment, Record},
     tool::Invocation,
 };
 
@@ -217,9 +217,8 @@ fn pinned(file: &Pinned<'_>, context: &Context) -> String {
 fn brought(tool: &Tool, context: &Context) -> String {
     let Tool { name, version, .. } = tool;
     let bundled = context.bundle.as_ref().and_then(|b| b.tool(name));
-    let digest = |entry: &ToolEntry| entry.digest.clone().unwrap_or_default();
     match (bundled, tool.from.get(&Tool::platform())) {
-        (Some(entry), _) => format!("{name} {version}: the bundle, {}", digest(entry)),
+        (Some(entry), _) => format!("{name} {version}: the bundle, {}", entry.digest),
         (None, Some(from)) => {
             let url = visible(&from.url);
             format!("{name} {version}: PATH, or {url}: sha256:{}", from.sha256)

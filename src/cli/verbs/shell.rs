@@ -17,7 +17,7 @@ pub(crate) fn run(args: &Shell, settings: &Settings) -> Result<u8, CliError> {
     let kubeconfig = lent_kubeconfig(&environment)?;
     let bundle = session::bundle_of(&environment);
     let mut toolbox = tools::find(settings, bundle.as_ref());
-    let ToolsDirs { before, behind } = tools_dirs(&environment, bundle.as_ref());
+    let ToolsDirs { before, behind } = tools_dirs(&environment, settings)?;
     let dirs = before.into_iter().chain(env::split_paths(&settings.path));
     let dirs = dirs.chain(behind);
     let path = env::join_paths(dirs).map_err(CliError::internal)?;

@@ -25,6 +25,9 @@ use crate::{
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
 struct Standing {
+    /// Names it to the verbs.
+    #[serde(skip)]
+    call: String,
     environment: String,
     lab: String,
     /// The values that it was made with.
@@ -195,6 +198,7 @@ async fn standing(environment: &Environment, settings: &Settings) -> Standing {
         journal: of_journal,
         fallen_back,
         kept_aside,
+        call: environment.call(),
         environment: environment.name().to_string(),
         lab: environment.record.lab.clone(),
         set: environment.record.set.clone(),
@@ -299,15 +303,15 @@ fn text(standings: &[Standing], unusable: &[Unusable]) -> String {
         let _ = writeln!(
             text,
             "\nthe last run in {} is under way, or was interrupted; `labctl up {}` goes on",
-            s.environment, s.lab
+            s.environment, s.call
         );
     }
     for s in standings {
         if let Some(why) = &s.damaged {
-            let name = &s.environment;
+            let call = &s.call;
             let _ = writeln!(
                 text,
-                "\n{why}; `labctl down {name}` removes the environment"
+                "\n{why}; `labctl down {call}` removes the environment"
             );
         }
     }

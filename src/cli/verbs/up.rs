@@ -101,7 +101,8 @@ pub(super) fn bring(
         if let Some(signal) = stopper.now().signal() {
             return Ok(exit::signalled(signal));
         }
-        checked?;
+        // Of bad input nothing stays.
+        checked.inspect_err(|_| settings.store.sweep())?;
         let hold = Hold {
             settings,
             name: &name,

@@ -154,7 +154,7 @@ fn show(
                 output::tell(&format!(
                     "\nopen faults: {}; `labctl heal {}` takes them back before their time\n",
                     report.open_faults.join(", "),
-                    of.environment
+                    of.call
                 ));
             }
             if let Some(hint) = &hint {

@@ -44,8 +44,9 @@ pub async fn keep(
             Ok(Err(why)) => {
                 emitter.emit(EventKind::Notice {
                     text: format!(
-                        "the data of {pod} is not saved, so `labctl reset` will leave it as it is: \
-                         {why}"
+                        "the data of {pod} is not saved, so `labctl reset {}` will leave it as it is: \
+                         {why}",
+                        context.call()
                     ),
                 });
                 Ok(None)

@@ -163,8 +163,10 @@ async fn look(context: &Context, cluster: &Cluster, at: usize) -> Result<Seen, E
             "there is no snapshot of step {} to go back to",
             lab.steps[at].id
         );
-        let failure = Failure::new(summary)
-            .hint("`labctl reset --hard` recreates the cluster and does the steps again");
+        let failure = Failure::new(summary).hint(format!(
+            "`labctl reset {} --hard` recreates the cluster and does the steps again",
+            context.call()
+        ));
         return Err(EngineError::Step(Box::new(failure)));
     };
     let reach = Reach::new(cluster).await?;
@@ -274,16 +276,18 @@ async fn put_back(
         lab_data::save_before(context, &cluster, emitter).await?;
     }
     let manifests = manifests(context);
+    let call = context.call();
     let work = PutBack {
         reach: &reach,
         live: &live,
         manifests: &manifests,
         namespace: &context.lab.namespace,
+        call: &call,
         emitter,
     };
     let failed = work.all(&differences).await;
     if !failed.is_empty() {
-        return Err(EngineError::Step(Box::new(not_undone(&failed))));
+        return Err(EngineError::Step(Box::new(not_undone(&failed, &call))));
     }
     let asks = Asks::new(context, at, &cluster);
     let data = data::Phase {
@@ -344,10 +348,11 @@ fn manifests(context: &Context) -> Vec<serde_json::Value> {
     texts.flat_map(yaml::documents).collect()
 }
 
-fn not_undone(failed: &[crate::snapshot::LiveError]) -> Failure {
-    let mut failure = Failure::new("not everything could be put back").hint(
-        "`labctl reset` again tries what is left; `labctl reset --hard` recreates the cluster",
-    );
+fn not_undone(failed: &[crate::snapshot::LiveError], call: &str) -> Failure {
+    let mut failure = Failure::new("not everything could be put back").hint(format!(
+        "`labctl reset {call}` again tries what is left; `labctl reset {call} --hard` recreates the \
+         cluster"
+    ));
     failure.causes = failed
         .iter()
         .map(|error| {

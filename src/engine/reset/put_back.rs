@@ -21,6 +21,8 @@ pub(super) struct PutBack<'a> {
     /// The objects of the lab's own manifests: what Secrets are put back from.
     pub(super) manifests: &'a [Value],
     pub(super) namespace: &'a str,
+    /// Names the environment to the verbs.
+    pub(super) call: &'a str,
     pub(super) emitter: &'a Emitter,
 }
 
@@ -190,9 +192,10 @@ impl PutBack<'_> {
         self.emitter.emit(EventKind::Notice {
             text: format!(
                 "{} is left as it is: {}; only another object, without what this one holds, could be \
-                 as it was (`labctl reset --hard` recreates the cluster)",
+                 as it was (`labctl reset {} --hard` recreates the cluster)",
                 live.key.seen_from(self.namespace),
-                fields.join(", ")
+                fields.join(", "),
+                self.call
             ),
         });
         Ok(())

@@ -40,7 +40,7 @@ fn what_was_not_measured_is_never_a_pass() {
     ] {
         let fault = World::shop().fault(yaml);
         assert_eq!(fault.status, Status::Unknown, "{fault:?}");
-        assert!(fault.actual.contains("labctl next"), "{fault:?}");
+        assert!(fault.actual.contains("has to be done first"), "{fault:?}");
     }
     let none = with(|load| load.requests = 0, 0);
     for yaml in [
