@@ -58,8 +58,11 @@ pub async fn reset(
     let steps = &context.lab.steps[..=options.to];
     announce(context, Verb::Reset, steps, &emitter);
     recover::end_survivors(&emitter).await;
-    // One with `--hard` that was interrupted has no cluster to put back.
-    let outcome = if options.hard || emitter.state().cluster.is_none() {
+    // One with `--hard` that was interrupted has no cluster to put back, unless a part of the journal
+    // is lost: that may have said that the new cluster was made.
+    let state = emitter.state();
+    let goes_on = state.cluster.is_none() && !state.damaged;
+    let outcome = if options.hard || goes_on {
         let to = &context.lab.steps[options.to].id;
         cursor::rewind_from(context, 0, Some(to), &emitter).await?;
         recover::remove_cluster(context, &emitter, &mut stopper).await?;
@@ -226,7 +229,7 @@ async fn put_back(
     if emitter.state().damaged {
         adopt::settle(context, emitter, &mut stopper).await?;
         let state = emitter.state();
-        if state.cursor.is_none() && state.reset_to.is_none() {
+        if state.cursor.is_none() && state.unfinished_reset().is_none() {
             let summary = "what was verified in this cluster was lost with a part of the journal";
             let hint = format!("`labctl up {}` looks at it anew", context.call());
             let failure = Failure::new(summary).hint(hint);
