@@ -204,6 +204,12 @@ impl RunState {
         self.reset_to.as_ref().filter(|_| is_there)
     }
 
+    /// Whether a reset that recreates the cluster was interrupted after it had begun to remove it.
+    #[must_use]
+    pub fn is_recreating(&self) -> bool {
+        self.reset_to.is_some() && (self.cluster.is_none() || self.recreated || self.deleting)
+    }
+
     /// Whether the step was ever seen to hold.
     #[must_use]
     pub fn is_verified(&self, id: &StepId) -> bool {

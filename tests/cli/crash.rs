@@ -200,6 +200,37 @@ fn killed_at_any_event_of_down_the_next_up_ends_green_and_the_next_down_leaves_n
     });
 }
 
+#[test]
+fn killed_at_any_event_of_a_recreation_the_reset_goes_on_and_keeps_the_new_cluster() {
+    let made = || {
+        let case = Case::new();
+        case.sandbox.labctl("up crash --to app").run().exits(0);
+        case
+    };
+    let last = events(&made(), "reset --hard");
+    at_every_moment(last, |failpoint| {
+        let case = made();
+        case.dies("reset --hard", failpoint);
+        let known = case.sandbox.run_state(ENVIRONMENT);
+        let reset = case.sandbox.labctl("reset crash").run();
+        assert_eq!(reset.code, 0, "after {failpoint}:\n{}", reset.whole);
+        let state = case.sandbox.run_state(ENVIRONMENT);
+        assert_eq!(state.cursor.as_deref(), Some("app"), "after {failpoint}");
+        assert_eq!(state.reset_to, None, "after {failpoint}");
+        let made = case.api.count("create cluster");
+        // Until it was begun to be removed, the cluster stays, and is put back.
+        let is_removed = known.recreated || known.is_recreating();
+        let expected = if is_removed { 2 } else { 1 };
+        assert_eq!(
+            made,
+            expected,
+            "after {failpoint}: {:?}",
+            case.api.effects()
+        );
+        case.is_quiet(failpoint);
+    });
+}
+
 /// How labctl, or the tool, can end once the tool did what it was to do.
 #[derive(Debug, Clone, Copy)]
 enum Death {

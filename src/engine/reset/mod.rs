@@ -58,14 +58,14 @@ pub async fn reset(
     let steps = &context.lab.steps[..=options.to];
     announce(context, Verb::Reset, steps, &emitter);
     recover::end_survivors(&emitter).await;
-    // One with `--hard` that was interrupted has no cluster to put back, unless a part of the journal
-    // is lost: that may have said that the new cluster was made.
-    let state = emitter.state();
-    let goes_on = state.cluster.is_none() && !state.damaged;
-    let outcome = if options.hard || goes_on {
+    let outcome = if options.hard {
         let to = &context.lab.steps[options.to].id;
         cursor::rewind_from(context, 0, Some(to), &emitter).await?;
         recover::remove_cluster(context, &emitter, &mut stopper).await?;
+        up::go_on(context, options.to, None, &emitter, &mut stopper).await?
+    } else if emitter.state().is_recreating() {
+        // The new cluster may stand already, though the journal does not say so.
+        adopt::settle(context, &emitter, &mut stopper).await?;
         up::go_on(context, options.to, None, &emitter, &mut stopper).await?
     } else {
         one(context, options, &emitter, &mut stopper).await?
