@@ -212,6 +212,8 @@ fn a_reset_that_fails_names_the_step_and_leaves_the_cursor() {
         .labctl("reset crash --timeout-scale 0.1")
         .run()
         .exits(1);
+    // The recorded claim and its volume are the same.
+    assert!(!reset.stderr.contains("gone for good"), "{}", reset.whole);
     reset
         .tells("rollout-complete statefulset/app of step app did not hold within 2 s")
         .tells("in step app");
@@ -224,4 +226,31 @@ fn a_reset_that_fails_names_the_step_and_leaves_the_cursor() {
         1,
         "nothing is done again while it is on its way"
     );
+}
+
+#[test]
+fn a_cursor_at_a_step_that_the_lab_lost_falls_back_and_every_verb_says_so() {
+    let (sandbox, _api) = up_to("write");
+    // Its author renamed the step.
+    let lab = sandbox.environment(ENVIRONMENT).join("lab/lab.yaml");
+    let text = fs::read_to_string(&lab).unwrap();
+    let renamed = text.replace("- id: write", "- id: wrote");
+    assert_ne!(renamed, text);
+    fs::write(&lab, renamed).unwrap();
+    let lost = "the lab no longer has the step write, at which the environment was; it counts from \
+                the last one that the lab still has: app";
+    let status = sandbox.labctl("status").run().exits(0);
+    let words = status.stdout.split_whitespace().collect::<Vec<_>>();
+    let words = words.join(" ");
+    assert!(words.contains("2/8 app"), "{}", status.whole);
+    assert!(words.contains(lost), "{}", status.whole);
+    sandbox
+        .labctl("reset crash --dry-run")
+        .run()
+        .exits(0)
+        .tells(lost);
+    sandbox.labctl("verify crash").run().tells(lost);
+    // What it holds by its new name was seen by `verify`.
+    let reset = sandbox.labctl("reset crash").run().exits(0);
+    reset.tells("lab-crash is back at wrote");
 }

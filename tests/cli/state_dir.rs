@@ -225,7 +225,19 @@ fn what_a_later_labctl_wrote_is_not_touched() {
             .tells("form 3")
             .tells(&needed);
     }
-    assert_eq!(fs::read_to_string(&record).unwrap(), later);
+    // It is a row beside the others, and in the way of none.
+    crate::support::Seeded::new(&sandbox, "other", "small");
+    let status = sandbox.labctl("status").run().exits(0);
+    for row in ["lab-small", "form 3", "other"] {
+        assert!(status.stdout.contains(row), "{}", status.whole);
+    }
+    sandbox.labctl("list").run().exits(0).tells("form 3");
+    sandbox.labctl("verify small --env other").run().exits(5);
+    fs::write(&record, "{").unwrap();
+    let status = sandbox.labctl("status").run().exits(0);
+    assert!(status.stdout.contains("other"), "{}", status.whole);
+    assert!(status.stdout.contains("cannot be used"), "{}", status.whole);
+    fs::write(&record, &later).unwrap();
     assert_eq!(sandbox.fakes.changes(), [""; 0]);
 }
 

@@ -11,6 +11,7 @@ mod kubelets;
 mod put_back;
 mod remove;
 mod rollout;
+mod words;
 
 use tokio::time::Instant;
 
@@ -23,11 +24,9 @@ use super::{
 };
 use crate::{
     assert::Cluster,
-    event::{
-        Change, Differing, EventKind, Failure, Outcome, RunOutcome, RunState, Untrusted, Verb,
-    },
+    event::{Differing, EventKind, Failure, Outcome, RunOutcome, RunState, Verb},
     plan,
-    snapshot::{Difference, Live, Reach, Snapshot, difference, kinds},
+    snapshot::{Difference, Live, Reach, Snapshot, difference},
     spec::{StepId, yaml},
     tool::Stopper,
 };
@@ -35,6 +34,8 @@ use asks::{Asks, Came};
 use critical::Critical;
 use data::Put;
 use put_back::PutBack;
+
+pub use words::told;
 
 /// What is asked of a reset.
 #[derive(Debug, Clone, Copy, Default)]
@@ -365,36 +366,4 @@ fn not_undone(failed: &[crate::snapshot::LiveError], call: &str) -> Failure {
         })
         .collect();
     failure
-}
-
-/// How `difference` is told to people who look into `namespace`.
-pub fn told(difference: &Difference, namespace: &str) -> Differing {
-    let holds_more = kinds::holds_more(&difference.key());
-    let (change, details) = match difference {
-        Difference::Missing { going: Some(_), .. } if holds_more => {
-            let words =
-                "it is being deleted: reset destroys what it still holds, and makes it anew";
-            (Change::Missing, vec![words.to_owned()])
-        }
-        Difference::Missing { .. } => (Change::Missing, Vec::new()),
-        Difference::Changed { fields, .. } => (Change::Changed, fields.clone()),
-        Difference::Node { words, .. } => (Change::Changed, words.clone()),
-        Difference::InTheWay { why, .. } | Difference::Kubelet { why, .. } => {
-            (Change::Changed, vec![why.clone()])
-        }
-        Difference::Stranger { contents, .. } if holds_more => {
-            let with = match contents {
-                0 => "reset destroys it, and what it holds".to_owned(),
-                1 => "reset destroys it with the object in it".to_owned(),
-                n => format!("reset destroys it with the {n} objects in it"),
-            };
-            (Change::Stranger, vec![with])
-        }
-        Difference::Stranger { .. } => (Change::Stranger, Vec::new()),
-    };
-    Differing {
-        object: difference.key().seen_from(namespace),
-        change,
-        details: details.iter().map(|line| Untrusted::new(line)).collect(),
-    }
 }
