@@ -220,7 +220,8 @@ impl Shared {
         loop {
             let mut contents = self.contents.lock().unwrap();
             let new: Vec<Value> = loop {
-                if contents.over {
+                // Threads of those that went away would pile up while a test runs labctl again and again.
+                if contents.over || is_gone(&to)? {
                     return Ok(());
                 }
                 let new = contents.changes.iter();
@@ -240,6 +241,14 @@ impl Shared {
             to.flush()?;
         }
     }
+}
+
+/// Whether the other side has closed the connection, on which it sends nothing any more.
+fn is_gone(connection: &TcpStream) -> std::io::Result<bool> {
+    connection.set_nonblocking(true)?;
+    let peeked = connection.peek(&mut [0]);
+    connection.set_nonblocking(false)?;
+    Ok(matches!(peeked, Ok(0)))
 }
 
 fn answer_with(mut to: TcpStream, status: &str, body: &Value) -> std::io::Result<()> {
