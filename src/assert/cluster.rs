@@ -43,6 +43,8 @@ pub enum InPod {
     Printed(String),
     /// It could not be run, or failed: why.
     Failed(String),
+    /// The pod is being deleted.
+    Going,
     /// There is no such pod.
     Absent,
 }
@@ -337,7 +339,7 @@ impl Cluster {
         let pods: Api<Pod> = Api::namespaced(self.prober.clone(), namespace);
         match tokio::time::timeout(ANSWER, pods.get_opt(pod)).await {
             Ok(Ok(Some(pod))) if pod.metadata.deletion_timestamp.is_some() => {
-                return InPod::Failed("the pod is being deleted".to_owned());
+                return InPod::Going;
             }
             Ok(Ok(Some(_))) => {}
             Ok(Ok(None)) => return InPod::Absent,

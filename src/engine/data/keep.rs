@@ -37,7 +37,7 @@ pub async fn keep(
         let saved = match answer(context, cluster, pod).await {
             Fingerprint::Known(now) => save(context, cluster, data, pod, now, stopper).await,
             Fingerprint::NoPod => return Ok(None),
-            Fingerprint::Unknown(why) => Ok(Err(why)),
+            other => Ok(Err(other.why().to_owned())),
         };
         match saved {
             Ok(Ok(fingerprint)) => Ok(Some((pod.clone(), fingerprint))),
@@ -63,7 +63,8 @@ async fn answer(context: &Context, cluster: &Cluster, pod: &str) -> Fingerprint 
     let deadline = Instant::now() + PATIENCE;
     loop {
         let answer = fingerprint(context, cluster, pod).await;
-        if !matches!(answer, Fingerprint::Unknown(_)) || Instant::now() > deadline {
+        let is_told = matches!(answer, Fingerprint::Known(_) | Fingerprint::NoPod);
+        if is_told || Instant::now() > deadline {
             return answer;
         }
         sleep(Duration::from_secs(1)).await;

@@ -37,6 +37,8 @@ pub enum Fingerprint {
     Known(String),
     /// It cannot be told: why.
     Unknown(String),
+    /// It cannot be told any more: the pod is being deleted.
+    Going,
     /// The pod does not exist.
     NoPod,
 }
@@ -47,7 +49,7 @@ impl Fingerprint {
     pub fn known(&self) -> Option<&str> {
         match self {
             Self::Known(text) => Some(text),
-            Self::Unknown(_) | Self::NoPod => None,
+            Self::Unknown(_) | Self::Going | Self::NoPod => None,
         }
     }
 
@@ -57,6 +59,7 @@ impl Fingerprint {
         match self {
             Self::Known(_) => "",
             Self::Unknown(why) => why,
+            Self::Going => "the pod is being deleted",
             Self::NoPod => "there is no such pod",
         }
     }
@@ -86,6 +89,7 @@ pub async fn fingerprint(context: &Context, cluster: &Cluster, pod: &str) -> Fin
         }
         InPod::Printed(text) => Fingerprint::Known(text),
         InPod::Failed(why) => Fingerprint::Unknown(why),
+        InPod::Going => Fingerprint::Going,
         InPod::Absent => Fingerprint::NoPod,
     }
 }

@@ -20,10 +20,21 @@ pub async fn save_before(
 ) -> Result<(), EngineError> {
     let pods = context.lab.data.iter().flat_map(|data| &data.pods);
     let saved = join_all(pods.map(|pod| async move {
-        if let Fingerprint::Known(_) = fingerprint(context, cluster, pod).await {
-            save(context, pod, None, emitter).await?;
+        if fingerprint(context, cluster, pod).await.known().is_none() {
+            return Ok(());
         }
-        Ok::<(), EngineError>(())
+        let saved = save(context, pod, None, emitter).await.map(drop);
+        let Err(error) = saved else { return Ok(()) };
+        match fingerprint(context, cluster, pod).await {
+            // Somebody deleted the pod, or all around it: it ended while it was asked.
+            now @ (Fingerprint::Going | Fingerprint::NoPod) => {
+                let why = now.why();
+                let text = format!("what {pod} held could not be saved: {why}");
+                emitter.emit(EventKind::Notice { text });
+                Ok(())
+            }
+            Fingerprint::Known(_) | Fingerprint::Unknown(_) => Err(error),
+        }
     }));
     saved.await.into_iter().collect()
 }
