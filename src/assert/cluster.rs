@@ -19,7 +19,7 @@ use super::{
     Needs, Observed, Probe, ProbeResult, Scope,
     ask::ask,
     needs::probes,
-    observed::{Answer, Seen},
+    observed::{Answer, InPod, Seen},
     pod,
     served::{Asked, unserved},
     text::innermost,
@@ -35,19 +35,6 @@ pub(super) const ANSWER: Duration = Duration::from_secs(5);
 const EXEC: Duration = Duration::from_secs(10);
 /// The most that is read of what a command in a pod prints, in bytes.
 const OUTPUT: u64 = 64 << 10;
-
-/// What came of a command in a pod.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum InPod {
-    /// It ended with 0, and printed this.
-    Printed(String),
-    /// It could not be run, or failed: why.
-    Failed(String),
-    /// The pod is being deleted.
-    Going,
-    /// There is no such pod.
-    Absent,
-}
 
 /// Why a cluster cannot be asked.
 #[derive(Debug, thiserror::Error)]

@@ -31,7 +31,7 @@ pub mod toxic;
 pub mod watch;
 
 pub use check::evaluate;
-pub use cluster::{Cluster, ClusterError, InPod, LoginPrograms};
+pub use cluster::{Cluster, ClusterError, LoginPrograms};
 pub use needs::{Needs, Probe};
-pub use observed::{Observed, ProbeResult, Scope};
+pub use observed::{InPod, Observed, ProbeResult, Scope};
 pub use text::innermost;

@@ -36,6 +36,19 @@ pub enum Seen {
 /// The objects of a kind that is not served.
 static NONE: Objects = Objects::new();
 
+/// What came of a command in a pod.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum InPod {
+    /// It ended with 0, and printed this.
+    Printed(String),
+    /// It could not be run, or failed: why.
+    Failed(String),
+    /// The pod is being deleted.
+    Going,
+    /// There is no such pod.
+    Absent,
+}
+
 /// What came of a probe.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ProbeResult {

@@ -47,7 +47,12 @@ pub fn main() -> ExitCode {
     };
     let colour = Colour::resolve();
     let settings = Settings::resolve(&args.global, colour);
-    let result = settings.and_then(|settings| run(&args.command, &settings));
+    let result = settings.and_then(|settings| {
+        let result = run(&args.command, &settings);
+        // Here nothing runs any more that it may be needed for.
+        settings.store.sweep();
+        result
+    });
     match result {
         Ok(code) => ExitCode::from(code),
         Err(error) => ExitCode::from(error.broken_pipe().unwrap_or_else(|| {

@@ -1,6 +1,6 @@
 //! Where the tools are: in the bundle, of which copies are run, then on `PATH`.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use super::settings::Settings;
 use crate::{
@@ -47,11 +47,11 @@ pub(crate) fn add_of(
 
 fn add<'a>(
     toolbox: &mut Toolbox,
-    names: impl IntoIterator<Item = &'a str>,
+    names: impl IntoIterator<Item = &'a str> + Clone,
     settings: &Settings,
     bundle: Option<&Bundle>,
 ) {
-    let copies = bundle.map(|bundle| settings.store.programs(bundle));
+    let copies = bundle.map(|bundle| settings.store.programs(bundle, names.clone()));
     for name in names {
         let bundled = bundle.is_some_and(|bundle| bundle.tool(name).is_some());
         let found = match &copies {
@@ -60,11 +60,14 @@ fn add<'a>(
                 toolbox.refused.insert(name.to_owned(), why);
                 continue;
             }
-            Some(Ok(Some(dir))) if bundled => Some(dir.join(name)),
+            Some(Ok(Some(programs))) if bundled => Some(programs.dir.join(name)),
             _ => which::which_in(name, Some(&settings.path), &settings.cwd).ok(),
         };
         if let Some(path) = found {
             toolbox.programs.insert(name.to_owned(), path);
         }
+    }
+    if let Some(Ok(Some(programs))) = copies {
+        toolbox.held.push(Arc::new(programs));
     }
 }

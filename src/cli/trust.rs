@@ -13,7 +13,7 @@ use crate::{
     engine::Context,
     event::{Untrusted, untrusted::visible},
     plan::{Disclosure, disclosure::Supplied, reach},
-    spec::{Image, Lab},
+    spec::{Image, Lab, tool::WRAPPED},
     state::{
         Environment,
         bundle::Role,
@@ -233,6 +233,8 @@ fn lines(disclosure: &Disclosure, context: &Context) -> Vec<String> {
         let note = image.note.as_ref().map(|note| format!("   # {note}"));
         let (get, note) = (get.unwrap_or_default(), note.unwrap_or_default());
         lines.push(format!("image {name}{get}{note}{with}"));
+        let takes = image.takes.iter();
+        lines.extend(takes.map(|line| format!("image {name}, in its build: {line}")));
     }
     for step in &disclosure.steps {
         let (id, with) = (&step.id, only(&step.with));
@@ -299,6 +301,8 @@ fn shortened(command: &Invocation, context: &Context) -> String {
     let program = command.program.strip_prefix(&tools);
     let program = program.unwrap_or(&command.program);
     let mut short = Invocation::new(program, [""; 0]).stdin(command.stdin.clone());
+    // What labctl gives to each of these goes without saying; a lab's tool gets what the lab says.
+    let is_wrapped = WRAPPED.contains(&command.program.as_str());
     let mut args = command.args.iter().peekable();
     // What stands behind two dashes is the lab's own.
     let mut is_own = false;
@@ -308,7 +312,7 @@ fn shortened(command: &Invocation, context: &Context) -> String {
             short = short.arg(arg);
             continue;
         }
-        let is_given = args.peek().is_some_and(|next| given.contains(&(arg, next)));
+        let is_given = is_wrapped && args.peek().is_some_and(|next| given.contains(&(arg, next)));
         if is_given {
             args.next();
         } else {

@@ -75,7 +75,15 @@ fn plan(state: &RunState, survey: &Survey) -> Plan {
         return Plan::TakeIn;
     }
     match &state.cluster {
-        Some(_) if state.deleting => Plan::Remove,
+        // What was to be removed and was not touched is as whole as it was.
+        Some(known) if state.deleting => {
+            let stands = |id: &String| survey.own.iter().any(|c| c.id == *id);
+            if known.containers.iter().all(stands) {
+                Plan::RemoveUnlessWhole
+            } else {
+                Plan::Remove
+            }
+        }
         None if state.intended_cluster.is_some() => Plan::RemoveUnlessWhole,
         _ if survey.own.iter().all(|c| is_recorded(&c.id)) => Plan::Nothing,
         _ => Plan::TakeIn,
@@ -211,7 +219,13 @@ mod tests {
             (state(true, None, false, true), "a", Plan::TakeIn),
             (state(true, None, false, true), "", Plan::Remove),
             (state(true, Some("a"), false, false), "a", Plan::Nothing),
-            (state(true, Some("a"), true, false), "a", Plan::Remove),
+            // Nothing of it is gone yet.
+            (
+                state(true, Some("a"), true, false),
+                "a",
+                Plan::RemoveUnlessWhole,
+            ),
+            (state(true, Some("a"), true, false), "b", Plan::Remove),
             (state(true, Some("a"), true, true), "a", Plan::TakeIn),
             (state(true, Some("a"), false, true), "a", Plan::TakeIn),
             // Lost: that is for whoever uses it to say.

@@ -96,8 +96,17 @@ async fn found(
     if let Some(bundle) = &context.bundle
         && let Some(entry) = bundle.tool(&tool.name)
     {
-        let path = pinned::verified(bundle, &tool.name, &entry.path, &entry.digest).await?;
-        return Ok((format!("the bundle's {}", tool.name), read(&path)?));
+        let copy = context.toolbox.programs.get(tool.name.as_str());
+        let Some(copy) =
+            copy.filter(|_| !context.toolbox.refused.contains_key(entry.name.as_str()))
+        else {
+            let why = context.toolbox.refused.get(entry.name.as_str());
+            let mut failure = Failure::new(format!("failed to take {} from the bundle", tool.name));
+            failure.causes.extend(why.cloned());
+            return Err(failed(failure));
+        };
+        // The one of which the digest was compared.
+        return Ok((format!("the bundle's {}", tool.name), read(copy)?));
     }
     if let Some(path) = context.toolbox.programs.get(tool.name.as_str())
         && reported(context, tool, path, stopper).await.is_ok()

@@ -1,10 +1,14 @@
 //! Picking up what a labctl that was killed left behind.
 
-use super::{Context, Emitter, EngineError, owner, proof, tools};
+use super::{
+    Context, Emitter, EngineError, owner,
+    proof::{self, Survey},
+    tools,
+};
 use crate::{
     event::EventKind,
     state::files,
-    tool::{Stopper, docker, process},
+    tool::{Stop, Stopper, docker, process},
 };
 
 /// Ends children that outlived the labctl that started them.
@@ -22,29 +26,36 @@ pub async fn end_survivors(emitter: &Emitter) {
     }
 }
 
-/// Removes the cluster of the environment, and its network: what is provably its own. What is not
-/// there is no error, and what else carries the cluster's name is named and left alone.
-pub async fn remove_cluster(
+/// What is removed of the environment's at the engine: it is provably its own, and nothing else is.
+pub struct Removal {
+    survey: Survey,
+    what: String,
+}
+
+/// Finds what there is to remove of the environment's cluster and network; `None` if there is nothing.
+/// What else carries the cluster's name is named and left alone. Changes nothing.
+pub async fn removal(
     context: &Context,
     emitter: &Emitter,
     stopper: &mut Stopper,
-) -> Result<(), EngineError> {
+) -> Result<Option<Removal>, EngineError> {
     let state = emitter.state();
+    // A journal that says nothing, or of which a part is lost, does not tell that nothing was begun.
+    let is_told = state.seq > 0 && !state.damaged;
     let survey = match proof::survey(context, &state, stopper).await {
         Ok(survey) => survey,
         // Nothing was begun, so there is nothing that the engine could be asked about.
-        Err(_) if state.is_without_cluster() => return Ok(()),
+        Err(_) if is_told && state.is_without_cluster() => return Ok(None),
         Err(error) => return Err(error),
     };
-    let others = survey.others();
-    for other in others {
+    for other in survey.others() {
         emitter.emit(EventKind::Notice {
             text: format!("{other}; it is left alone"),
         });
     }
     let is_there = !(survey.own.is_empty() && survey.networks.is_empty());
     if !is_there && state.is_without_cluster() {
-        return Ok(());
+        return Ok(None);
     }
     let what = format!("delete the cluster \"{}\"", context.name());
     // Where the journal lost the cluster that is there, its uid is no other's.
@@ -55,18 +66,46 @@ pub async fn remove_cluster(
     if survey.own.iter().any(is_recorded) {
         owner::leads_home(context, &state, &what).await?;
     }
-    emitter.commit(EventKind::ClusterDeleting).await?;
-    if !survey.own.is_empty() {
-        // By their ids: whatever gets their names meanwhile is not meant.
-        let ids: Vec<String> = survey.own.into_iter().map(|c| c.id).collect();
-        tools::tell(context, &docker::remove(&ids), &what, emitter, stopper).await?;
+    if stopper.now() != Stop::Run {
+        return Err(EngineError::Stopped);
     }
-    for network in survey.networks {
-        let what = format!("remove the network \"{}\"", network.name);
-        let remove = docker::remove_network(&network.id);
-        tools::tell(context, &remove, &what, emitter, stopper).await?;
+    Ok(Some(Removal { survey, what }))
+}
+
+impl Removal {
+    /// Removes it.
+    pub async fn carry_out(
+        self,
+        context: &Context,
+        emitter: &Emitter,
+        stopper: &mut Stopper,
+    ) -> Result<(), EngineError> {
+        let Self { survey, what } = self;
+        emitter.commit(EventKind::ClusterDeleting).await?;
+        if !survey.own.is_empty() {
+            // By their ids: whatever gets their names meanwhile is not meant.
+            let ids: Vec<String> = survey.own.into_iter().map(|c| c.id).collect();
+            tools::tell(context, &docker::remove(&ids), &what, emitter, stopper).await?;
+        }
+        for network in survey.networks {
+            let what = format!("remove the network \"{}\"", network.name);
+            let remove = docker::remove_network(&network.id);
+            tools::tell(context, &remove, &what, emitter, stopper).await?;
+        }
+        // It leads nowhere any more.
+        files::remove(&context.environment.kubeconfig())?;
+        emitter.commit(EventKind::ClusterDeleted).await
     }
-    // It leads nowhere any more.
-    files::remove(&context.environment.kubeconfig())?;
-    emitter.commit(EventKind::ClusterDeleted).await
+}
+
+/// Removes the cluster of the environment, and its network. What is not there is no error.
+pub async fn remove_cluster(
+    context: &Context,
+    emitter: &Emitter,
+    stopper: &mut Stopper,
+) -> Result<(), EngineError> {
+    match removal(context, emitter, stopper).await? {
+        Some(removal) => removal.carry_out(context, emitter, stopper).await,
+        None => Ok(()),
+    }
 }

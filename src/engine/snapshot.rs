@@ -31,6 +31,7 @@ pub async fn keep(
         futures::future::join(reach.list(), data::keep(context, cluster, emitter, stopper)).await;
     let mut snapshot = live?.snapshot();
     snapshot.data = data?;
+    snapshot.data_commands = data::commands(context);
     for index in kept {
         context
             .environment

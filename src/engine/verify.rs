@@ -21,7 +21,7 @@ use crate::{
         self,
         decide::{Lasts, lasts},
     },
-    spec::{Assertion, Facts, Step, StepId},
+    spec::{Assertion, Facts, Lab, Step, StepId},
     tool::{Stop, Stopper},
 };
 
@@ -344,6 +344,11 @@ impl Judge<'_> {
     }
 }
 
+/// Whether what the step expects is looked at now, rather than what was seen of it counted.
+fn is_judged(lab: &Lab, index: usize, cursor: Option<usize>, step: &Step) -> bool {
+    step.is_checked() && lasts(lab, index, cursor) == Lasts::Yes
+}
+
 fn findings(judge: &Judge<'_>, state: &RunState, moved: &Moved, last: usize) -> Vec<Finding> {
     let lab = &judge.context.lab;
     let cursor = plan::cursor(lab, state);
@@ -361,6 +366,12 @@ fn findings(judge: &Judge<'_>, state: &RunState, moved: &Moved, last: usize) -> 
                     Verdict::worst(&verdicts)
                 };
                 (Standing::Next(status), verdicts)
+            }
+            // Its author put it in, or changed when it is there, since the steps behind it were done.
+            Ordering::Less
+                if !state.is_verified(&step.id) && !is_judged(lab, index, cursor, step) =>
+            {
+                (Standing::NotReached, Vec::new())
             }
             Ordering::Less if !step.is_checked() => (Standing::Unchecked, Vec::new()),
             Ordering::Less => match lasts(lab, index, cursor) {

@@ -45,6 +45,8 @@ pub struct ImageUse {
     pub import: Vec<Invocation>,
     /// The files of the lab that it is built from, the one that says how first.
     pub built_from: Vec<String>,
+    /// What its build takes from elsewhere: lines of the Dockerfile.
+    pub takes: Vec<String>,
 }
 
 /// An image that a bundle has.
@@ -170,6 +172,7 @@ fn image(wanted: &Image, tree: &LabTree, target: &Target, supplied: Option<Suppl
         get: None,
         import: Vec::new(),
         built_from: Vec::new(),
+        takes: Vec::new(),
     };
     let archive = if let Some(Supplied { note, archive }) = supplied {
         used.note = Some(note);
@@ -186,6 +189,7 @@ fn image(wanted: &Image, tree: &LabTree, target: &Target, supplied: Option<Suppl
                         let dir = dir.as_deref().unwrap_or_default().trim_end_matches('/');
                         let files = tree.under(dir).map(|(file, _)| file.to_owned());
                         let file = format!("{dir}/{DOCKERFILE}");
+                        used.takes = taken(tree.text(&file).unwrap_or_default());
                         used.built_from = vec![file.clone()];
                         used.built_from.extend(files.filter(|other| *other != file));
                         format!("the lab's {}", visible(&file))
@@ -199,6 +203,24 @@ fn image(wanted: &Image, tree: &LabTree, target: &Target, supplied: Option<Suppl
     };
     used.import.push(docker::import("NODE", &archive));
     used
+}
+
+/// The lines of a Dockerfile that name an image, a URL or another place.
+fn taken(dockerfile: &str) -> Vec<String> {
+    let lines = dockerfile.replace("\\\n", " ");
+    let takes = |line: &&str| {
+        let line = line.trim().to_ascii_lowercase();
+        let begins = [
+            "from ", "from\t", "# syntax", "#syntax", "add ", "add\t", "onbuild ",
+        ];
+        begins.iter().any(|word| line.starts_with(word))
+            || line.contains("from=")
+            || line.contains("://")
+    };
+    let lines = lines.lines().filter(takes);
+    lines
+        .map(|line| visible(line.trim()).into_owned())
+        .collect()
 }
 
 fn step(step: &Step, tree: &LabTree, target: &Target) -> StepUse {

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::tool::invocation::quote;
+use crate::{spec::name::OF_THE_CLUSTER, tool::invocation::quote};
 
 /// A kind node is a privileged container; said wherever a person decides what may run on one.
 pub const NODES_ARE_PRIVILEGED: &str = "a kind node is a privileged container: a privileged pod, and \
@@ -32,7 +32,10 @@ pub fn of(document: &Value, called: &str) -> Vec<Reach> {
 pub fn images(document: &Value) -> Vec<String> {
     let mut found = Vec::new();
     each(document, &mut |map| {
-        if let Some(Value::String(image)) = map.get("image") {
+        // That of a volume is below `reference`.
+        let image = map.get("image");
+        let image = image.and_then(|image| image.get("reference").or(Some(image)));
+        if let Some(Value::String(image)) = image {
             found.push(image.clone());
         }
     });
@@ -76,6 +79,15 @@ fn walk(value: &Value, called: &str, found: &mut Vec<Reach>) {
         Value::Object(map) => {
             let named = map.contains_key("metadata").then(|| object(map)).flatten();
             let called = named.as_deref().unwrap_or(called);
+            let metadata = map.get("metadata").and_then(Value::as_object);
+            let namespace = metadata.and_then(|m| m.get("namespace")?.as_str());
+            if let Some(own) = namespace.filter(|name| OF_THE_CLUSTER.contains(name)) {
+                add(
+                    found,
+                    called,
+                    format!("is among the cluster's own, in {own}"),
+                );
+            }
             for (key, value) in map {
                 if let Some(asks) = asked(key, value) {
                     add(found, called, asks);
@@ -84,6 +96,14 @@ fn walk(value: &Value, called: &str, found: &mut Vec<Reach>) {
                 if key != "openAPIV3Schema" {
                     walk(value, called, found);
                 }
+            }
+        }
+        // A text may be a manifest that something in the cluster reads.
+        Value::String(text) if text.contains('\n') => {
+            let named: Vec<&str> = FIELDS.into_iter().filter(|f| text.contains(f)).collect();
+            if !named.is_empty() {
+                let asks = format!("has a text that speaks of {}", named.join(", "));
+                add(found, called, asks);
             }
         }
         _ => {}
@@ -202,6 +222,24 @@ mod tests {
             let document = &yaml::documents(&list)[0];
             assert_eq!(images(document), ["a"]);
         }
+    }
+
+    #[test]
+    fn what_is_the_clusters_own_and_what_a_text_holds_is_told() {
+        let own = "{kind: DaemonSet, metadata: {name: kube-proxy, namespace: kube-system}}";
+        assert_eq!(
+            told(own),
+            ["DaemonSet kube-proxy is among the cluster's own, in kube-system"]
+        );
+        let text =
+            "{kind: ConfigMap, metadata: {name: a}, data: {pod: \"spec:\\n  hostPID: true\\n\"}}";
+        assert_eq!(
+            told(text),
+            ["ConfigMap a has a text that speaks of hostPID"]
+        );
+        let volume =
+            "{kind: Pod, spec: {volumes: [{image: {reference: b}}], containers: [{image: a}]}}";
+        assert_eq!(images(&yaml::documents(volume)[0]), ["a", "b"]);
     }
 
     #[test]

@@ -86,6 +86,7 @@ impl Live {
                 .map(|(name, node)| (name.clone(), Marks::of(node)))
                 .collect(),
             data: BTreeMap::new(),
+            data_commands: String::new(),
         }
     }
 

@@ -36,6 +36,9 @@ pub struct Snapshot {
     pub nodes: BTreeMap<String, Marks>,
     /// The fingerprint of the data of each pod that the lab declares data for.
     pub data: BTreeMap<String, String>,
+    /// The digest of the commands that those fingerprints came from: others give others.
+    #[serde(default)]
+    pub data_commands: String,
 }
 
 impl Snapshot {

@@ -4,6 +4,9 @@ use std::{fmt, str::FromStr, time::Duration};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
+/// The longest span, in seconds: nobody waits longer in a workshop.
+const MOST: u64 = 24 * 3600;
+
 /// A span of whole seconds, written `45s`, `3m` or `1h30m`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Within(pub Duration);
@@ -40,6 +43,9 @@ impl FromStr for Within {
                 .checked_mul(unit)
                 .and_then(|s| s.checked_add(seconds))
                 .ok_or_else(wrong)?;
+        }
+        if seconds > MOST {
+            return Err(format!("`{text}` is more than 24h, which is the most"));
         }
         // A bare number has no unit, and an empty text or a zero says nothing.
         if !digits.is_empty() || seconds == 0 {

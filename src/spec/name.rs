@@ -6,6 +6,14 @@ use serde::{Deserialize, Serialize};
 /// The most characters of a DNS label (RFC 1123).
 const LONGEST: usize = 63;
 
+/// The namespaces of the cluster itself, with what kind puts beside them: no lab's own is one of them.
+pub const OF_THE_CLUSTER: [&str; 4] = [
+    "kube-node-lease",
+    "kube-public",
+    "kube-system",
+    "local-path-storage",
+];
+
 /// Whether `text` is a DNS label: lower-case letters, digits and `-`, at most 63 of them, with `-`
 /// inside only (RFC 1123). Of file names, host names and arguments it means the same in each.
 #[must_use]

@@ -7,6 +7,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 /// The units, the largest first.
 const UNITS: [(&str, u64); 3] = [("Gi", 1 << 30), ("Mi", 1 << 20), ("Ki", 1 << 10)];
 
+/// The largest size: what is limited by one is on the student's disk.
+const MOST: Size = Size(16 << 30);
+
 /// A number of bytes, written as a whole number of `Ki`, `Mi` or `Gi`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Size(pub u64);
@@ -30,7 +33,11 @@ impl FromStr for Size {
         let is_number = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
         let count: Option<u64> = digits.parse().ok().filter(|n| is_number && *n > 0);
         let bytes = count.and_then(|count| count.checked_mul(*unit));
-        bytes.map(Self).ok_or_else(wrong)
+        let size = bytes.map(Self).ok_or_else(wrong)?;
+        if size > MOST {
+            return Err(format!("`{text}` is more than {MOST}, which is the most"));
+        }
+        Ok(size)
     }
 }
 
@@ -76,6 +83,7 @@ mod tests {
             "+1Mi",
             "1.5Gi",
             "99999999999Gi",
+            "17Gi",
         ] {
             assert!(wrong.parse::<Size>().is_err(), "{wrong}");
         }

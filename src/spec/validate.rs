@@ -11,13 +11,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     Action, Assertion, Lab, LabTree, Step, Undo,
     action::{DeletePod, Node, PortMapping},
-    assertion::{EndpointsReady, PvcReattached, RolloutComplete, SpreadOverNodes},
+    assertion::{
+        EndpointsReady, ObjectMatch, ObjectRef, PvcReattached, RolloutComplete, SpreadOverNodes,
+    },
+    helm::{Chart, Helm},
     model::{During, Record},
-    name::is_label,
+    name::{OF_THE_CLUSTER, is_label},
     tree::LAB_FILE,
     yaml::{self, Fault},
 };
 use tools::Brought;
+
+/// The most steps of a lab: each is looked at before anybody is asked whether it may run.
+const MOST_STEPS: usize = 200;
 
 /// What a lab may refer to outside of itself.
 #[derive(Debug, Clone, Default)]
@@ -67,8 +73,21 @@ fn resolved(lab: &Lab, tree: &LabTree, known: &Known) -> Vec<Fault> {
             "{LAB_FILE}: `namespace: {name}` is no name of a namespace"
         ));
     }
+    if OF_THE_CLUSTER.contains(&lab.namespace.as_str()) {
+        checker.fault(format!(
+            "{LAB_FILE}: `namespace: {}` is the cluster's own",
+            lab.namespace
+        ));
+    }
     if lab.steps.is_empty() {
         checker.fault(format!("{LAB_FILE}: `steps` is empty"));
+    }
+    if lab.steps.len() > MOST_STEPS {
+        let has = lab.steps.len();
+        checker.fault(format!(
+            "{LAB_FILE}: {has} steps are more than the {MOST_STEPS} that a lab may have"
+        ));
+        return checker.faults;
     }
     for data in &lab.data {
         for fault in data.faults(tree) {
@@ -156,6 +175,7 @@ impl Checker<'_> {
                 }
             }
             Action::Helm(helm) => {
+                self.read_by_helm(helm, tree);
                 let faults = sources::of_helm(helm, tree);
                 for text in &faults {
                     self.of_step(step, text);
@@ -186,6 +206,24 @@ impl Checker<'_> {
             ),
             _ => {}
         }
+    }
+
+    /// What is shown of values and of definitions of a chart is what helm reads.
+    fn read_by_helm(&mut self, helm: &Helm, tree: &LabTree) {
+        let values = helm.values.iter().filter_map(|path| {
+            let text = tree.text(path)?;
+            yaml::read_alike(path, text).err()
+        });
+        let crds = match &helm.chart {
+            Chart::Directory(dir) => format!("{}/crds", dir.trim_end_matches('/')),
+            _ => String::new(),
+        };
+        let crds = tree.under(&crds).filter(|_| !crds.is_empty());
+        let crds = crds.filter_map(|(name, bytes)| match std::str::from_utf8(bytes) {
+            Ok(text) => yaml::manifest(name, text).err(),
+            Err(_) => Some(Fault::new(format!("{name} is not UTF-8"))),
+        });
+        self.faults.extend(values.chain(crds));
     }
 
     fn pod(&mut self, step: &Step, name: &str) {
@@ -273,6 +311,13 @@ impl Checker<'_> {
                         &format!("`namespace: {name}` is no name of a namespace"),
                     );
                 }
+                Assertion::Object(ObjectMatch { name, .. })
+                | Assertion::Absent(ObjectRef { name, .. })
+                    if !is_object(name) =>
+                {
+                    let name = name.escape_debug();
+                    self.of_step(step, &format!("no object can have the name `{name}`"));
+                }
                 Assertion::Http(http) => {
                     for fault in http.faults(&self.ports) {
                         self.of_step(step, &fault);
@@ -351,6 +396,16 @@ fn is_pod(name: &str) -> bool {
     name.split('.').all(is_label)
 }
 
+/// Whether an object of some kind can have this name: one part of a path, and never an option. Some
+/// kinds allow more than others: `system:node` is a cluster role.
+fn is_object(name: &str) -> bool {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-.:_".contains(c);
+    !name.is_empty()
+        && name.len() <= 253
+        && name.chars().all(is_plain)
+        && !name.starts_with(['-', '.'])
+}
+
 #[derive(Clone, Copy, PartialEq)]
 enum Part {
     Pod,
@@ -365,7 +420,10 @@ fn is_lab_id(id: &str) -> bool {
 
 /// `; did you mean …?` with the known name nearest to `name`, or nothing if none is near.
 pub fn nearest(name: &str, known: impl Iterator<Item = impl AsRef<str>>) -> String {
+    // Nobody mistypes what is longer, and comparing takes as many steps as both are long.
+    let is_short = |text: &str| text.len() <= 100;
     let best = known
+        .filter(|k| is_short(name) && is_short(k.as_ref()))
         .map(|k| (distance(name, k.as_ref()), k.as_ref().to_owned()))
         .min();
     match best {

@@ -57,9 +57,25 @@ fn is_cut_otherwise(line: &str) -> bool {
     })
 }
 
-/// Whether `text` is a stream of YAML documents that all readers read alike, each of them a Kubernetes object as far as its
-/// form goes.
+/// Whether `text` is a stream of YAML documents that all readers read alike, each of them a Kubernetes
+/// object as far as its form goes.
 pub fn manifest(path: &str, text: &str) -> Result<(), Fault> {
+    for (index, document) in read_alike(path, text)?.iter().enumerate() {
+        let lacks = |key: &str| !document.get(key).is_some_and(serde_json::Value::is_string);
+        if !document.is_null() && (lacks("apiVersion") || lacks("kind")) {
+            return Err(Fault::new(format!(
+                "{path}: document {} has no apiVersion or no kind",
+                index + 1
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Reads the documents of `text`, which all readers have to read alike: what is shown of it would not be
+/// what is done with it otherwise. Of a merge key (`<<`) beside a key of its own, for some the one
+/// counts and for others the other.
+pub fn read_alike(path: &str, text: &str) -> Result<Vec<serde_json::Value>, Fault> {
     let number = |byte: usize| text[..byte].matches('\n').count() + 1;
     let strange = text.strip_prefix('\u{feff}').unwrap_or(text);
     if let Some(at) = strange.find(is_read_otherwise) {
@@ -75,18 +91,9 @@ pub fn manifest(path: &str, text: &str) -> Result<(), Fault> {
         let what = "three dashes stand alone on their line: kubectl leaves away what follows them";
         return Err(Fault::new(format!("{path}:{}: {what}", at + 1)));
     }
-    let documents: Vec<serde_json::Value> = serde_saphyr::from_multiple(text)
-        .map_err(|error| Fault::new(located(path, text, &error)))?;
-    for (index, document) in documents.iter().enumerate() {
-        let lacks = |key: &str| !document.get(key).is_some_and(serde_json::Value::is_string);
-        if !document.is_null() && (lacks("apiVersion") || lacks("kind")) {
-            return Err(Fault::new(format!(
-                "{path}: document {} has no apiVersion or no kind",
-                index + 1
-            )));
-        }
-    }
-    Ok(())
+    let options = serde_saphyr::options! { merge_keys: serde_saphyr::MergeKeyPolicy::Error };
+    serde_saphyr::from_multiple_with_options(text, options)
+        .map_err(|error| Fault::new(located(path, text, &error)))
 }
 
 /// The documents of `text`, as far as it is YAML at all.

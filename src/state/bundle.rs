@@ -159,6 +159,15 @@ impl Bundle {
                 return refuse(format!("`{}` is missing", path.display()));
             }
         }
+        let mut names: Vec<&ToolName> = index.tools.iter().map(|tool| &tool.name).collect();
+        names.sort();
+        let twice = names.windows(2).find_map(|pair| match pair {
+            [one, other] if one == other => Some(one),
+            _ => None,
+        });
+        if let Some(twice) = twice {
+            return refuse(format!("its index has two tools `{twice}`"));
+        }
         Ok(Self { dir, index })
     }
 

@@ -214,7 +214,8 @@ impl Store {
 
     fn discard(&self, name: &EnvironmentName) -> io::Result<()> {
         fs::remove_dir_all(self.path(name))?;
-        self.sweep();
+        // The last environment takes the directory around it along; others keep it.
+        let _ = fs::remove_dir(self.dir.join("envs"));
         Ok(())
     }
 }

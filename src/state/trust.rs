@@ -55,12 +55,31 @@ impl Directory {
                 open = Some(place.to_owned());
             }
         }
+        let open = open.or_else(|| open_below(&path, me));
         Ok(Self {
             identity: identity.unwrap_or_default(),
             path,
             open,
         })
     }
+}
+
+/// The first file or directory below `dir` in which others can write. One that cannot be looked at
+/// counts as one.
+fn open_below(dir: &Path, me: u32) -> Option<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(dir) else {
+        return Some(dir.to_owned());
+    };
+    entries.flatten().find_map(|entry| {
+        let path = entry.path();
+        match path.symlink_metadata() {
+            Ok(metadata) if metadata.is_symlink() => None,
+            Ok(metadata) if is_open(&Access::of(&metadata), me) => Some(path),
+            Ok(metadata) if metadata.is_dir() => open_below(&path, me),
+            Ok(_) => None,
+            Err(_) => Some(path),
+        }
+    })
 }
 
 /// Who may write in a directory.
@@ -217,6 +236,21 @@ mod tests {
             .unwrap();
         assert!(!store.trusts(&here).unwrap());
         assert!(!dir.path().join("trust").exists());
+    }
+
+    #[test]
+    fn a_file_that_others_can_write_is_found_however_deep() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let me = rustix::process::geteuid().as_raw();
+        let deep = dir.path().join("a/b");
+        std::fs::create_dir_all(&deep).unwrap();
+        let file = deep.join("lab.yaml");
+        std::fs::write(&file, "").unwrap();
+        assert_eq!(open_below(dir.path(), me), None);
+        let everybody = std::fs::Permissions::from_mode(0o666);
+        std::fs::set_permissions(&file, everybody).unwrap();
+        assert_eq!(open_below(dir.path(), me), Some(file));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! checked, and its last lines are kept for the error.
 
 use std::{
+    any::Any,
     collections::BTreeMap,
     ffi::OsString,
     fs::File,
@@ -42,6 +43,8 @@ pub struct Toolbox {
     pub programs: BTreeMap<String, PathBuf>,
     /// Programs that are there and must not be run, and why.
     pub refused: BTreeMap<String, String>,
+    /// Values that keep programs where they are, for as long as this one may run them.
+    pub held: Vec<Arc<dyn Any + Send + Sync>>,
     /// Where kubectl keeps what it learns of a cluster, instead of in the user's home.
     pub kubectl_cache: Option<PathBuf>,
     /// The directory of all that helm keeps, instead of in the user's home.

@@ -320,3 +320,41 @@ fn a_node_whose_containerd_does_not_listen_yet_is_asked_again() {
     assert!(!up.whole.contains("failed to import"), "{}", up.whole);
     assert!(sandbox.fakes.has("imported"));
 }
+
+#[test]
+fn two_tools_of_one_name_are_refused() {
+    let mut index = sound_index();
+    let tool = json!({"name": "kind", "path": "images/app.tar", "digest": digest(ARCHIVE)});
+    index["tools"] = json!([tool, tool]);
+    refused(&index).tells("its index has two tools `kind`");
+}
+
+#[test]
+fn copies_go_where_no_environment_may_need_them_and_hold_labctls_own_programs_only() {
+    let mut index = sound_index();
+    let program = fake_digest();
+    let tool = |name| json!({"name": name, "path": "tools/kind", "digest": program});
+    index["tools"] = json!([tool("kind"), tool("sudo")]);
+    let sandbox = with_bundle(&index);
+    fs::create_dir(sandbox.path("work/bundle/tools")).unwrap();
+    link(&sandbox.path("work/bundle/tools/kind"));
+    sandbox.labctl("plan small --bundle bundle").run().exits(0);
+    assert!(!sandbox.state().join("programs").exists());
+    let bundle = Some(sandbox.path("work/bundle"));
+    Seeded::made(&sandbox, "lab-small", "small", bundle).with_cluster(&[]);
+    // One who has taken them already keeps them there.
+    let shell = sandbox.labctl("shell small -- /bin/sh -c");
+    let shell = shell.arg("command -v kind; command -v sudo").run();
+    let programs = sandbox.state().join("programs");
+    let programs = programs.to_str().unwrap();
+    let own: Vec<&str> = shell
+        .stdout
+        .lines()
+        .filter(|l| l.starts_with(programs))
+        .collect();
+    assert!(
+        own.len() == 1 && own[0].ends_with("/kind"),
+        "{}",
+        shell.whole
+    );
+}

@@ -10,7 +10,7 @@ use labctl::{
 };
 use serde_json::{Value, json};
 
-use crate::support::{Api, Sandbox};
+use crate::support::{Act, Api, Sandbox, rule};
 
 const ENVIRONMENT: &str = "lab-crash";
 const PODS: &str = "/api/v1/namespaces/default/pods";
@@ -253,4 +253,38 @@ fn a_cursor_at_a_step_that_the_lab_lost_falls_back_and_every_verb_says_so() {
     // What it holds by its new name was seen by `verify`.
     let reset = sandbox.labctl("reset crash").run().exits(0);
     reset.tells("lab-crash is back at wrote");
+}
+
+#[test]
+fn a_recreation_that_is_refused_leaves_cursor_and_facts() {
+    let (sandbox, _api) = up_to("write");
+    let before = sandbox.run_state(ENVIRONMENT);
+    let fails = [
+        Act::Err("Cannot connect to the Docker daemon".into()),
+        Act::Exit(1),
+    ];
+    sandbox.fakes.obey([rule("docker", "ps", fails)]);
+    let reset = sandbox.labctl("reset crash --hard").run();
+    assert_ne!(reset.code, 0, "{}", reset.whole);
+    let after = sandbox.run_state(ENVIRONMENT);
+    assert_eq!(after.cursor, before.cursor);
+    assert_eq!(after.facts, before.facts);
+    assert_eq!(after.reset_to, None);
+}
+
+#[test]
+fn a_step_that_an_author_put_in_before_the_cursor_is_not_taken_for_done() {
+    let (sandbox, _api) = up_to("uncordon");
+    let lab = sandbox.environment(ENVIRONMENT).join("lab/lab.yaml");
+    let text = fs::read_to_string(&lab).unwrap();
+    let more =
+        "- id: more\n  title: More\n  do: {exec: {in: app-0, command: [more]}}\n- id: kill\n";
+    let with_more = text.replace("- id: kill\n", more);
+    assert_ne!(with_more, text);
+    fs::write(&lab, with_more).unwrap();
+    let verify = sandbox.labctl("verify crash --output json").run();
+    assert_ne!(verify.code, 0, "{}", verify.whole);
+    let report = verify.json();
+    let state = &step(&report, "more")["state"];
+    assert_eq!(*state, "not-reached", "{}", verify.whole);
 }

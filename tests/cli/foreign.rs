@@ -167,6 +167,29 @@ fn without_the_engine_down_keeps_what_it_cannot_remove() {
     assert!(sandbox.environment("lab-small").exists());
 }
 
+/// What a journal does not tell any more may have been made.
+#[test]
+fn without_the_engine_nothing_is_forgotten_that_a_lost_journal_may_have_told() {
+    for journal in [None, Some(""), Some("not a journal\n")] {
+        let sandbox = Sandbox::new().with_small_lab();
+        Seeded::new(&sandbox, "lab-small", "small").with_cluster(&["c0ffee0000000000"]);
+        let path = sandbox.environment("lab-small").join("journal.jsonl");
+        match journal {
+            None => fs::remove_file(&path).unwrap(),
+            Some(text) => fs::write(&path, text).unwrap(),
+        }
+        let fails = [
+            Act::Err("Cannot connect to the Docker daemon".into()),
+            Act::Exit(1),
+        ];
+        sandbox.fakes.obey([rule("docker", "", fails)]);
+        let answer = sandbox.labctl("down small").run();
+        assert_ne!(answer.code, 0, "{journal:?}: {}", answer.whole);
+        let record = sandbox.environment("lab-small").join("environment.json");
+        assert!(record.exists(), "{journal:?}: {}", answer.whole);
+    }
+}
+
 /// Two begin at once: kind finds the name taken by a cluster that was not there when it was looked
 /// for.
 #[test]

@@ -14,13 +14,6 @@ use crate::{
     world::{LAB, World, setting, wait_for},
 };
 
-/// What may be gone unnoticed, by the beginning of its name: the lab, the object, the reason.
-const UNNOTICED: [(&str, &str, &str); 1] = [(
-    "10.1",
-    "secret/sh.helm.release.v1.",
-    "Helm's record of what it did, not what it made: the next upgrade writes one anew",
-)];
-
 /// Who writes what a lab applies.
 const APPLIERS: [&str; 3] = ["helm", "kubectl", "kubectl-client-side-apply"];
 /// Namespaces of the cluster itself.
@@ -70,8 +63,6 @@ struct Harm {
     how: Vec<String>,
     /// Whether `reset` takes more than a moment to put it back.
     is_slow: bool,
-    /// The object as it was applied, for what `reset` leaves alone.
-    applied: Value,
 }
 
 impl<'a> Proof<'a> {
@@ -88,20 +79,13 @@ impl<'a> Proof<'a> {
         self.is_whole();
         let harms = self.harms();
         let mut unnoticed = Vec::new();
-        let mut excused = BTreeSet::new();
         let mut count = 0;
         for harm in harms.iter().filter(|harm| thorough || !harm.is_slow) {
             count += 1;
             let how: Vec<&str> = harm.how.iter().map(String::as_str).collect();
             self.kubectl(&how);
             if !self.is_noticed(harm) {
-                match self.reason(&harm.object) {
-                    Some(known) => {
-                        excused.insert(known);
-                        self.put_back(harm);
-                    }
-                    None => unnoticed.push(format!("kubectl {}", how.join(" "))),
-                }
+                unnoticed.push(format!("kubectl {}", how.join(" ")));
             }
             self.labctl(&["reset"]).exits(0);
             self.is_whole();
@@ -114,9 +98,6 @@ impl<'a> Proof<'a> {
         ));
         assert!(count > 0, "nothing was taken away");
         assert_eq!(unnoticed, [""; 0], "nobody noticed");
-        let of_lab = UNNOTICED.iter().filter(|(lab, ..)| *lab == self.lab);
-        let known: BTreeSet<&str> = of_lab.map(|(_, object, _)| *object).collect();
-        assert_eq!(excused, known, "what is excused is unnoticed");
     }
 
     /// Everything holds, and nothing differs; what was put back may take a moment to answer again.
@@ -136,20 +117,6 @@ impl<'a> Proof<'a> {
             Some(1) => true,
             _ => panic!("{}", run.transcript()),
         }
-    }
-
-    /// Puts back what `reset` leaves alone.
-    fn put_back(&self, harm: &Harm) {
-        let file = self.world.scratch("unnoticed.json");
-        fs::write(&file, harm.applied.to_string()).expect("a file");
-        self.kubectl(&["create", "--filename", &file.to_string_lossy()]);
-    }
-
-    /// Why `object` may go unnoticed, if it may.
-    fn reason(&self, object: &str) -> Option<&'static str> {
-        let mut known = UNNOTICED.iter();
-        let known = known.find(|(lab, of, _)| *lab == self.lab && object.starts_with(of));
-        known.map(|(_, of, _)| *of)
     }
 
     /// All ways to take something away; a namespace, with which everything goes, is the last.
@@ -216,7 +183,6 @@ fn cordoned() -> Harm {
         object: "node/".to_owned(),
         how: vec!["cordon".to_owned(), workers.to_owned()],
         is_slow: false,
-        applied: Value::Null,
     }
 }
 
@@ -242,10 +208,6 @@ fn harms_of(object: &Value) -> Vec<Harm> {
         group => format!("{}.{group}", kind.to_lowercase()),
     };
     let named = format!("{resource}/{name}");
-    let mut applied = object.clone();
-    let metadata = applied["metadata"].as_object_mut();
-    let metadata = metadata.expect("an object has metadata");
-    metadata.retain(|key, _| ["annotations", "labels", "name", "namespace"].contains(&&**key));
     let harm = |verb: &[&str]| {
         let mut how: Vec<String> = verb.iter().map(ToString::to_string).collect();
         how.insert(1, named.clone());
@@ -261,7 +223,6 @@ fn harms_of(object: &Value) -> Vec<Harm> {
                     // A name that was not found is remembered for a while.
                     | ("Service", "delete")
             ),
-            applied: applied.clone(),
         }
     };
     let without = |key: &str| {

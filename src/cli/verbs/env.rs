@@ -17,6 +17,7 @@ use crate::{
     },
     engine::kubeconfig,
     event::Port,
+    spec::tool::WRAPPED,
     state::{Environment, Journal},
     tool::invocation::quote,
 };
@@ -89,9 +90,10 @@ pub(crate) fn tools_dirs(
     environment: &Environment,
     settings: &Settings,
 ) -> Result<ToolsDirs, CliError> {
-    let copies = session::bundle_of(environment).map(|bundle| settings.store.programs(&bundle));
+    let bundle = session::bundle_of(environment);
+    let copies = bundle.map(|bundle| settings.store.programs(&bundle, WRAPPED));
     Ok(ToolsDirs {
-        before: copies.transpose()?.flatten(),
+        before: copies.transpose()?.flatten().map(|programs| programs.dir),
         behind: Some(environment.tools()).filter(|dir| dir.is_dir()),
     })
 }

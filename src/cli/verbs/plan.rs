@@ -18,8 +18,8 @@ use crate::{
     event::{Redactor, untrusted::visible},
     plan::{Disclosure, disclosure::StepUse, ports, reach, template},
     spec::{
-        Action, Chosen, EnvironmentName, Step, action::Pinned, helm::Helm, params, params::When,
-        tool::Tool,
+        Action, Chosen, Command, EnvironmentName, Step, action::Pinned, helm::Helm, params,
+        params::When, tool::Tool,
     },
     state::{Bundle, Environment, Record},
     tool::Invocation,
@@ -61,6 +61,9 @@ struct Planned<'a> {
     /// Commands beside them: images, into the nodes while the cluster boots.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     beside: Vec<String>,
+    /// Commands that know, save and restore the data of the lab's pods, whenever a step is seen to hold.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    data: Vec<String>,
     /// The files that the commands use, with their contents.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     files: Vec<PlannedFile>,
@@ -134,6 +137,7 @@ fn planned<'a>(
     let mut files = Vec::new();
     let mut beside = Vec::new();
     let mut sources = Vec::new();
+    let mut data = Vec::new();
     let in_lab = |path: &String| PlannedFile {
         path: target.lab_dir.join(path).display().to_string(),
         text: loaded
@@ -166,6 +170,17 @@ fn planned<'a>(
                 beside.extend(commands.map(ToString::to_string));
                 files.extend(image.built_from.iter().map(in_lab));
             }
+            let commands = loaded.lab.data.iter();
+            let commands = commands.flat_map(|d| [&d.fingerprint, &d.save, &d.restore]);
+            let mut scripts: Vec<String> = commands
+                .flat_map(Command::files)
+                .map(ToOwned::to_owned)
+                .collect();
+            scripts.dedup();
+            files.extend(scripts.iter().map(in_lab));
+            let used = disclosure.data.iter();
+            let used = used.flat_map(|data| data.asks.iter().chain(&data.commands));
+            data.extend(used.map(ToString::to_string));
         }
         Action::Apply(apply) => sources.extend(apply.pinned().map(|file| pinned(&file, context))),
         Action::Tool(tool) => sources.push(brought(tool, context)),
@@ -193,6 +208,7 @@ fn planned<'a>(
         hooks: used.hooks.clone(),
         unseen: used.unseen.clone(),
         beside,
+        data,
         files,
         expects: expects.map(|text| visible(&text).into_owned()).collect(),
         throughout: throughout(step),

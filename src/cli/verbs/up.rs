@@ -101,8 +101,7 @@ pub(super) fn bring(
         if let Some(signal) = stopper.now().signal() {
             return Ok(exit::signalled(signal));
         }
-        // Of bad input nothing stays.
-        checked.inspect_err(|_| settings.store.sweep())?;
+        checked?;
         let hold = Hold {
             settings,
             name: &name,
@@ -173,6 +172,11 @@ fn make(
         }
         Err(error) => return Err(error.into()),
     };
+    // What a reset began it goes on with as it was: with this lab's commands, and not another's.
+    let state = Journal::read(&environment.journal()).map(|replayed| replayed.state);
+    if state.is_ok_and(|state| state.unfinished_reset().is_some()) {
+        return Ok(environment);
+    }
     for kept in environment.put_lab(&loaded.tree)? {
         output::note(settings, &kept.to_string());
     }

@@ -12,6 +12,7 @@ use futures::future::join_all;
 use super::Context;
 use crate::{
     assert::{Cluster, InPod},
+    digest,
     spec::{Command, Data},
     tool::Invocation,
 };
@@ -92,6 +93,18 @@ pub async fn fingerprint(context: &Context, cluster: &Cluster, pod: &str) -> Fin
         InPod::Going => Fingerprint::Going,
         InPod::Absent => Fingerprint::NoPod,
     }
+}
+
+/// Returns the digest of the commands by which the lab's data is known, saved and restored.
+#[must_use]
+pub fn commands(context: &Context) -> String {
+    let words = context.lab.data.iter().flat_map(|data| {
+        let commands = [&data.fingerprint, &data.save, &data.restore];
+        let words = commands.map(|command| command.words(&context.tree));
+        words.map(|words| (data.pods.join(" "), words.join("\0").into_bytes()))
+    });
+    let words: Vec<(String, Vec<u8>)> = words.collect();
+    digest::hex_of_tree(words.iter().map(|(pods, words)| (pods, words)))
 }
 
 /// What the lab declares of the data in `pod`.

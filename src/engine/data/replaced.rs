@@ -1,6 +1,9 @@
 //! Saving what is there before it is replaced.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 use futures::future::join_all;
 
@@ -8,20 +11,26 @@ use super::{Fingerprint, SAVE_MORE, declared, fingerprint, invocation, shown};
 use crate::{
     assert::Cluster,
     engine::{Context, Emitter, EngineError, tools},
-    event::EventKind,
+    event::{EventKind, Failure},
     tool::{Invocation, Stopper},
 };
 
-/// Saves what the lab's pods hold, as far as they answer, before claims of the lab are destroyed.
+/// Saves what the lab's pods hold, before claims of the lab are destroyed. One of those that `lose`
+/// theirs has to answer; of the others it is saved what can be.
 pub async fn save_before(
     context: &Context,
     cluster: &Cluster,
+    lose: &BTreeSet<String>,
     emitter: &Emitter,
 ) -> Result<(), EngineError> {
     let pods = context.lab.data.iter().flat_map(|data| &data.pods);
     let saved = join_all(pods.map(|pod| async move {
-        if fingerprint(context, cluster, pod).await.known().is_none() {
-            return Ok(());
+        match fingerprint(context, cluster, pod).await {
+            Fingerprint::Known(_) => {}
+            Fingerprint::Unknown(why) if lose.contains(pod) => {
+                return Err(unsaved(context, pod, why));
+            }
+            Fingerprint::Unknown(_) | Fingerprint::Going | Fingerprint::NoPod => return Ok(()),
         }
         let saved = save(context, pod, None, emitter).await.map(drop);
         let Err(error) = saved else { return Ok(()) };
@@ -37,6 +46,19 @@ pub async fn save_before(
         }
     }));
     saved.await.into_iter().collect()
+}
+
+/// The data of `pod` cannot be saved, and would be lost with its claim.
+fn unsaved(context: &Context, pod: &str, why: String) -> EngineError {
+    let summary = format!("the claim of {pod} would go with data that cannot be saved");
+    let mut failure = Failure::new(summary);
+    failure.causes.push(why);
+    let call = context.call();
+    failure.hint = Some(format!(
+        "once {pod} answers, `labctl reset {call}` saves it and goes on; `labctl reset {call} --hard` \
+         recreates the cluster without it"
+    ));
+    EngineError::Step(Box::new(failure))
 }
 
 /// Saves what `pod` holds, says where, and returns that. `None` if it is what the dump `wanted` holds

@@ -1,6 +1,9 @@
 //! The part of `reset` that is about the lab's data.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use futures::future::join_all;
 use tokio::time::{Instant, sleep};
@@ -16,7 +19,7 @@ use crate::{
         data::{self, Fingerprint, Fingerprints, Restore},
     },
     event::{EventKind, Failure},
-    snapshot::Difference,
+    snapshot::{Difference, Key, Live, LiveObject},
     spec::{Assertion, StepId},
     tool::{Stop, Stopper},
 };
@@ -165,11 +168,99 @@ impl Phase<'_> {
 /// Whether undoing `differences` destroys claims, and the data in them: those that were not there, and
 /// those that somebody has deleted already and that only their pods still hold.
 pub(super) fn destroys(differences: &[Difference]) -> bool {
-    let is_claim = |kind: &str| matches!(kind, "PersistentVolumeClaim" | "Namespace");
-    differences.iter().any(|difference| match difference {
-        Difference::Stranger { .. } | Difference::Missing { going: Some(_), .. } => {
-            is_claim(&difference.key().kind)
+    destroyed(differences).next().is_some()
+}
+
+/// The claims, and the namespaces of claims, that undoing `differences` destroys.
+fn destroyed(differences: &[Difference]) -> impl Iterator<Item = Key> {
+    let goes = differences.iter().filter(|difference| {
+        matches!(
+            difference,
+            Difference::Stranger { .. } | Difference::Missing { going: Some(_), .. }
+        )
+    });
+    let keys = goes.map(Difference::key);
+    keys.filter(|key| matches!(key.kind.as_str(), "PersistentVolumeClaim" | "Namespace"))
+}
+
+/// The names of the pods that run, and lose a claim by undoing `differences`.
+pub(super) fn losing(differences: &[Difference], live: &Live) -> BTreeSet<String> {
+    let destroyed: Vec<Key> = destroyed(differences).collect();
+    let loses = |object: &LiveObject| {
+        let volumes = object.object["spec"]["volumes"].as_array();
+        let mut claims = volumes
+            .into_iter()
+            .flatten()
+            .filter_map(|volume| volume["persistentVolumeClaim"]["claimName"].as_str());
+        claims.any(|claim| {
+            destroyed.iter().any(|key| match key.kind.as_str() {
+                "Namespace" => key.name == object.key.namespace,
+                _ => key.name == claim && key.namespace == object.key.namespace,
+            })
+        })
+    };
+    let pods = live.objects.iter().filter(|object| {
+        object.key.kind == "Pod" && object.object["status"]["phase"] == "Running" && loses(object)
+    });
+    pods.map(|object| object.key.name.clone()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn object(kind: &str, name: &str, object: Value) -> LiveObject {
+        LiveObject {
+            key: Key {
+                group: String::new(),
+                kind: kind.to_owned(),
+                namespace: "lab".to_owned(),
+                name: name.to_owned(),
+            },
+            object,
+            clean: Value::Null,
+            is_kept: true,
         }
-        _ => false,
-    })
+    }
+
+    #[test]
+    fn pods_that_run_and_lose_their_claim_are_found() {
+        let pod = |name: &str, phase: &str, claim: &str| {
+            let volume = json!({"persistentVolumeClaim": {"claimName": claim}});
+            let spec = json!({"volumes": [{"emptyDir": {}}, volume]});
+            object(
+                "Pod",
+                name,
+                json!({"spec": spec, "status": {"phase": phase}}),
+            )
+        };
+        let live = Live {
+            objects: vec![
+                pod("a", "Running", "gone"),
+                pod("b", "Pending", "gone"),
+                pod("c", "Running", "stays"),
+            ],
+            ..Live::default()
+        };
+        let going = |kind, name| Difference::Missing {
+            wanted: json!({"apiVersion": "v1", "kind": kind,
+                "metadata": {"name": name, "namespace": "lab"}}),
+            going: Some(object(kind, name, Value::Null)),
+        };
+        let names = |differences: &[Difference]| losing(differences, &live);
+        assert_eq!(
+            names(&[going("PersistentVolumeClaim", "gone")]),
+            ["a".to_owned()].into()
+        );
+        assert_eq!(names(&[going("ConfigMap", "gone")]), BTreeSet::new());
+        let mut namespace = object("Namespace", "lab", Value::Null);
+        namespace.key.namespace = String::new();
+        let namespace = Difference::Stranger {
+            live: namespace,
+            contents: 3,
+        };
+        assert_eq!(names(&[namespace]), ["a".to_owned(), "c".to_owned()].into());
+    }
 }

@@ -59,14 +59,23 @@ pub async fn reset(
     let steps = &context.lab.steps[..=options.to];
     announce(context, Verb::Reset, steps, &emitter);
     recover::end_survivors(&emitter).await;
+    let state = emitter.state();
     let outcome = if options.hard {
+        // What is refused, or interrupted before anything goes, leaves cursor and facts.
+        let removal = recover::removal(context, &emitter, &mut stopper).await?;
         let to = &context.lab.steps[options.to].id;
         cursor::rewind_from(context, 0, Some(to), &emitter).await?;
-        recover::remove_cluster(context, &emitter, &mut stopper).await?;
+        if let Some(removal) = removal {
+            removal.carry_out(context, &emitter, &mut stopper).await?;
+        }
         up::go_on(context, options.to, None, &emitter, &mut stopper).await?
-    } else if emitter.state().is_recreating() {
-        // The new cluster may stand already, though the journal does not say so.
-        adopt::settle(context, &emitter, &mut stopper).await?;
+    } else if state.is_recreating() {
+        if state.deleting {
+            recover::remove_cluster(context, &emitter, &mut stopper).await?;
+        } else {
+            // The new cluster may stand already, though the journal does not say so.
+            adopt::settle(context, &emitter, &mut stopper).await?;
+        }
         up::go_on(context, options.to, None, &emitter, &mut stopper).await?
     } else {
         one(context, options, &emitter, &mut stopper).await?
@@ -147,6 +156,9 @@ pub async fn differences(
 /// What is compared.
 struct Seen {
     snapshot: Snapshot,
+    /// The lab's commands for its data are others than when the snapshot was kept: what that says of
+    /// the data cannot be compared, and is left out.
+    has_other_commands: bool,
     reach: Reach,
     live: Live,
     differences: Vec<Difference>,
@@ -162,7 +174,7 @@ fn base(context: &Context, to: usize, state: &RunState) -> usize {
 
 async fn look(context: &Context, cluster: &Cluster, at: usize) -> Result<Seen, EngineError> {
     let lab = &context.lab;
-    let Some(snapshot) = context.environment.snapshot(&lab.steps[at].id)? else {
+    let Some(mut snapshot) = context.environment.snapshot(&lab.steps[at].id)? else {
         let summary = format!(
             "there is no snapshot of step {} to go back to",
             lab.steps[at].id
@@ -176,8 +188,14 @@ async fn look(context: &Context, cluster: &Cluster, at: usize) -> Result<Seen, E
     let reach = Reach::new(cluster).await?;
     let live = reach.list().await?;
     let differences = difference::between(&snapshot, &live);
+    let has_other_commands =
+        !snapshot.data.is_empty() && snapshot.data_commands != lab_data::commands(context);
+    if has_other_commands {
+        snapshot.data.clear();
+    }
     Ok(Seen {
         snapshot,
+        has_other_commands,
         reach,
         live,
         differences,
@@ -255,29 +273,21 @@ async fn put_back(
         prints = Fingerprints::new();
         tell(context, &seen, emitter);
     }
+    tell_what_stays(&seen, emitter);
     let Seen {
         snapshot,
         reach,
         live,
         differences,
+        ..
     } = seen;
-    let left = difference::left_alone(&snapshot, &live);
-    if !left.is_empty() {
-        let left: Vec<String> = left.iter().map(ToString::to_string).collect();
-        emitter.emit(EventKind::Notice {
-            text: format!(
-                "{} was not there before, and is left alone: nothing is removed from the cluster's \
-                 own namespaces",
-                left.join(", ")
-            ),
-        });
-    }
     // What is behind the step that is put back no longer counts from here on; what is not touched
     // does, whatever becomes of this.
     let to = &context.lab.steps[options.to].id;
     cursor::rewind_from(context, at + 1, Some(to), emitter).await?;
     if data::destroys(&differences) {
-        lab_data::save_before(context, &cluster, emitter).await?;
+        let lose = data::losing(&differences, &live);
+        lab_data::save_before(context, &cluster, &lose, emitter).await?;
     }
     let manifests = manifests(context);
     let call = context.call();
@@ -325,6 +335,25 @@ async fn put_back(
 }
 
 /// Tells what differs.
+/// Says what differs and is left as it is.
+fn tell_what_stays(seen: &Seen, emitter: &Emitter) {
+    let notice = |text| emitter.emit(EventKind::Notice { text });
+    if seen.has_other_commands {
+        let text = "the lab saves its data in another way by now; what is there is left as it is, and is \
+                    what the next reset goes back to";
+        notice(text.to_owned());
+    }
+    let left = difference::left_alone(&seen.snapshot, &seen.live);
+    if !left.is_empty() {
+        let left: Vec<String> = left.iter().map(ToString::to_string).collect();
+        notice(format!(
+            "{} was not there before, and is left alone: nothing is removed from the cluster's own \
+             namespaces",
+            left.join(", ")
+        ));
+    }
+}
+
 fn tell(context: &Context, seen: &Seen, emitter: &Emitter) {
     for difference in &seen.differences {
         let differing = told(difference, &context.lab.namespace);

@@ -37,20 +37,9 @@ pub(super) fn add(used: &mut StepUse, helm: &Helm, tree: &LabTree) {
                 .extend(reach::of(&values, &format!("a value in {}", visible(path))));
         }
     }
-    let set = serde_json::Value::Object(helm.set.clone().into_iter().collect());
-    // A path in `set` ends in the field.
-    let last = |(path, value): (&String, &serde_json::Value)| {
-        let field = path.rsplit('.').next().unwrap_or_default().to_owned();
-        (field, value.clone())
-    };
-    let fields = serde_json::Value::Object(helm.set.iter().map(last).collect());
-    for values in [set, fields] {
-        for found in reach::of(&values, "a value under `set`") {
-            if !used.reaches.contains(&found) {
-                used.reaches.push(found);
-            }
-        }
-    }
+    // A path in `set` whose parts do not fit each other is refused before anybody is asked.
+    let set = helm.nested_set().unwrap_or_default();
+    used.reaches.extend(reach::of(&set, "a value under `set`"));
 }
 
 /// A chart in the lab: its templates are no YAML yet, so their texts are looked through.

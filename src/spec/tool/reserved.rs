@@ -8,9 +8,9 @@ const WITH_PLUGINS: [&str; 6] = ["docker", "git", "helm", "kind", "kubectl", "la
 /// Shells, interpreters, and what runs other programs or reaches other machines.
 const INTERPRETERS: &str = "\
     ash bash busybox bun clojure csh dash deno elvish emacs erl escript expect fish gawk gdb go groovy \
-    guile gvim irb java jjs julia jshell ksh lua luajit m4 make mawk mksh nawk node nodejs nu nvim \
-    ocaml octave oksh osascript pdksh perl php pip pipx posh powershell psql pwsh pypy python r racket \
-    rbash ruby runghc rvim scala sed sh sqlite stap swift tclsh tcsh toybox ts-node uv vi view vim wish \
+    ghci guile gvim iex ipython irb java jjs julia jshell ksh lua luajit m4 make mawk mksh nawk node nodejs nu nvim \
+    ocaml octave oksh osh osascript pdksh perl php pip pipx posh powershell psql pwsh pypy python r racket \
+    rbash ruby runghc rvim sbcl scala sed sh sqlite stap swift tclsh tcsh toybox ts-node uv vi view vim wish \
     xonsh yash zsh";
 
 /// Programs of the base system: of coreutils, util-linux, procps, the shell, and those that every
@@ -40,7 +40,23 @@ const BASE: &str = "\
     unexpand uniq unlink unset unshare unzip update uptime useradd userdel usermod users uuidgen vdir \
     vigr vipw visudo vmstat w wait wall watch wc wget whatis whereis which while who whoami whois \
     write xargs xattr xdg-open xxd xz yes yum zcat zip zypper zstd \
-    buildah crictl dockerd doas minikube nerdctl skopeo";
+    buildah crictl dockerd doas minikube nerdctl skopeo \
+    addgroup addpart adduser agetty apropos badblocks blkdiscard blkid blockdev bzdiff bzmore chpasswd \
+    choom chrt ctrlaltdel debconf debugfs delgroup delpart deluser direnv editor e2fsck expiry faillog \
+    fincore fstrim getconf getpcaps getty gh gmake gpasswd groff groupadd groupdel groupmod grpck \
+    helpztags hwclock instmodsh invoke-rc ischroot isosize last lastb lastlog ldattach ldconfig \
+    logsave lsfd lsirq lsmem lzcat lzma mandb mcookie mesg mke2fs mkhomedir mkswap namei networkctl \
+    newusers ninja nologin nroff pager parallel pam-auth-update partx pivot-root prlimit pwck raw \
+    resolvectl rtcwake route rtacct run-parts savelog scriptlive select-editor sensible-browser \
+    sensible-editor sensible-pager ssh-askpass start-stop-daemon sulogin tabs tarcat telinit terraform \
+    timedatectl tipc troff tune2fs tzselect unlzma unxz upgrade usrlogin vcs wdctl wipefs \
+    x-terminal-emulator x-www-browser xzcat zdump zic zramctl aws gcloud az";
+
+/// How names of families of programs of the system begin.
+const FAMILIES: [&str; 12] = [
+    "apt-", "deb-", "dpkg-", "fsck-", "gpg", "mkfs-", "pam-", "rpm-", "ssh-", "systemd-",
+    "update-", "x-",
+];
 
 /// What `name` is besides a tool, if it is something: a program that labctl itself uses, or one that
 /// the system has. `python3-12` is `python`: what a version adds is left away.
@@ -61,7 +77,8 @@ pub(in crate::spec) fn reserved(name: &str) -> Option<&'static str> {
     if is_in(INTERPRETERS) {
         return Some("a shell or an interpreter");
     }
-    (is_in(BASE) || name.len() == 1).then_some("a program of the system")
+    let is_family = FAMILIES.iter().any(|begin| name.starts_with(begin));
+    (is_in(BASE) || is_family || name.len() == 1).then_some("a program of the system")
 }
 
 #[cfg(test)]
@@ -100,6 +117,11 @@ mod tests {
             "k",
             "sha256sum",
             "x",
+            "editor",
+            "chpasswd",
+            "systemd-mount",
+            "ssh-askpass",
+            "dpkg-deb",
         ] {
             assert!(reserved(name).is_some(), "{name}");
         }

@@ -69,6 +69,18 @@ pub(super) fn of_annotate(annotate: &Annotate) -> Vec<String> {
     faults
 }
 
+/// The beginnings of names under which images are that labctl's own labs use.
+const PUBLISHED: [&str; 8] = [
+    "docker.io/kindest/",
+    "docker.io/labctl/",
+    "docker.io/library/postgres:",
+    "docker.io/library/traefik:",
+    "docker.io/nginx/",
+    "docker.io/prom/",
+    "cr.l5d.io/",
+    "ghcr.io/shopify/",
+];
+
 /// All faults of how `image` is built, of a lab whose files are `tree`.
 pub(super) fn of_image(image: &Image, tree: &LabTree, known: &Known) -> Vec<String> {
     let Some(build) = &image.build else {
@@ -82,6 +94,13 @@ pub(super) fn of_image(image: &Image, tree: &LabTree, known: &Known) -> Vec<Stri
         }
         (None, Some(dir)) => {
             let mut faults: Vec<String> = leads_out(dir).into_iter().collect();
+            // It stays in the engine, where other labs would find it by that name.
+            let name = image.name.full();
+            if PUBLISHED.iter().any(|prefix| name.starts_with(prefix)) {
+                faults.push(
+                    "an image that a lab builds cannot have the name of a published one".to_owned(),
+                );
+            }
             let file = format!("{}/{DOCKERFILE}", dir.trim_end_matches('/'));
             if !tree.files.contains_key(&file) {
                 let near = nearest(&file, tree.files.keys());
@@ -193,7 +212,7 @@ pub(super) fn is_sha256(hex: &str) -> bool {
 pub(super) fn not_fetched(url: &str) -> Option<String> {
     let local = ["127.0.0.1", "localhost", "[::1]"];
     let is_local = url.strip_prefix("http://").is_some_and(|rest| {
-        let authority = rest.split('/').next().unwrap_or_default();
+        let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();
         let host = authority
             .rsplit_once(':')
             .map_or(
@@ -207,6 +226,12 @@ pub(super) fn not_fetched(url: &str) -> Option<String> {
     let is_https = url
         .strip_prefix("https://")
         .is_some_and(|rest| !rest.is_empty());
+    // What stands before an `@` looks like a host, and is none.
+    let rest = url.split_once("://").map_or("", |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();
+    if authority.contains('@') {
+        return Some(format!("`{url}` has a user in it: nobody logs in"));
+    }
     (!is_https && !is_local).then(|| format!("`{url}` has to begin with https://"))
 }
 

@@ -103,6 +103,7 @@ fn what_an_image_is_built_from_is_there() {
          - {image: c:1, build: {context: manifests}}\n\
          - {image: d:1, build: {context: ../d}}\n\
          - {image: e:1, build: {args: {A: b}}}\n\
+         - {image: 'postgres:17', build: {context: manifests}}\n\
          steps:",
     );
     let steps = "- {id: a, title: A, do: observe}\n";
@@ -112,6 +113,8 @@ fn what_an_image_is_built_from_is_there() {
     lab.yaml: image `d:1`: `../d` leads out of the lab
     lab.yaml: image `d:1`: there is no file `../d/Dockerfile`
     lab.yaml: image `e:1`: `build` needs either `sources` or a `context`
+    lab.yaml: image `postgres:17`: an image that a lab builds cannot have the name of a published one
+    lab.yaml: image `postgres:17`: there is no file `manifests/Dockerfile`
     ");
 }
 
@@ -301,6 +304,11 @@ fn a_manifest_is_what_every_reader_of_yaml_reads() {
             format!("{pod}# a\rspec: {{}}\n"),
             "a.yaml has lines that end in a carriage return",
         ),
+        // Which of the two counts is not the same for all.
+        (
+            format!("{pod}metadata: &m {{name: a}}\nspec:\n  name: b\n  <<: *m\n"),
+            "a.yaml:",
+        ),
     ] {
         let fault = of("a.yaml", &text);
         assert!(fault.starts_with(told), "{text:?}: {fault}");
@@ -331,4 +339,85 @@ fn nothing_that_a_lab_names_is_an_option_of_a_program() {
         "{}",
         faults[0]
     );
+}
+
+#[test]
+fn values_and_definitions_of_a_chart_are_what_helm_reads() {
+    let lab = format!(
+        "{HEAD}- {{id: a, title: A, do: {{helm: {{release: a, chart: c, values: v.yaml}}}}}}\n"
+    );
+    let of = |values: &str, crd: &str| {
+        let files = [
+            (LAB_FILE, lab.as_str()),
+            ("c/Chart.yaml", "name: c"),
+            ("v.yaml", values),
+            ("c/crds/a.yaml", crd),
+        ];
+        let files = files.map(|(name, text)| (name.to_owned(), text.as_bytes().to_vec()));
+        let tree = LabTree {
+            origin: "a test".into(),
+            files: files.into(),
+        };
+        match load(&tree, &Known::default()) {
+            Ok(_) => Vec::new(),
+            Err(faults) => faults.into_iter().map(|fault| fault.text).collect(),
+        }
+    };
+    let crd = "apiVersion: v1\nkind: Pod\n";
+    assert_eq!(of("a: 1", crd), [""; 0]);
+    let all = of("a: {b: 1, b: 2}", "metadata: {name: a, name: b}");
+    assert_eq!(all.len(), 2, "{all:?}");
+    assert!(all[0].starts_with("v.yaml:") && all[1].starts_with("c/crds/a.yaml:"));
+}
+
+#[test]
+fn what_is_looked_at_before_anybody_is_asked_is_bounded() {
+    let steps = (0..201).map(|n| format!("- {{id: a{n}, title: A, do: observe}}\n"));
+    let steps = steps.collect::<Vec<_>>().concat();
+    let all = faults(&format!("{HEAD}{steps}"));
+    assert_eq!(
+        all,
+        ["lab.yaml: 201 steps are more than the 200 that a lab may have"]
+    );
+    let long = "x".repeat(1 << 20);
+    let steps = format!("- {{id: a, title: A, do: {{apply: {{path: {long}}}}}}}\n");
+    assert!(
+        faults(&format!("{HEAD}{steps}"))[0].starts_with("lab.yaml: step `a`: there is no file")
+    );
+    for within in ["25h", "9999999h"] {
+        let text = format!(
+            "{HEAD}- {{id: a, title: A, do: {{exec: {{in: a, command: [a], within: {within}}}}}}}\n"
+        );
+        assert!(faults(&text)[0].contains("is more than 24h"), "{within}");
+    }
+}
+
+#[test]
+fn what_cannot_be_there_is_never_asserted_to_be_absent() {
+    for name in ["''", "a b", "a/b", "-a", "../a"] {
+        let absent = format!("absent: {{api-version: v1, kind: Pod, name: {name}}}");
+        let text = format!(
+            "{HEAD}- {{id: a, title: A, do: observe, expect: {{within: 1s, all: [{absent}]}}}}\n"
+        );
+        let all = faults(&text);
+        assert!(all[0].contains("no object can have the name"), "{all:?}");
+    }
+    let head = HEAD.replace("steps:", "namespace: kube-system\nsteps:");
+    let text = format!("{head}- {{id: a, title: A, do: observe}}\n");
+    assert_eq!(
+        faults(&text),
+        ["lab.yaml: `namespace: kube-system` is the cluster's own"]
+    );
+}
+
+#[test]
+fn a_url_with_a_user_in_it_is_none() {
+    for url in [
+        "http://localhost:80@evil.example/a",
+        "https://a:b@evil.example/a",
+    ] {
+        let told = sources::not_fetched(url).unwrap();
+        assert!(told.contains("has a user in it"), "{told}");
+    }
+    assert_eq!(sources::not_fetched("https://example.org/a@b"), None);
 }
