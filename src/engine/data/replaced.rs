@@ -25,7 +25,12 @@ pub async fn save_before(
 ) -> Result<(), EngineError> {
     let pods = context.lab.data.iter().flat_map(|data| &data.pods);
     let saved = join_all(pods.map(|pod| async move {
-        match fingerprint(context, cluster, pod).await {
+        let mut now = fingerprint(context, cluster, pod).await;
+        if matches!(now, Fingerprint::Unknown(_)) {
+            // One that ends while it is asked says something else at first.
+            now = fingerprint(context, cluster, pod).await;
+        }
+        match now {
             Fingerprint::Known(_) => {}
             Fingerprint::Unknown(why) if lose.contains(pod) => {
                 return Err(unsaved(context, pod, why));
