@@ -61,7 +61,19 @@ impl PutBack<'_> {
         if key.kind == "ConfigMap" && kinds::is_of_the_cluster(&key) {
             self.end_readers(&key).await?;
         }
+        if key.kind == "ServiceAccount" && matches!(difference, Difference::Missing { .. }) {
+            self.end_users_of(&key).await?;
+        }
         Ok(())
+    }
+
+    /// Ends the pods that run under the service account and that a controller starts anew: their tokens
+    /// are of the account that is gone, and the API server refuses them whatever has its name by now.
+    async fn end_users_of(&self, account: &Key) -> Result<(), LiveError> {
+        let pods = self.live.objects.iter();
+        let pods = pods.filter(|pod| runs_under(pod, account));
+        let ended = join_all(pods.map(|pod| self.reach.delete(pod, false)));
+        ended.await.into_iter().collect()
     }
 
     /// Ends the pods that mount the `ConfigMap`, of what the cluster came with: they may have ended on
@@ -218,6 +230,46 @@ impl PutBack<'_> {
     }
 }
 
+/// Whether `pod` runs under the service account, and has a controller that starts it anew.
+fn runs_under(pod: &LiveObject, account: &Key) -> bool {
+    let owners = pod.object["metadata"]["ownerReferences"].as_array();
+    let mut owners = owners.into_iter().flatten();
+    pod.key.kind == "Pod"
+        && pod.key.namespace == account.namespace
+        && pod.object["spec"]["serviceAccountName"] == account.name
+        && owners.any(|owner| owner["controller"] == true)
+}
+
 fn is_stateful_set(object: &Value) -> bool {
     object["kind"] == "StatefulSet" && object["apiVersion"] == "apps/v1"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pods_with_the_token_of_an_account_that_is_gone_are_found() {
+        let key = |kind: &str, namespace: &str, name: &str| Key {
+            group: String::new(),
+            kind: kind.to_owned(),
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+        };
+        let pod = |namespace: &str, account: &str, controller: bool| LiveObject {
+            key: key("Pod", namespace, "a"),
+            object: json!({
+                "metadata": {"ownerReferences": [{"kind": "ReplicaSet", "controller": controller}]},
+                "spec": {"serviceAccountName": account},
+            }),
+            clean: Value::Null,
+            is_kept: false,
+        };
+        let account = key("ServiceAccount", "ingress", "traefik");
+        assert!(runs_under(&pod("ingress", "traefik", true), &account));
+        assert!(!runs_under(&pod("ingress", "default", true), &account));
+        assert!(!runs_under(&pod("shop", "traefik", true), &account));
+        // Nobody would make it anew.
+        assert!(!runs_under(&pod("ingress", "traefik", false), &account));
+    }
 }
