@@ -94,18 +94,12 @@ async fn found(
     stopper: &mut Stopper,
 ) -> Result<(String, Program), EngineError> {
     if let Some(bundle) = &context.bundle
-        && let Some(entry) = bundle.tool(&tool.name)
+        && bundle.tool(&tool.name).is_some()
     {
-        let copy = context.toolbox.programs.get(tool.name.as_str());
-        let Some(copy) =
-            copy.filter(|_| !context.toolbox.refused.contains_key(entry.name.as_str()))
-        else {
-            let why = context.toolbox.refused.get(entry.name.as_str());
-            let mut failure = Failure::new(format!("failed to take {} from the bundle", tool.name));
-            failure.causes.extend(why.cloned());
-            return Err(failed(failure));
-        };
-        // The one of which the digest was compared.
+        // The copy of which the digest was compared.
+        let what = || format!("failed to take {} from the bundle", tool.name);
+        let copy = context.toolbox.find(&tool.name);
+        let copy = copy.map_err(|error| failed(Failure::by(what(), &error)))?;
         return Ok((format!("the bundle's {}", tool.name), read(copy)?));
     }
     if let Some(path) = context.toolbox.programs.get(tool.name.as_str())

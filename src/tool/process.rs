@@ -363,7 +363,7 @@ impl Toolbox {
     }
 
     /// Where `program` stands: one that an environment has is named by its path.
-    fn find<'a>(&'a self, program: &'a str) -> Result<&'a Path, ToolError> {
+    pub fn find<'a>(&'a self, program: &'a str) -> Result<&'a Path, ToolError> {
         let named = Path::new(program).is_absolute().then(|| Path::new(program));
         if let Some(why) = self.refused.get(program) {
             return Err(ToolError::Refused { why: why.clone() });
