@@ -88,7 +88,7 @@ impl Release<'_> {
 }
 
 /// The image that the lab says how to build.
-const IMAGE: &str = "docker.io/labctl/e2e-built:1";
+const IMAGE: &str = "docker.io/e2e/built:1";
 
 /// It was built, from nothing, and the nodes have it.
 #[track_caller]
