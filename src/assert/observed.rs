@@ -36,7 +36,7 @@ pub enum Seen {
 /// The objects of a kind that is not served.
 static NONE: Objects = Objects::new();
 
-/// What came of a command in a pod.
+/// The outcome of a command in a pod.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum InPod {
     /// It ended with 0, and printed this.

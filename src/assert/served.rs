@@ -18,8 +18,8 @@ use super::{
 };
 use crate::spec::validate::nearest;
 
-/// How old what is known of the served kinds may be where one is missing: a definition may have come
-/// since.
+/// The greatest age of the list of served kinds where one is missing from it: a definition may have
+/// come since.
 const NEWS: Duration = Duration::from_secs(1);
 /// When the cluster was asked for the kinds that it serves, and what it said.
 pub(super) type Asked = (Instant, Arc<Served>);

@@ -1,5 +1,7 @@
 //! What has to be there before anything is touched; all that is missing is told at once.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::{error::CliError, exit, settings::Settings};
@@ -65,13 +67,8 @@ pub(crate) async fn check(
         hint: NEW_BUNDLE.to_owned(),
     }));
     // A fault of the bundle is the fault of each of its programs.
-    let mut told = Vec::new();
-    faults.retain(|fault| {
-        !told.contains(&fault.text) && {
-            told.push(fault.text.clone());
-            true
-        }
-    });
+    let mut told = BTreeSet::new();
+    faults.retain(|fault| told.insert(fault.text.clone()));
     if faults.is_empty() {
         return Ok(());
     }

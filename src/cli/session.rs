@@ -22,7 +22,7 @@ use crate::{
     state::{
         Bundle, Environment, Journal, Listing, StateError, environment::RunLog, journal::Replayed,
     },
-    tool::Stopper,
+    tool::{Stopper, Toolbox},
 };
 
 /// The runtime that a run lives on: one thread is enough, as labctl only waits.
@@ -113,7 +113,7 @@ pub(crate) fn found(settings: &Settings, lab: Option<&str>) -> Result<Environmen
     Ok(environment)
 }
 
-/// What is to be said of a reset that was interrupted.
+/// Says that a reset was interrupted, and what goes on with it.
 pub(crate) fn unfinished(environment: &Environment, state: &RunState) -> Option<String> {
     let step = state.unfinished_reset()?;
     Some(format!(
@@ -166,7 +166,7 @@ pub(crate) fn applied_lab_or_unknown(environment: &Environment) -> Loaded {
     applied_lab(environment).unwrap_or_else(|_| labs::unknown(&environment.record.lab))
 }
 
-/// What a run in `environment` works on.
+/// Returns the context of a run in `environment`.
 pub(crate) fn context(
     settings: &Settings,
     environment: Environment,
@@ -174,21 +174,35 @@ pub(crate) fn context(
     bundle: Option<Bundle>,
     timeout_scale: f64,
 ) -> Context {
-    let Loaded { lab, tree, .. } = loaded;
     let mut toolbox = tools::find(settings, bundle.as_ref());
-    let kept = environment.tools();
-    tools::add_of(&lab, &mut toolbox, settings, bundle.as_ref(), Some(&kept));
+    let (lab, kept) = (&loaded.lab, environment.tools());
+    tools::add_of(lab, &mut toolbox, settings, bundle.as_ref(), Some(&kept));
     toolbox.kubectl_cache = Some(environment.kubectl_cache());
     toolbox.helm_home = Some(environment.helm_home());
     Context {
         toolbox,
+        timeout_scale,
+        ..without_tools(settings, environment, loaded, bundle)
+    }
+}
+
+/// Returns the context of what only shows what a run would do: no program is looked for, or copied.
+pub(crate) fn without_tools(
+    settings: &Settings,
+    environment: Environment,
+    loaded: Loaded,
+    bundle: Option<Bundle>,
+) -> Context {
+    let Loaded { lab, tree, .. } = loaded;
+    Context {
+        toolbox: Toolbox::default(),
         environment,
         lab,
         tree,
         kind_templates: labs::kind_templates(),
         image_sources: demo::image_sources(),
         bundle,
-        timeout_scale,
+        timeout_scale: 1.0,
         login_programs: settings.login_programs,
     }
 }

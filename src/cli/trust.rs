@@ -301,7 +301,8 @@ fn shortened(command: &Invocation, context: &Context) -> String {
     let program = command.program.strip_prefix(&tools);
     let program = program.unwrap_or(&command.program);
     let mut short = Invocation::new(program, [""; 0]).stdin(command.stdin.clone());
-    // What labctl gives to each of these goes without saying; a lab's tool gets what the lab says.
+    // labctl gives the same to each of these, which goes without saying; a lab's tool gets what the lab
+    // says.
     let is_wrapped = WRAPPED.contains(&command.program.as_str());
     let mut args = command.args.iter().peekable();
     // What stands behind two dashes is the lab's own.

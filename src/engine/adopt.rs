@@ -37,8 +37,9 @@ pub async fn settle(
     }
 }
 
-/// Whether a cluster that was begun may be one that kind was done with: it writes the kubeconfig as the
-/// last thing it does. What does not run cannot answer, and is asked once it does.
+/// Tells a cluster that kind may have been done with from one that it only began: it writes the
+/// kubeconfig as the last thing it does. Containers that do not run cannot answer, and are asked once
+/// they do.
 async fn may_be_whole(context: &Context, survey: &Survey) -> bool {
     let is_stopped = survey.own.iter().any(|container| !container.runs());
     context.environment.kubeconfig().is_file()
@@ -75,7 +76,7 @@ fn plan(state: &RunState, survey: &Survey) -> Plan {
         return Plan::TakeIn;
     }
     match &state.cluster {
-        // What was to be removed and was not touched is as whole as it was.
+        // A cluster of which nothing was removed yet is as whole as it was.
         Some(known) if state.deleting => {
             let stands = |id: &String| survey.own.iter().any(|c| c.id == *id);
             if known.containers.iter().all(stands) {

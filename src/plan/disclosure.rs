@@ -3,7 +3,7 @@
 
 mod chart;
 
-use std::path::PathBuf;
+use std::{collections::BTreeSet, path::PathBuf};
 
 use super::{
     Target, build, commands, network,
@@ -98,6 +98,8 @@ pub struct DataUse {
     pub asks: Vec<Invocation>,
     /// The commands that keep it and put it back.
     pub commands: Vec<Invocation>,
+    /// The files of the lab whose texts are in these commands.
+    pub files: Vec<String>,
 }
 
 impl Disclosure {
@@ -350,6 +352,8 @@ fn data(lab: &Lab, tree: &LabTree, target: &Target) -> Vec<DataUse> {
     let of = |data: &crate::spec::Data| {
         let pods = data.pods.iter();
         let each = pods.flat_map(|pod| [in_pod(pod, &data.save), in_pod(pod, &data.restore)]);
+        let all = [&data.fingerprint, &data.save, &data.restore];
+        let files: BTreeSet<&str> = all.into_iter().flat_map(Command::files).collect();
         DataUse {
             asks: data
                 .pods
@@ -357,6 +361,7 @@ fn data(lab: &Lab, tree: &LabTree, target: &Target) -> Vec<DataUse> {
                 .map(|pod| in_pod(pod, &data.fingerprint))
                 .collect(),
             commands: each.collect(),
+            files: files.into_iter().map(ToOwned::to_owned).collect(),
         }
     };
     lab.data.iter().map(of).collect()

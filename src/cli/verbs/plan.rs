@@ -18,8 +18,8 @@ use crate::{
     event::{Redactor, untrusted::visible},
     plan::{Disclosure, disclosure::StepUse, ports, reach, template},
     spec::{
-        Action, Chosen, Command, EnvironmentName, Step, action::Pinned, helm::Helm, params,
-        params::When, tool::Tool,
+        Action, Chosen, EnvironmentName, Step, action::Pinned, helm::Helm, params, params::When,
+        tool::Tool,
     },
     state::{Bundle, Environment, Record},
     tool::Invocation,
@@ -123,7 +123,7 @@ pub(crate) fn context(
         dir: settings.store.path(name),
         record: Record::new(name, &loaded.lab.lab, None, created),
     };
-    session::context(settings, environment, loaded.clone(), bundle, 1.0)
+    session::without_tools(settings, environment, loaded.clone(), bundle)
 }
 
 fn planned<'a>(
@@ -170,17 +170,11 @@ fn planned<'a>(
                 beside.extend(commands.map(ToString::to_string));
                 files.extend(image.built_from.iter().map(in_lab));
             }
-            let commands = loaded.lab.data.iter();
-            let commands = commands.flat_map(|d| [&d.fingerprint, &d.save, &d.restore]);
-            let mut scripts: Vec<String> = commands
-                .flat_map(Command::files)
-                .map(ToOwned::to_owned)
-                .collect();
-            scripts.dedup();
-            files.extend(scripts.iter().map(in_lab));
-            let used = disclosure.data.iter();
-            let used = used.flat_map(|data| data.asks.iter().chain(&data.commands));
-            data.extend(used.map(ToString::to_string));
+            for used in &disclosure.data {
+                files.extend(used.files.iter().map(in_lab));
+                let commands = used.asks.iter().chain(&used.commands);
+                data.extend(commands.map(ToString::to_string));
+            }
         }
         Action::Apply(apply) => sources.extend(apply.pinned().map(|file| pinned(&file, context))),
         Action::Tool(tool) => sources.push(brought(tool, context)),

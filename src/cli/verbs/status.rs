@@ -60,7 +60,7 @@ struct Standing {
     /// The step to which a reset was begun and not finished.
     #[serde(skip_serializing_if = "Option::is_none")]
     reset_to: Option<String>,
-    /// What to do about that.
+    /// Says that it was interrupted, and what goes on with it.
     #[serde(skip)]
     unfinished: Option<String>,
     /// Who is at work in it, or was when it ended.

@@ -172,7 +172,8 @@ fn make(
         }
         Err(error) => return Err(error.into()),
     };
-    // What a reset began it goes on with as it was: with this lab's commands, and not another's.
+    // An unfinished reset goes on with the lab that it was begun with: another version may know data by
+    // other commands.
     let state = Journal::read(&environment.journal()).map(|replayed| replayed.state);
     if state.is_ok_and(|state| state.unfinished_reset().is_some()) {
         return Ok(environment);

@@ -15,9 +15,9 @@ use crate::{
     tool::Stopper,
 };
 
-/// How long data that cannot be asked for is waited for: a pod may be starting again.
+/// The longest wait for data that cannot be asked for: a pod may be starting again.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How often data is saved that changes meanwhile.
+/// The number of times that data is saved which changes meanwhile.
 const TRIES: usize = 3;
 
 /// Saves the data of each pod, unless the same is saved already. Returns the fingerprints of what is

@@ -22,10 +22,10 @@ pub use replaced::save_before;
 pub use restore::{Restore, restore};
 pub use told::differing;
 
-/// What allows `save` to print more.
+/// The name of the field that allows `save` to print more.
 const SAVE_MORE: &str = "`at-most` of the lab's `data`";
 
-/// How long a fingerprint may take: that of a million rows takes seconds.
+/// The longest time for a fingerprint: that of a million rows takes seconds.
 const FINGERPRINT: Duration = Duration::from_mins(1);
 
 /// The fingerprints of the data, by pod.

@@ -59,35 +59,23 @@ impl PutBack<'_> {
         self.undo(difference).await?;
         let key = difference.key();
         if key.kind == "ConfigMap" && kinds::is_of_the_cluster(&key) {
-            self.end_readers(&key).await?;
+            // They may have ended on what it was for a while, be kept from another try for minutes, or
+            // read it at their start only.
+            self.end(|pod| mounts(pod, &key)).await?;
         }
         if key.kind == "ServiceAccount" && matches!(difference, Difference::Missing { .. }) {
-            self.end_users_of(&key).await?;
+            // Their tokens are of the account that is gone, and the API server refuses them whatever
+            // has its name by now.
+            self.end(|pod| runs_under(pod, &key)).await?;
         }
         Ok(())
     }
 
-    /// Ends the pods that run under the service account and that a controller starts anew: their tokens
-    /// are of the account that is gone, and the API server refuses them whatever has its name by now.
-    async fn end_users_of(&self, account: &Key) -> Result<(), LiveError> {
-        let pods = self.live.objects.iter();
-        let pods = pods.filter(|pod| runs_under(pod, account));
+    /// Ends the pods that are `meant`.
+    async fn end(&self, meant: impl Fn(&LiveObject) -> bool) -> Result<(), LiveError> {
+        let objects = self.live.objects.iter();
+        let pods = objects.filter(|object| object.key.kind == "Pod" && meant(object));
         let ended = join_all(pods.map(|pod| self.reach.delete(pod, false)));
-        ended.await.into_iter().collect()
-    }
-
-    /// Ends the pods that mount the `ConfigMap`, of what the cluster came with: they may have ended on
-    /// what it was for a while, be kept from another try for minutes, or read it at their start only.
-    async fn end_readers(&self, key: &Key) -> Result<(), LiveError> {
-        let reads = |pod: &&LiveObject| {
-            let volumes = pod.object["spec"]["volumes"].as_array();
-            let mut volumes = volumes.into_iter().flatten();
-            pod.key.kind == "Pod"
-                && pod.key.namespace == key.namespace
-                && volumes.any(|volume| volume["configMap"]["name"] == key.name)
-        };
-        let readers = self.live.objects.iter().filter(reads);
-        let ended = join_all(readers.map(|pod| self.reach.delete(pod, false)));
         ended.await.into_iter().collect()
     }
 
@@ -230,12 +218,19 @@ impl PutBack<'_> {
     }
 }
 
+/// Whether `pod` mounts the config map.
+fn mounts(pod: &LiveObject, config: &Key) -> bool {
+    let volumes = pod.object["spec"]["volumes"].as_array();
+    let mut volumes = volumes.into_iter().flatten();
+    pod.key.namespace == config.namespace
+        && volumes.any(|volume| volume["configMap"]["name"] == config.name)
+}
+
 /// Whether `pod` runs under the service account, and has a controller that starts it anew.
 fn runs_under(pod: &LiveObject, account: &Key) -> bool {
     let owners = pod.object["metadata"]["ownerReferences"].as_array();
     let mut owners = owners.into_iter().flatten();
-    pod.key.kind == "Pod"
-        && pod.key.namespace == account.namespace
+    pod.key.namespace == account.namespace
         && pod.object["spec"]["serviceAccountName"] == account.name
         && owners.any(|owner| owner["controller"] == true)
 }
