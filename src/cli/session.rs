@@ -113,14 +113,22 @@ pub(crate) fn found(settings: &Settings, lab: Option<&str>) -> Result<Environmen
     Ok(environment)
 }
 
-/// Says that a reset was interrupted, and what goes on with it.
+/// Says that a reset or a removal was interrupted, and what goes on with it.
 pub(crate) fn unfinished(environment: &Environment, state: &RunState) -> Option<String> {
-    let step = state.unfinished_reset()?;
-    Some(format!(
-        "the reset of \"{}\" to step {step} was interrupted; `labctl reset {}` goes on with it",
-        environment.name(),
-        environment.call()
-    ))
+    let (name, call) = (environment.name(), environment.call());
+    if let Some(step) = state.unfinished_reset() {
+        return Some(format!(
+            "the reset of \"{name}\" to step {step} was interrupted; `labctl reset {call}` goes on \
+             with it"
+        ));
+    }
+    let is_removed = state.deleting && !state.is_recreating();
+    is_removed.then(|| {
+        format!(
+            "the removal of \"{name}\" was interrupted; `labctl down {call}` goes on with it; \
+             `labctl up {call}` goes on with the lab instead"
+        )
+    })
 }
 
 fn only(mut all: Vec<Environment>, none: &str, several: &str) -> Result<Environment, CliError> {

@@ -47,6 +47,12 @@ impl Emitter {
         });
     }
 
+    /// Emits a notice.
+    pub fn notice(&self, text: impl Into<String>) {
+        let text = text.into();
+        self.emit(EventKind::Notice { text });
+    }
+
     /// Says that something happened, and returns once it is journalled: for intents, and for what
     /// may not be forgotten. Fails if it could not be.
     pub async fn commit(&self, kind: EventKind) -> Result<(), EngineError> {

@@ -6,7 +6,7 @@ use crate::{
     event::{Failure, Redactor},
     snapshot::LiveError,
     state::StateError,
-    tool::ToolError,
+    tool::{Stopped, ToolError},
 };
 
 /// Why a run could not go on.
@@ -78,6 +78,12 @@ pub enum EngineError {
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Why(pub String);
+
+impl From<Stopped> for EngineError {
+    fn from(_: Stopped) -> Self {
+        Self::Stopped
+    }
+}
 
 impl EngineError {
     /// A command that failed, or a run that was asked to stop while it ran.

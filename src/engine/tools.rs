@@ -1,6 +1,8 @@
 //! Running the commands of a step.
 
-use std::time::Duration;
+use std::{future::Future, time::Duration};
+
+use tokio::sync::watch;
 
 use super::{Context, Emitter, EngineError};
 use crate::{
@@ -34,25 +36,52 @@ pub async fn tell_within(
     stopper: &mut Stopper,
 ) -> Result<Done, EngineError> {
     let (end, mut own) = stopper.fork();
-    let mut told = Box::pin(tell(context, invocation, what, emitter, &mut own));
+    let told = tell(context, invocation, what, emitter, &mut own);
+    ended_within(told, end, invocation, what, (within, raised_by), stopper).await
+}
+
+/// Returns the output of `run`, of the command `invocation`. Sends `end` after `within`, and fails then.
+async fn ended_within(
+    run: impl Future<Output = Result<Done, EngineError>>,
+    end: watch::Sender<Stop>,
+    invocation: &Invocation,
+    what: &str,
+    (within, raised_by): (Duration, &str),
+    stopper: &Stopper,
+) -> Result<Done, EngineError> {
+    let mut run = Box::pin(run);
     tokio::select! {
-        told = &mut told => return told,
+        done = &mut run => return done,
         () = tokio::time::sleep(within) => {}
     }
     end.send_replace(Stop::Term(0));
-    let told = told.await;
+    let done = run.await;
     if stopper.now() != Stop::Run {
         return Err(EngineError::Stopped);
     }
-    // It may have come to its end at the last moment.
-    if told.is_ok() {
-        return told;
+    // It may have ended by itself at the last moment.
+    if done.is_ok() {
+        return done;
     }
     let seconds = within.as_secs();
     let mut failure = Failure::new(format!("failed to {what}"));
     let cause = format!("`{invocation}` did not end within {seconds} s");
     failure.causes.push(cause);
     Err(EngineError::Step(Box::new(failure.hint(raised_by))))
+}
+
+/// Runs `invocation` for its answer alone, and fails if that takes longer than `within`; `raised_by`
+/// says how it can be given more time.
+pub async fn ask_within(
+    context: &Context,
+    invocation: &Invocation,
+    what: &str,
+    (within, raised_by): (Duration, &str),
+    stopper: &Stopper,
+) -> Result<Done, EngineError> {
+    let (end, mut own) = stopper.fork();
+    let asked = ask(context, invocation, what, &mut own);
+    ended_within(asked, end, invocation, what, (within, raised_by), stopper).await
 }
 
 /// Runs `invocation` for its answer alone: neither it nor what it prints is told.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{LabTree, name::is_label, params::text_or, size::Size, tree::LAB_FILE};
+use super::{LabTree, Within, name::is_label, params::text_or, size::Size, tree::LAB_FILE};
 
 /// The longest script that a command of a lab may have, in bytes: Linux gives a single argument no
 /// more than 128 KiB (`MAX_ARG_STRLEN`).
@@ -29,6 +29,9 @@ pub struct Data {
     /// The most that `save` may print; by default 1Gi.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_most: Option<Size>,
+    /// The longest time that `save` or `restore` may take; by default 10m.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within: Option<Within>,
 }
 
 /// A command line of which a word may be the text of a file of the lab.
@@ -111,6 +114,12 @@ impl Data {
     #[must_use]
     pub fn at_most(&self) -> Size {
         self.at_most.unwrap_or(Size::mib(1024))
+    }
+
+    /// Returns the longest time that `save` or `restore` may take.
+    #[must_use]
+    pub fn within(&self) -> Within {
+        self.within.unwrap_or(Within::seconds(600))
     }
 
     /// Returns what is wrong with it in `tree`.

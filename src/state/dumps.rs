@@ -6,6 +6,7 @@
 use std::{
     fs,
     io::{self, Read, Seek, SeekFrom},
+    ops::Deref,
     path::{Path, PathBuf},
 };
 
@@ -30,11 +31,11 @@ impl Environment {
 
     /// Returns a new, empty file into which a dump of `pod` is written. It counts for nothing until it
     /// is sealed.
-    pub fn new_dump(&self, pod: &str) -> Result<PathBuf, StateError> {
+    pub fn new_dump(&self, pod: &str) -> Result<NewDump, StateError> {
         let new = below(&self.dir.join("data"), format!("{pod}.new"));
         files::create_dir(&self.dir.join("data"))?;
         files::write(&new, b"")?;
-        Ok(new)
+        Ok(NewDump(new))
     }
 
     /// Keeps the dump `new` as what `pod` held before `reset` replaced it, and returns where. The last
@@ -71,6 +72,25 @@ impl Environment {
             remove(&path)?;
         }
         Ok(Some(path))
+    }
+}
+
+/// A file into which a dump is written. It is removed with this, unless it was kept: half a dump may
+/// fill the disk.
+#[derive(Debug)]
+pub struct NewDump(PathBuf);
+
+impl Deref for NewDump {
+    type Target = Path;
+
+    fn deref(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for NewDump {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
     }
 }
 
@@ -220,9 +240,9 @@ mod tests {
         }
     }
 
-    fn written(environment: &Environment, text: &str) -> PathBuf {
+    fn written(environment: &Environment, text: &str) -> NewDump {
         let new = environment.new_dump("db-0").unwrap();
-        fs::write(&new, text).unwrap();
+        fs::write(&*new, text).unwrap();
         new
     }
 

@@ -15,4 +15,4 @@ pub mod survivor;
 
 pub use invocation::{Invocation, Stdin};
 pub use process::{Done, Progress, ToolError, Toolbox};
-pub use stop::{Stop, Stopper};
+pub use stop::{Stop, Stopped, Stopper};

@@ -26,6 +26,11 @@ impl Stop {
     }
 }
 
+/// The error of work that was not done to its end, because a stop was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the run was asked to stop")]
+pub struct Stopped;
+
 /// Where a run looks for what it is asked to do.
 #[derive(Debug, Clone)]
 pub struct Stopper(Vec<watch::Receiver<Stop>>);
@@ -57,6 +62,16 @@ impl Stopper {
     pub fn now(&self) -> Stop {
         let asked = self.0.iter().map(|receiver| *receiver.borrow());
         asked.max().unwrap_or_default()
+    }
+
+    /// Returns the output of `work`; fails if a stop is asked for before it ends, which drops `work`.
+    pub async fn guard<T>(&self, work: impl Future<Output = T>) -> Result<T, Stopped> {
+        let mut stopper = self.clone();
+        tokio::select! {
+            biased;
+            output = work => Ok(output),
+            _ = stopper.beyond(Stop::Run) => Err(Stopped),
+        }
     }
 
     /// Returns once more than `known` is asked for; never, if nobody can ask any more.

@@ -474,6 +474,29 @@ fn says(answer: &Answer) -> bool {
 }
 
 #[test]
+fn a_reset_keeps_the_cluster_of_a_recreation_of_which_any_line_is_damaged() {
+    let world = World::new();
+    let bases = world.bases();
+    let base = bases.iter().find(|base| base.name == "made twice").unwrap();
+    let journal = &base.files["journal.jsonl"];
+    let lines: Vec<&[u8]> = journal.split_inclusive(|b| *b == b'\n').collect();
+    let is_rewound = |line: &&[u8]| String::from_utf8_lossy(line).contains("\"rewound\"");
+    let begun = lines.iter().rposition(is_rewound).unwrap();
+    for at in begun..lines.len() {
+        world.restore(base);
+        let mut damaged = lines.concat();
+        damaged[lines[..at].concat().len()] ^= 1;
+        let path = world.sandbox.environment(ENVIRONMENT).join("journal.jsonl");
+        fs::write(path, damaged).unwrap();
+        let ids = || world.api.engine(|engine| engine.ids());
+        let before = ids();
+        let reset = world.sandbox.labctl("reset crash").run();
+        let line = String::from_utf8_lossy(lines[at]);
+        assert_eq!(ids(), before, "line {at}: {line}\n{}", reset.whole);
+    }
+}
+
+#[test]
 fn whatever_becomes_of_a_journal_nothing_of_others_is_touched_and_nothing_known_is_lost() {
     let number = |name: &str| {
         env::var(name)

@@ -21,6 +21,7 @@ mod canary;
 mod clock;
 mod crash;
 mod cursor;
+mod data;
 mod differs;
 mod done;
 mod environments;

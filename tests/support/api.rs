@@ -9,6 +9,7 @@ use std::{
 };
 
 use serde_json::{Value, json};
+use tungstenite::{Message, WebSocket, protocol::Role};
 
 use super::{
     engine::Engine,
@@ -148,6 +149,16 @@ impl Api {
         self.shared.changed.notify_all();
     }
 
+    /// From now on every command that is run in the pod prints `text`; without one it never ends.
+    pub(crate) fn prints(&self, pod: &str, text: Option<&str>) {
+        let mut contents = self.shared.contents.lock().unwrap();
+        match text {
+            Some(text) => contents.printed.insert(pod.to_owned(), text.to_owned()),
+            None => contents.printed.remove(pod),
+        };
+        self.shared.changed.notify_all();
+    }
+
     /// How often `what` was done.
     pub(crate) fn count(&self, what: &str) -> usize {
         self.effects()
@@ -171,15 +182,17 @@ impl Shared {
         let mut reader = BufReader::new(connection.try_clone()?);
         let mut request = String::new();
         reader.read_line(&mut request)?;
-        let mut length = 0;
+        let (mut length, mut key) = (0, None);
         loop {
             let mut header = String::new();
             if reader.read_line(&mut header)? <= 2 {
                 break;
             }
-            let header = header.to_ascii_lowercase();
-            if let Some(n) = header.strip_prefix("content-length:") {
-                length = n.trim().parse().unwrap();
+            let (name, value) = header.split_once(':').unwrap();
+            match name.to_ascii_lowercase().as_str() {
+                "content-length" => length = value.trim().parse().unwrap(),
+                "sec-websocket-key" => key = Some(value.trim().to_owned()),
+                _ => {}
             }
         }
         let mut body = vec![0; length];
@@ -196,6 +209,10 @@ impl Shared {
         if self.contents.lock().unwrap().is_silent() {
             return Ok(());
         }
+        if let (Some(pod), Some(key)) = (path.strip_suffix("/exec"), key) {
+            let pod = pod.rsplit('/').next().unwrap();
+            return self.exec(connection, pod, &key);
+        }
         if query.split('&').any(|pair| pair == "watch=true") {
             let since = query
                 .split('&')
@@ -209,6 +226,34 @@ impl Shared {
         let status = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure",
             "code": 404, "reason": "NotFound", "message": "there is no such thing"});
         answer_with(connection, "404 Not Found", &status)
+    }
+
+    /// Runs a command in a pod, as [`Api::prints`] says, by the protocol of `kubectl exec`.
+    fn exec(&self, mut to: TcpStream, pod: &str, key: &str) -> std::io::Result<()> {
+        write!(
+            to,
+            "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+             Sec-WebSocket-Accept: {}\r\nSec-WebSocket-Protocol: v4.channel.k8s.io\r\n\r\n",
+            tungstenite::handshake::derive_accept_key(key.as_bytes())
+        )?;
+        let mut contents = self.contents.lock().unwrap();
+        let text = loop {
+            if contents.over || is_gone(&to)? {
+                return Ok(());
+            }
+            if let Some(text) = contents.printed.get(pod) {
+                break text.clone();
+            }
+            contents = self.changed.wait_timeout(contents, LOOK).unwrap().0;
+        };
+        drop(contents);
+        let mut socket = WebSocket::from_raw_socket(to, Role::Server, None);
+        for (channel, text) in [(1, text.as_str()), (3, r#"{"status": "Success"}"#)] {
+            let message = [&[channel], text.as_bytes()].concat();
+            let sent = socket.send(Message::binary(message));
+            sent.map_err(std::io::Error::other)?;
+        }
+        socket.close(None).map_err(std::io::Error::other)
     }
 
     fn watch(&self, mut to: TcpStream, collection: &str, since: u64) -> std::io::Result<()> {

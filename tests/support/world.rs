@@ -36,6 +36,8 @@ pub(super) struct Contents {
     uids: u64,
     /// What was done, in order.
     pub(super) effects: Vec<String>,
+    /// The output of commands that are run in pods, by pod. Those in other pods never end.
+    pub(super) printed: BTreeMap<String, String>,
     pub(super) over: bool,
 }
 

@@ -94,7 +94,8 @@ fn show(
         None,
         args.scale.timeout_scale,
     );
-    let mut differences = session::runtime()?.block_on(differences(&context, options, &state))?;
+    let differing = differences(&context, options, &state, settings);
+    let mut differences = session::runtime()?.block_on(differing)?;
     let mut secrets = context.secrets();
     for differing in &mut differences {
         secrets.redactor().differing(differing);
@@ -119,8 +120,10 @@ async fn differences(
     context: &Context,
     options: Options,
     state: &RunState,
+    settings: &Settings,
 ) -> Result<Vec<crate::event::Differing>, CliError> {
-    Ok(engine::reset::differences(context, options, state).await?)
+    let say = |text: String| output::note(settings, &text);
+    Ok(engine::reset::differences(context, options, state, &say).await?)
 }
 
 /// What the arguments ask of an environment that stands at `state`.

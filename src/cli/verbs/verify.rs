@@ -18,7 +18,7 @@ use crate::{
         nodes::Presence,
         verify::{Finding, Standing},
     },
-    event::{Differing, Redactor, RunOutcome, Status, Verdict},
+    event::{Differing, Event, EventKind, Redactor, RunOutcome, Status, Verdict},
     report::{self, StepReport, differing_since, verify_report},
 };
 
@@ -78,7 +78,12 @@ pub(crate) fn run(args: &Verify, settings: &Settings) -> Result<u8, CliError> {
             log: None,
             secrets: context.secrets(),
         };
-        let mut show = |_: &_| Ok(());
+        let mut show = |event: &Event| {
+            if let EventKind::Notice { text } = &event.event {
+                say(text);
+            }
+            Ok(())
+        };
         let work =
             |emitter, stopper| engine::verify::verify(&context, last, advance, emitter, stopper);
         let asked = stopper.clone();

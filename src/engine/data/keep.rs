@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use futures::future::join_all;
 use tokio::time::{Instant, sleep};
 
-use super::{Fingerprint, SAVE_MORE, declared, fingerprint, invocation};
+use super::{Fingerprint, SAVE_MORE, deadline, declared, fingerprint, invocation};
 use crate::{
     assert::Cluster,
     engine::{Context, Emitter, EngineError, tools},
@@ -34,8 +34,10 @@ pub async fn keep(
         let Some(data) = declared(context, pod) else {
             return Ok(None);
         };
-        let saved = match answer(context, cluster, pod).await {
-            Fingerprint::Known(now) => save(context, cluster, data, pod, now, stopper).await,
+        let saved = match answer(context, cluster, pod, emitter, stopper).await? {
+            Fingerprint::Known(now) => {
+                save(context, cluster, data, pod, now, emitter, stopper).await
+            }
             Fingerprint::NoPod => return Ok(None),
             other => Ok(Err(other.why().to_owned())),
         };
@@ -58,16 +60,25 @@ pub async fn keep(
     Ok(kept?.into_iter().flatten().collect())
 }
 
-/// The fingerprint of the data of `pod` once it answers, if it does so soon.
-async fn answer(context: &Context, cluster: &Cluster, pod: &str) -> Fingerprint {
+/// Returns the fingerprint of the data of `pod` once it answers, if it does so soon.
+async fn answer(
+    context: &Context,
+    cluster: &Cluster,
+    pod: &str,
+    emitter: &Emitter,
+    stopper: &Stopper,
+) -> Result<Fingerprint, EngineError> {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        let answer = fingerprint(context, cluster, pod).await;
+        let say = |text| emitter.notice(text);
+        let answer = stopper
+            .guard(fingerprint(context, cluster, pod, &say))
+            .await?;
         let is_told = matches!(answer, Fingerprint::Known(_) | Fingerprint::NoPod);
         if is_told || Instant::now() > deadline {
-            return answer;
+            return Ok(answer);
         }
-        sleep(Duration::from_secs(1)).await;
+        stopper.guard(sleep(Duration::from_secs(1))).await?;
     }
 }
 
@@ -79,6 +90,7 @@ async fn save(
     data: &Data,
     pod: &str,
     mut now: String,
+    emitter: &Emitter,
     stopper: &Stopper,
 ) -> Result<Result<String, String>, EngineError> {
     for _ in 0..TRIES {
@@ -87,19 +99,26 @@ async fn save(
             return Ok(Ok(now));
         }
         let new = context.environment.new_dump(pod)?;
-        let save = invocation(context, pod, &data.save, None).stdout(new.clone());
+        let save = invocation(context, pod, &data.save, None).stdout(new.to_path_buf());
         let save = save.at_most(data.at_most(), SAVE_MORE);
         let what = format!("save the data of {pod}");
-        match tools::ask(context, &save, &what, &mut stopper.clone()).await {
-            Err(EngineError::Tool { source, .. }) => {
-                let failure = source.failure("");
-                let said = failure.tail.last().cloned();
-                return Ok(Err(said.unwrap_or_else(|| failure.causes.join(": "))));
+        let limit = deadline(context, data);
+        match tools::ask_within(context, &save, &what, limit, stopper).await {
+            Ok(_) => {}
+            Err(error) => {
+                let failure = error.into_failure()?;
+                let why = failure.tail.last().cloned();
+                let why = why.unwrap_or_else(|| failure.causes.join(": "));
+                let why = [Some(why), failure.hint].into_iter().flatten();
+                return Ok(Err(why.collect::<Vec<_>>().join("; ")));
             }
-            result => drop(result?),
         }
         // Only what did not change meanwhile is what the fingerprint is of.
-        match fingerprint(context, cluster, pod).await {
+        let say = |text| emitter.notice(text);
+        match stopper
+            .guard(fingerprint(context, cluster, pod, &say))
+            .await?
+        {
             Fingerprint::Known(after) if after == now => {
                 return Ok(match dumps::keep(&new, &path, &data.ends_with) {
                     Err(error @ crate::state::StateError::Corrupt { .. }) => Err(error.to_string()),

@@ -8,6 +8,7 @@ mod told;
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use futures::future::join_all;
+use tokio::time::timeout;
 
 use super::Context;
 use crate::{
@@ -27,6 +28,9 @@ const SAVE_MORE: &str = "`at-most` of the lab's `data`";
 
 /// The longest time for a fingerprint: that of a million rows takes seconds.
 const FINGERPRINT: Duration = Duration::from_mins(1);
+
+/// The longest wait of which nothing is said: silence looks like a hang.
+const SILENCE: Duration = Duration::from_millis(1500);
 
 /// The fingerprints of the data, by pod.
 pub type Fingerprints = BTreeMap<String, Fingerprint>;
@@ -66,25 +70,44 @@ impl Fingerprint {
     }
 }
 
+/// Says something to whoever waits.
+pub type Say<'a> = &'a (dyn Fn(String) + Sync);
+
 /// Asks for the fingerprint of the data of each pod.
-pub async fn fingerprints(context: &Context, cluster: &Cluster) -> Fingerprints {
+pub async fn fingerprints(context: &Context, cluster: &Cluster, say: Say<'_>) -> Fingerprints {
     let pods = context.lab.data.iter().flat_map(|data| &data.pods);
     let asked = pods.map(|pod| async move {
-        let fingerprint = fingerprint(context, cluster, pod).await;
+        let fingerprint = fingerprint(context, cluster, pod, say).await;
         (pod.clone(), fingerprint)
     });
     join_all(asked).await.into_iter().collect()
 }
 
-/// Asks for the fingerprint of the data of `pod`.
-pub async fn fingerprint(context: &Context, cluster: &Cluster, pod: &str) -> Fingerprint {
+/// Asks for the fingerprint of the data of `pod`. Says so if the answer is long in coming: a command
+/// in a pod may be blocked by whoever works there.
+pub async fn fingerprint(
+    context: &Context,
+    cluster: &Cluster,
+    pod: &str,
+    say: Say<'_>,
+) -> Fingerprint {
     let Some(data) = declared(context, pod) else {
         return Fingerprint::Unknown("the lab declares no data in it".to_owned());
     };
     let command = data.fingerprint.words(&context.tree);
     let limit = FINGERPRINT.mul_f64(context.timeout_scale.max(1.0));
     let namespace = &context.lab.namespace;
-    match cluster.run_in(namespace, pod, &command, limit).await {
+    let mut ran = std::pin::pin!(cluster.run_in(namespace, pod, &command, limit));
+    let ran = if let Ok(ran) = timeout(SILENCE, &mut ran).await {
+        ran
+    } else {
+        let seconds = limit.as_secs();
+        say(format!(
+            "waiting for {pod} to say what data it has, for at most {seconds} s"
+        ));
+        ran.await
+    };
+    match ran {
         InPod::Printed(text) if text.trim().is_empty() => {
             Fingerprint::Unknown("its fingerprint is empty".to_owned())
         }
@@ -105,6 +128,12 @@ pub fn commands(context: &Context) -> String {
     });
     let words: Vec<(String, Vec<u8>)> = words.collect();
     digest::hex_of_tree(words.iter().map(|(pods, words)| (pods, words)))
+}
+
+/// Returns how long saving or restoring `data` may take, and how a lab gives it more time.
+fn deadline(context: &Context, data: &Data) -> (Duration, &'static str) {
+    let longer = "`within` of the lab's `data` gives it more time, as --timeout-scale does";
+    (context.scaled(data.within()), longer)
 }
 
 /// What the lab declares of the data in `pod`.

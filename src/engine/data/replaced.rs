@@ -7,11 +7,11 @@ use std::{
 
 use futures::future::join_all;
 
-use super::{Fingerprint, SAVE_MORE, declared, fingerprint, invocation, shown};
+use super::{Fingerprint, SAVE_MORE, deadline, declared, fingerprint, invocation, shown};
 use crate::{
     assert::Cluster,
     engine::{Context, Emitter, EngineError, tools},
-    event::{EventKind, Failure},
+    event::Failure,
     tool::{Invocation, Stopper},
 };
 
@@ -25,10 +25,11 @@ pub async fn save_before(
 ) -> Result<(), EngineError> {
     let pods = context.lab.data.iter().flat_map(|data| &data.pods);
     let saved = join_all(pods.map(|pod| async move {
-        let mut now = fingerprint(context, cluster, pod).await;
+        let say = |text| emitter.notice(text);
+        let mut now = fingerprint(context, cluster, pod, &say).await;
         if matches!(now, Fingerprint::Unknown(_)) {
             // One that ends while it is asked says something else at first.
-            now = fingerprint(context, cluster, pod).await;
+            now = fingerprint(context, cluster, pod, &say).await;
         }
         match now {
             Fingerprint::Known(_) => {}
@@ -39,12 +40,12 @@ pub async fn save_before(
         }
         let saved = save(context, pod, None, emitter).await.map(drop);
         let Err(error) = saved else { return Ok(()) };
-        match fingerprint(context, cluster, pod).await {
+        match fingerprint(context, cluster, pod, &say).await {
             // Somebody deleted the pod, or all around it: it ended while it was asked.
             now @ (Fingerprint::Going | Fingerprint::NoPod) => {
                 let why = now.why();
                 let text = format!("what {pod} held could not be saved: {why}");
-                emitter.emit(EventKind::Notice { text });
+                emitter.notice(text);
                 Ok(())
             }
             Fingerprint::Known(_) | Fingerprint::Unknown(_) => Err(error),
@@ -78,10 +79,11 @@ pub(super) async fn save(
         return Ok(None);
     };
     let new = context.environment.new_dump(pod)?;
-    let save = invocation(context, pod, &data.save, None).stdout(new.clone());
+    let save = invocation(context, pod, &data.save, None).stdout(new.to_path_buf());
     let save = save.at_most(data.at_most(), SAVE_MORE);
     let what = format!("save the data of {pod} before it is replaced, and so replaced nothing");
-    tools::ask(context, &save, &what, &mut Stopper::never()).await?;
+    let limit = deadline(context, data);
+    tools::ask_within(context, &save, &what, limit, &Stopper::never()).await?;
     let environment = &context.environment;
     let Some(path) = environment.keep_replaced(pod, &new, &data.ends_with, wanted)? else {
         return Ok(None);
@@ -103,12 +105,10 @@ pub(super) async fn save(
         .map(ToOwned::to_owned);
     let restore =
         Invocation::new("labctl", lead.chain(words)).stdin(crate::tool::Stdin::File(path.clone()));
-    emitter.emit(EventKind::Notice {
-        text: format!(
-            "what {pod} holds now is kept in {}; to have it back: {}",
-            path.display(),
-            shown(context, &data.restore, restore)
-        ),
-    });
+    emitter.notice(format!(
+        "what {pod} holds now is kept in {}; to have it back: {}",
+        path.display(),
+        shown(context, &data.restore, restore)
+    ));
     Ok(Some(path))
 }

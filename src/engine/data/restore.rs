@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::Path};
 
 use futures::future::join_all;
 
-use super::{Fingerprint, declared, fingerprint, invocation, replaced, told};
+use super::{Fingerprint, deadline, declared, fingerprint, invocation, replaced, told};
 use crate::{
     assert::Cluster,
     engine::{Context, Emitter, EngineError, tools},
@@ -55,9 +55,13 @@ impl Restore<'_> {
         let mut parts = Vec::new();
         for _ in 0..TRIES {
             let mut stopper = Stopper::never();
-            let told = tools::tell(context, &command, &what, self.emitter, &mut stopper).await;
+            let limit = deadline(context, data);
+            let told =
+                tools::tell_within(context, &command, &what, limit, self.emitter, &mut stopper);
+            let told = told.await;
             told.map_err(|error| with_saved(error, saved.as_deref()))?;
-            match fingerprint(context, self.cluster, pod).await {
+            let say = |text| self.emitter.notice(text);
+            match fingerprint(context, self.cluster, pod, &say).await {
                 Fingerprint::Known(now) if now == was => return Ok(()),
                 Fingerprint::Known(now) => parts = told::parts(was, &now),
                 other => parts = vec![other.why().to_owned()],

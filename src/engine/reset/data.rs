@@ -147,9 +147,11 @@ impl Phase<'_> {
         let mut told = String::new();
         let mut known = known.filter(|known| known.known().is_some());
         loop {
-            let now = match known.take() {
-                Some(known) => known,
-                None => data::fingerprint(self.context, self.cluster, pod).await,
+            let now = if let Some(known) = known.take() {
+                known
+            } else {
+                let say = |text| self.emitter.notice(text);
+                data::fingerprint(self.context, self.cluster, pod, &say).await
             };
             if now.known().is_some() || Instant::now() > deadline {
                 return now;

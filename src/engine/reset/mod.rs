@@ -19,7 +19,7 @@ use super::{
     Context, Emitter, EngineError, adopt,
     announce::announce,
     cursor,
-    data::{self as lab_data, Fingerprints},
+    data::{self as lab_data, Fingerprints, Say},
     heal, owner, recover, revive, step, up,
 };
 use crate::{
@@ -70,10 +70,10 @@ pub async fn reset(
         }
         up::go_on(context, options.to, None, &emitter, &mut stopper).await?
     } else if state.is_recreating() {
-        if state.deleting {
+        if state.deleting && !state.damaged {
             recover::remove_cluster(context, &emitter, &mut stopper).await?;
         } else {
-            // The new cluster may stand already, though the journal does not say so.
+            // The new cluster may be there already, though the journal does not say so.
             adopt::settle(context, &emitter, &mut stopper).await?;
         }
         up::go_on(context, options.to, None, &emitter, &mut stopper).await?
@@ -130,11 +130,12 @@ pub async fn differences(
     context: &Context,
     options: Options,
     state: &RunState,
+    say: Say<'_>,
 ) -> Result<Vec<Differing>, EngineError> {
     let cluster = owner::open(context, state).await?;
     let (seen, now) = futures::future::join(
         look(context, &cluster, base(context, options.to, state)),
-        lab_data::fingerprints(context, &cluster),
+        lab_data::fingerprints(context, &cluster, say),
     )
     .await;
     let seen = seen?;
@@ -208,9 +209,11 @@ async fn look_with_data(
     context: &Context,
     cluster: &Cluster,
     at: usize,
+    emitter: &Emitter,
 ) -> Result<(Seen, Fingerprints), EngineError> {
     let mut looking = std::pin::pin!(look(context, cluster, at));
-    let mut asking = std::pin::pin!(lab_data::fingerprints(context, cluster));
+    let say = |text| emitter.notice(text);
+    let mut asking = std::pin::pin!(lab_data::fingerprints(context, cluster, &say));
     let mut asked = None;
     let seen = loop {
         tokio::select! {
@@ -258,7 +261,7 @@ async fn put_back(
     let (cluster, _) = revive::ensure(context, emitter, &mut stopper).await?;
     heal::all(context, emitter).await?;
     let at = base(context, options.to, &emitter.state());
-    let (mut seen, mut prints) = look_with_data(context, &cluster, at).await?;
+    let (mut seen, mut prints) = look_with_data(context, &cluster, at, emitter).await?;
     tell(context, &seen, emitter);
     let did_restart = kubelets::restart(
         context,
