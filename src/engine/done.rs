@@ -31,8 +31,8 @@ pub fn needs(step: &Step, namespace: &str) -> Needs {
 /// - A fault leaves a mark of its own: another pod, a cordoned node. It is not injected a second
 ///   time.
 ///
-/// Any other step is done. It may then be done twice, but no effect is left out that its
-/// expectations do not cover.
+/// For any other step, returns false. Its action may then run twice, but no effect is left out that
+/// the expectations do not cover.
 pub fn is_done(
     context: &Context,
     step: &Step,
