@@ -18,8 +18,8 @@ const AGAIN: Within = Within::seconds(120);
 /// names served from them.
 const LAG: Within = Within::seconds(25);
 
-/// Waits until every lasting expectation holds again, or until the restart can no longer be the
-/// reason why one does not: somebody broke that one before.
+/// Waits until every lasting expectation holds again. Gives up once the restart can no longer be
+/// the reason why one does not: somebody broke that one before.
 pub async fn wait(
     context: &Context,
     cluster: &Cluster,

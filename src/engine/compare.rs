@@ -45,8 +45,8 @@ pub struct Listing {
 }
 
 impl Listing {
-    /// Begins to list the objects of `cluster` that are of the kinds in the snapshot of the step at
-    /// the cursor. Returns `None` if there is no snapshot to compare with.
+    /// Begins to list the nodes of `cluster`, and its objects of the kinds in the snapshot of the
+    /// step at the cursor. Returns `None` if there is no snapshot to compare with.
     pub fn begin(
         context: &Context,
         state: &RunState,

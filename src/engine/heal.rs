@@ -2,8 +2,8 @@
 //!
 //! A fault is open from the intent to inject it, which is on the disk first, until
 //! [`EventKind::Undone`]. It is healed at its `until`, or earlier if the run that answers for it
-//! fails, is interrupted or dies. The journal says how to heal a fault; the target is resolved only
-//! then. So neither a changed lab nor a changed cluster prevents it.
+//! fails, is interrupted or dies. The journal says how to heal a fault, and the target is resolved
+//! only then. So neither a changed lab nor a changed cluster gets in the way.
 
 use k8s_openapi::api::{core::v1::Pod, policy::v1::PodDisruptionBudget};
 use tokio::time::Instant;

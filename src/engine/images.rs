@@ -235,8 +235,8 @@ async fn of_engine(
 }
 
 /// Returns true if nothing listened on the socket of the node's containerd. `ctr` waits only until
-/// the socket file exists. While a node boots, kind starts containerd a second time, and then the
-/// file of the first one still exists.
+/// the socket exists. While a node boots, kind starts containerd a second time: then the socket
+/// exists before that containerd listens.
 fn is_refused(error: &ToolError) -> bool {
     let ToolError::Exit { tail, .. } = error else {
         return false;

@@ -65,7 +65,7 @@ pub async fn connect(context: &Context) -> Result<(Cluster, String), EngineError
 }
 
 /// Returns the environment's cluster, after checking that it is the one in the journal. If it does
-/// not answer, the error comes from the state of its containers.
+/// not answer, the error names the state of its containers.
 pub async fn open(context: &Context, state: &RunState) -> Result<Cluster, EngineError> {
     let Some(known) = &state.cluster else {
         return Err(silent(context, "it was never seen to be complete"));

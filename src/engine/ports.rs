@@ -63,7 +63,7 @@ pub async fn choose(
     Ok(ports)
 }
 
-/// Facts that are known before a port is tried.
+/// The conditions that are known before a port is tried.
 struct Search {
     /// The ports that must not be used, and why.
     taken: BTreeMap<u16, String>,

@@ -69,8 +69,8 @@ pub fn sort(
     let (own, foreign): (Vec<_>, Vec<_>) = containers
         .into_iter()
         .partition(|c| is_recorded(c) || is_attached(c));
-    // Also own are networks of an older labctl, which set no label, and of an environment whose
-    // record was lost.
+    // Networks of an older labctl, which set no label, and of an environment whose record was lost,
+    // are own, too.
     let former = environment.former_network();
     let is_of_own = |n: &Network| {
         let is_labctls = n.name == former || n.cluster.as_deref() == Some(environment.name());

@@ -60,8 +60,8 @@ pub async fn removal(
         return Ok(None);
     }
     let what = format!("delete the cluster \"{}\"", context.name());
-    // Compare uids only if the journal knows one of the containers: otherwise it has lost this
-    // cluster, and its uid, if any, is another one's.
+    // Compare uids only if the journal knows one of the containers: otherwise its uid, if any, is
+    // another cluster's.
     let is_recorded = |c: &docker::Container| {
         let known = state.cluster.as_ref();
         known.is_some_and(|known| known.containers.contains(&c.id))

@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// The time that a cluster may take to come back, and the time after which its kubelets are
-/// restarted, once. The first pair applies if its containers were stopped, the second one if they
+/// restarted, once. `FROM_STOPPED` applies if its containers were stopped, `FROM_RUNNING` if they
 /// ran and yet nothing answered.
 const FROM_STOPPED: (Within, Within) = (Within::seconds(180), Within::seconds(45));
 const FROM_RUNNING: (Within, Within) = (Within::seconds(60), Within::seconds(15));
@@ -266,7 +266,7 @@ struct Wait<'a> {
 }
 
 impl Wait<'_> {
-    /// Waits until the nodes are back. Returns true if they were not back at once.
+    /// Waits until the nodes are back. Returns true if it had to wait for them.
     async fn until_back(
         &mut self,
         emitter: &Emitter,

@@ -28,7 +28,7 @@ pub async fn stop(
     {
         return Err(owner::down(context, presence));
     }
-    // Heal the faults of an interrupted run first: the cluster would come back broken.
+    // Heal the faults of an interrupted run first: otherwise the cluster would come back broken.
     if owner::connect(context).await.is_ok() {
         heal::abandoned(context, &emitter).await?;
     }

@@ -19,7 +19,8 @@ use crate::{
     tool::{Stop, Stopper},
 };
 
-/// A watch over the time in which a fault is injected and its expectations are waited for.
+/// The assertions and the traffic to watch while a fault is injected and its expectations are
+/// waited for.
 pub struct Guard<'a> {
     /// The assertions that have to hold throughout.
     pub wait: Wait<'a>,

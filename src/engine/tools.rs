@@ -24,7 +24,7 @@ pub async fn tell(
 }
 
 /// Runs `invocation` like [`tell`], but for at most `within`. After that, ends it as a signal
-/// would, and the step fails; `raised_by` is the hint that says how to give it more time.
+/// would, and fails the step; `raised_by` is the hint that says how to give it more time.
 pub async fn tell_within(
     context: &Context,
     invocation: &Invocation,

@@ -98,7 +98,7 @@ async fn save(
             }
             result => drop(result?),
         }
-        // Data that changed while it was saved does not have this fingerprint.
+        // If the data changed meanwhile, the dump does not match the fingerprint.
         match fingerprint(context, cluster, pod).await {
             Fingerprint::Known(after) if after == now => {
                 return Ok(match dumps::keep(&new, &path, &data.ends_with) {

@@ -15,8 +15,9 @@ use crate::{
     tool::{Invocation, Stopper},
 };
 
-/// Saves the data of the lab's pods before claims of the lab are destroyed. Fails if one of the
-/// pods that `lose` their claims does not answer. Of the others, it saves what it can.
+/// Saves the data of the lab's pods before claims of the lab are destroyed. Fails if a pod that
+/// answers cannot be saved, or if one of the pods that `lose` their claims does not answer. Skips
+/// other pods that do not answer.
 pub async fn save_before(
     context: &Context,
     cluster: &Cluster,

@@ -82,7 +82,7 @@ impl Phase<'_> {
             let differing = data::differing(pod, self.wanted, &now);
             self.emitter.emit(EventKind::Differs { differing });
         }
-        // The first signal waits until the data is known to be restored.
+        // From here on, the first signal waits until the data is known to be restored.
         let _inside = self.critical.enter();
         let with = Restore {
             context: self.context,
@@ -93,8 +93,8 @@ impl Phase<'_> {
         Ok(Put::Back)
     }
 
-    /// Returns once a lasting assertion that does not need the data is known not to hold any more.
-    /// Never returns if all of them hold.
+    /// Returns once it is known that a lasting assertion, of those that do not need the data, will
+    /// not hold. Never returns if they all hold.
     async fn fails(&self, stopper: &mut Stopper) -> Result<(StepId, Box<Failure>), EngineError> {
         let of_pods = |assertion: &Assertion| {
             matches!(

@@ -1,8 +1,8 @@
 //! `reset`: restores the environment as it was when a step was verified.
 //!
-//! Only the differences are undone. Later steps no longer count as verified. At the end every
-//! lasting expectation is seen to hold, and the facts of the step are recorded anew. A reset that
-//! fails leaves the cursor where it is: a verified step stays verified.
+//! Only the differences are undone. Steps after the restored one no longer count as verified; the
+//! restored one does, even if the reset fails. At the end every lasting expectation is seen to
+//! hold, and the facts of the step are recorded anew.
 
 mod asks;
 mod critical;

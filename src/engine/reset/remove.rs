@@ -95,7 +95,7 @@ impl Removal<'_> {
         })
     }
 
-    /// Removes the finalizers of an object that is being deleted, except for those that the cluster
+    /// Removes the finalizers of an object that is being deleted, except those that the cluster
     /// removes itself.
     async fn release(&self, object: &LiveObject) -> Result<(), LiveError> {
         let (kept, foreign) = finalizers(object);
