@@ -1,5 +1,5 @@
-//! What stands of the environment's cluster, where the journal does not say it: asked of the engine
-//! and of the cluster. Nothing is deleted because the journal says little.
+//! Recovery of a cluster that the journal does not account for: asks the container engine and the
+//! cluster itself. Nothing is deleted because the journal says little.
 
 use super::{
     Context, Emitter, EngineError, images, kubeconfig, owner,
@@ -11,9 +11,9 @@ use crate::{
     tool::{Stopper, kind},
 };
 
-/// Makes what the journal says of the cluster agree with what the engine has. Removes what an
+/// Makes the journal agree with what the container engine has of the cluster. Removes what an
 /// interrupted run left half made or half deleted: what is provably the environment's and was never
-/// seen to answer, or was about to be deleted. Takes in a cluster that is the environment's and that
+/// seen to answer, or was about to be deleted. Adopts a cluster that is the environment's and that
 /// the journal lost.
 pub async fn settle(
     context: &Context,
@@ -37,26 +37,26 @@ pub async fn settle(
     }
 }
 
-/// Tells a cluster that kind may have been done with from one that it only began: it writes the
-/// kubeconfig as the last thing it does. Containers that do not run cannot answer, and are asked once
-/// they do.
+/// Returns true if kind may have finished the cluster, rather than only begun it: kind writes the
+/// kubeconfig last. Stopped containers cannot answer; they count as finished here, and are asked
+/// once they run.
 async fn may_be_whole(context: &Context, survey: &Survey) -> bool {
     let is_stopped = survey.own.iter().any(|container| !container.runs());
     context.environment.kubeconfig().is_file()
         && (is_stopped || owner::connect(context).await.is_ok())
 }
 
-/// What is to be done about a cluster.
+/// A decision about the containers that were found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Plan {
-    /// The journal knows it, or there is none.
+    /// Leave them: the journal knows the cluster, or there is none.
     Nothing,
-    /// It is removed.
+    /// Remove the cluster.
     Remove,
-    /// It is removed unless kind came to its end and the cluster answers: then the journal was only
-    /// not told so any more.
+    /// Remove the cluster, unless kind finished it and it answers: then only the journal's entry is
+    /// missing.
     RemoveUnlessWhole,
-    /// It becomes the one that the journal knows.
+    /// Adopt the cluster into the journal.
     TakeIn,
 }
 
@@ -76,7 +76,7 @@ fn plan(state: &RunState, survey: &Survey) -> Plan {
         return Plan::TakeIn;
     }
     match &state.cluster {
-        // A cluster of which nothing was removed yet is as whole as it was.
+        // As long as nothing of it was removed, the cluster is as whole as it was.
         Some(known) if state.deleting => {
             let stands = |id: &String| survey.own.iter().any(|c| c.id == *id);
             if known.containers.iter().all(stands) {
@@ -106,7 +106,7 @@ async fn remove(
     recover::remove_cluster(context, emitter, stopper).await
 }
 
-/// Has the journal know the cluster whose containers are the environment's, once it answers.
+/// Adopts the cluster with the environment's containers into the journal, once it answers.
 async fn take_in(
     context: &Context,
     survey: &Survey,
@@ -142,7 +142,7 @@ async fn take_in(
         emitter.commit(EventKind::ClusterDeleted).await?;
     }
     if !state.damaged && !is_known {
-        // Whether the nodes got all their images is not known either.
+        // The journal does not say either that the nodes got all their images.
         images::provide_to(context, &own, emitter, stopper).await?;
     }
     if !is_known {
@@ -156,8 +156,8 @@ async fn take_in(
     Ok(kubeconfig::renew(context)?)
 }
 
-/// The uid of the cluster with these containers, which are started if they do not run. The kubeconfig
-/// is written anew first: it may lead somewhere else.
+/// Returns the uid of the cluster with these containers, and starts them if they do not run. Writes
+/// the kubeconfig anew first: it may lead somewhere else.
 async fn answer(
     context: &Context,
     own: &[crate::tool::docker::Container],
@@ -220,7 +220,7 @@ mod tests {
             (state(true, None, false, true), "a", Plan::TakeIn),
             (state(true, None, false, true), "", Plan::Remove),
             (state(true, Some("a"), false, false), "a", Plan::Nothing),
-            // Nothing of it is gone yet.
+            // All of its containers still exist.
             (
                 state(true, Some("a"), true, false),
                 "a",
@@ -229,9 +229,9 @@ mod tests {
             (state(true, Some("a"), true, false), "b", Plan::Remove),
             (state(true, Some("a"), true, true), "a", Plan::TakeIn),
             (state(true, Some("a"), false, true), "a", Plan::TakeIn),
-            // Lost: that is for whoever uses it to say.
+            // The cluster is lost: whoever uses it reports that.
             (state(true, Some("a"), false, false), "", Plan::Nothing),
-            // The journal does not know what is there.
+            // The journal does not know this container.
             (state(true, Some("a"), false, false), "b", Plan::TakeIn),
             (state(false, None, false, false), "b", Plan::TakeIn),
         ] {

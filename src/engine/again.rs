@@ -1,4 +1,4 @@
-//! After a restart: waiting until what held before holds again.
+//! The wait after a restart until the expectations hold again that held before.
 
 use super::{
     Context, Emitter, EngineError, revive,
@@ -12,14 +12,14 @@ use crate::{
     tool::Stopper,
 };
 
-/// How long that may take.
+/// The longest wait after a restart.
 const AGAIN: Within = Within::seconds(120);
-/// For how long after the last pod is Ready more than its readiness may follow: endpoints, and the
-/// names that are served of them.
+/// The time, after the last pod is Ready, in which the rest may follow: endpoints, and the DNS
+/// names served from them.
 const LAG: Within = Within::seconds(25);
 
-/// Waits until every lasting expectation holds again, or until the restart is no longer the reason
-/// why one does not: it is none that somebody broke before.
+/// Waits until every lasting expectation holds again. Gives up once the restart can no longer be
+/// the reason why one does not: somebody broke that one before.
 pub async fn wait(
     context: &Context,
     cluster: &Cluster,
@@ -69,8 +69,8 @@ pub async fn wait(
     Ok(())
 }
 
-/// Returns once all pods have been Ready for a while: what does not hold by then does not come to
-/// hold by waiting.
+/// Returns once all pods have been Ready for a while. An expectation that does not hold by then
+/// will not hold by waiting longer.
 pub(super) async fn quiet(context: &Context, cluster: &Cluster) {
     let namespace = &context.lab.namespace;
     let mut watch = Watch::start(cluster, &back::needs(namespace));

@@ -1,4 +1,4 @@
-//! How every run begins.
+//! The event with which every run begins.
 
 use super::{Context, Emitter};
 use crate::{
@@ -6,7 +6,7 @@ use crate::{
     spec::Step,
 };
 
-/// Says what run begins. The lesson's texts go along only where a lesson is given.
+/// Emits the beginning of a run. Includes the teaching texts only for verbs that teach.
 pub fn announce(context: &Context, verb: Verb, steps: &[Step], emitter: &Emitter) {
     let teaches = matches!(verb, Verb::Up | Verb::Next);
     let info = |step: &Step| StepInfo {

@@ -1,4 +1,4 @@
-//! Images that are on no registry: built from what labctl brings along, or from the lab.
+//! Images that are in no registry: built from sources inside labctl, or from the lab's files.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::{
     tool::Stopper,
 };
 
-/// Builds `image`, and leaves it in the engine.
+/// Builds `image` in the container engine.
 pub async fn build(
     context: &Context,
     image: &ImageRef,
@@ -32,7 +32,7 @@ pub async fn build(
     Ok(())
 }
 
-/// The files that it is built from.
+/// Returns the files of the build context.
 fn sources(context: &Context, build: &Build) -> Result<BTreeMap<String, Vec<u8>>, EngineError> {
     let Build {
         sources,

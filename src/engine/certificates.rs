@@ -1,6 +1,6 @@
-//! The certificates of a mesh: a trust anchor, and an issuer that it has signed.
+//! The certificates of a mesh: a trust anchor, and an issuer signed by it.
 //!
-//! Keys are ECDSA P-256, which is what Linkerd takes
+//! Keys are ECDSA P-256, which Linkerd requires
 //! (<https://linkerd.io/2/tasks/generate-certificates/>).
 
 use jiff::{ToSpan, civil::Date, tz::TimeZone};
@@ -15,7 +15,7 @@ use crate::{
     state::files,
 };
 
-/// Makes the certificates, anew if there are some, and says until when they are valid.
+/// Makes the certificates, replacing existing ones, and emits their last days of validity.
 pub fn make(
     context: &Context,
     wanted: &Certificates,
@@ -47,12 +47,12 @@ pub fn make(
     Ok(())
 }
 
-/// The day on which `certificate`, made `today`, ends.
+/// Returns the last day of validity of `certificate`, if it is made `today`.
 fn last_day(certificate: &Certificate, today: Date) -> Date {
     today.saturating_add(i64::from(certificate.days).days())
 }
 
-/// What was made, as PEM.
+/// New certificates and their keys, as PEM.
 struct Made {
     anchor: String,
     anchor_key: String,
@@ -67,7 +67,7 @@ impl Made {
         let params = params(&wanted.trust_anchor, today, BasicConstraints::Unconstrained)?;
         let anchor = CertifiedIssuer::self_signed(params, anchor_key)?;
         let issuer_key = KeyPair::generate()?;
-        // It signs workloads and no further issuers.
+        // The issuer signs workloads, and no further issuers.
         let params = self::params(&wanted.issuer, today, BasicConstraints::Constrained(0))?;
         let issuer = params.signed_by(&issuer_key, &anchor)?;
         Ok(Self {
@@ -104,7 +104,7 @@ fn params(
         let (month, of_month) = (day.month().unsigned_abs(), day.day().unsigned_abs());
         rcgen::date_time_ymd(day.year().into(), month, of_month)
     };
-    // A day back: the clock of a node, or of a virtual machine below it, may be behind.
+    // Begin a day earlier: the clock of a node, or of a virtual machine below it, may be behind.
     params.not_before = begin_of(today.saturating_sub(1.day()));
     params.not_after = begin_of(last_day(of, today));
     params.use_authority_key_identifier_extension = true;

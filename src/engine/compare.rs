@@ -1,5 +1,5 @@
-//! How the lab's objects and nodes differ from when the step at the cursor was verified: what `verify`
-//! says besides, and `reset` would put back.
+//! The differences of the lab's objects and nodes from the snapshot of the step at the cursor.
+//! `verify` reports them, and `reset` would restore them.
 
 use std::time::Duration;
 
@@ -16,21 +16,21 @@ use crate::{
     spec::{Action, Step, StepId, yaml},
 };
 
-/// For how long more the list is waited for, once everything else was seen: what is
-/// only said besides must not make anybody wait.
+/// The longest wait for the list, once everything else was observed. The differences are an
+/// addition to the report, which must not wait for them.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// How things differ from when a step was verified.
+/// The differences from the snapshot of a step.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Compared {
     /// The step.
     pub with: StepId,
-    /// What differs.
+    /// The differences.
     pub differences: Vec<Differing>,
 }
 
 impl Compared {
-    /// Nothing differs from when step `with` was verified.
+    /// Returns a comparison with the snapshot of step `with` that found no difference.
     #[must_use]
     pub fn same(with: StepId) -> Self {
         let differences = Vec::new();
@@ -38,15 +38,15 @@ impl Compared {
     }
 }
 
-/// What a cluster is compared with, and the list of what it has of that, being made.
+/// A snapshot, and the running list of the cluster's objects that are compared with it.
 pub struct Listing {
     snapshot: Snapshot,
     listed: JoinHandle<Observed>,
 }
 
 impl Listing {
-    /// Begins to list what `cluster` has of the kinds of objects that the lab had at the step at the
-    /// cursor; `None` where there is nothing to compare it with.
+    /// Begins to list the nodes of `cluster`, and its objects of the kinds in the snapshot of the
+    /// step at the cursor. Returns `None` if there is no snapshot to compare with.
     pub fn begin(
         context: &Context,
         state: &RunState,
@@ -70,7 +70,8 @@ impl Listing {
         Ok(Some(Self { snapshot, listed }))
     }
 
-    /// What differs, but for what is there too much: that is none of the lab's.
+    /// Returns the differences. Leaves out strangers: an object that the snapshot does not have is
+    /// not the lab's.
     async fn end(mut self) -> Result<Vec<Difference>, String> {
         let observed = match tokio::time::timeout(PATIENCE, &mut self.listed).await {
             Ok(Ok(observed)) => observed,
@@ -95,13 +96,13 @@ impl Drop for Listing {
     }
 }
 
-/// The objects of `observed`, or why some of them are not known.
+/// Returns the objects of `observed`, or the reason why some of them are unknown.
 fn live(observed: &Observed) -> Result<Live, String> {
     let mut live = Live::default();
     for scope in observed.objects.keys() {
         for object in observed.all(scope)?.values() {
             let mut object = object.clone();
-            // The items of a list do not say what they are.
+            // Objects in a list lack `apiVersion` and `kind`.
             object["apiVersion"] = json!(scope.api_version);
             object["kind"] = json!(scope.kind);
             if scope.kind == "Node" {
@@ -114,8 +115,8 @@ fn live(observed: &Observed) -> Result<Live, String> {
     Ok(live)
 }
 
-/// The step that `state` is compared with: the one at the cursor. None while a fault is open or a
-/// reset is unfinished, as these explain more than can be told apart.
+/// Returns the step to compare `state` with: the one at the cursor. Returns `None` while a fault is
+/// open or a reset is unfinished: their effects cannot be told from other differences.
 #[must_use]
 pub fn base<'a>(context: &'a Context, state: &RunState) -> Option<(usize, &'a Step)> {
     let lab = &context.lab;
@@ -124,8 +125,8 @@ pub fn base<'a>(context: &'a Context, state: &RunState) -> Option<(usize, &'a St
     is_told_apart.then(|| (at, &lab.steps[at]))
 }
 
-/// How what `listing` finds differs from when the step at the cursor was verified, but for what the
-/// next step changes: a student may be in the middle of it.
+/// Returns the differences between `listing` and the snapshot of the step at the cursor. Leaves out
+/// the changes that the next step makes: a student may be in the middle of it.
 pub async fn compare(
     context: &Context,
     state: &RunState,
@@ -147,8 +148,8 @@ pub async fn compare(
     }))
 }
 
-/// Whether doing `step` changes the object `key`. What a chart, a tool or a file elsewhere makes is
-/// new, and so not among what was there before.
+/// Returns true if `step` changes the object `key`. Objects made by a chart, a tool or a file
+/// elsewhere are new, and so not in the snapshot.
 fn is_in_the_making(context: &Context, state: &RunState, step: &Step, key: &Key) -> bool {
     let named = key.seen_from(&context.lab.namespace);
     match &step.action {

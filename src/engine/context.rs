@@ -1,4 +1,4 @@
-//! What a run works on.
+//! The context of a run.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -11,7 +11,7 @@ use crate::{
     tool::{Toolbox, kubectl::Kubectl},
 };
 
-/// Everything a run is handed. There is nothing else: no globals, no ambient settings.
+/// Everything that a run gets. There is nothing else: no globals, no ambient settings.
 #[derive(Debug, Clone)]
 pub struct Context {
     /// The environment.
@@ -20,35 +20,36 @@ pub struct Context {
     pub lab: Lab,
     /// The lab's files.
     pub tree: LabTree,
-    /// The kind configurations, by name, as templates.
+    /// The templates of kind configurations, by name.
     pub kind_templates: BTreeMap<String, String>,
-    /// What images can be built from without the lab bringing it along: files by their path, by the
-    /// name of the whole.
+    /// Build contexts inside labctl, by name. Each maps the paths of its files to their contents.
+    /// An image of a lab may be built from one without the lab having the files.
     pub image_sources: BTreeMap<String, BTreeMap<String, Vec<u8>>>,
-    /// The programs.
+    /// The programs that the run may start.
     pub toolbox: Toolbox,
-    /// The bundle, if the environment is made from one.
+    /// The bundle from which the environment is made, if any.
     pub bundle: Option<Bundle>,
-    /// By how much every deadline is multiplied.
+    /// The factor by which every deadline is multiplied.
     pub timeout_scale: f64,
-    /// Whether the kubeconfig may run a program to log in.
+    /// The permission of the kubeconfig to run a program that logs in.
     pub login_programs: LoginPrograms,
 }
 
 impl Context {
-    /// The environment's and its cluster's name.
+    /// Returns the name of the environment and of its cluster.
     #[must_use]
     pub fn name(&self) -> &str {
         self.environment.name()
     }
 
-    /// What names the environment to the verbs: the lab, and `--env` unless it is the lab's default.
+    /// Returns the arguments that name the environment to the verbs: the lab, and `--env` unless
+    /// the environment is the lab's default one.
     #[must_use]
     pub fn call(&self) -> String {
         self.environment.call()
     }
 
-    /// What must not be shown of the environment.
+    /// Returns the environment's secrets, which no output may show.
     #[must_use]
     pub fn secrets(&self) -> Secrets {
         let target = self.target();
@@ -60,7 +61,7 @@ impl Context {
         Secrets::new(&self.tree, &self.environment).and_manifests(applied)
     }
 
-    /// How command lines reach the environment.
+    /// Returns the data that commands need to reach the environment.
     #[must_use]
     pub fn target(&self) -> Target {
         let environment = &self.environment;
@@ -91,9 +92,9 @@ impl Context {
         }
     }
 
-    /// What kind is told to use as node image: an image of the bundle by its id, which names
-    /// exactly what was loaded and takes no tag away from another image; otherwise what the lab
-    /// names.
+    /// Returns the node image for kind. An image of the bundle is named by its id: that names
+    /// exactly the loaded image, and takes no tag away from another one. Otherwise the name is the
+    /// lab's.
     fn node_image(&self) -> Option<String> {
         let wanted = self.lab.steps.iter().find_map(|step| match &step.action {
             crate::spec::Action::KindCluster(cluster) => cluster.image.as_ref(),
@@ -107,7 +108,7 @@ impl Context {
         Some(image.unwrap_or(wanted.as_str()).to_owned())
     }
 
-    /// The fingerprint of `step` on the cluster with this uid.
+    /// Returns the fingerprint of `step` on the cluster with the uid `cluster`.
     #[must_use]
     pub fn fingerprint(&self, step: &Step, cluster: &str) -> String {
         let template = match &step.action {
@@ -117,7 +118,7 @@ impl Context {
         crate::plan::fingerprint(step, &self.tree, template.map(String::as_str), cluster)
     }
 
-    /// `within`, multiplied as asked for.
+    /// Returns `within`, multiplied by the timeout scale.
     #[must_use]
     pub fn scaled(&self, within: Within) -> Duration {
         within.0.mul_f64(self.timeout_scale)

@@ -1,4 +1,4 @@
-//! Where the cursor stands, and which steps count as seen to hold.
+//! The cursor, and the steps that count as seen to hold.
 
 use super::{Context, Emitter, EngineError};
 use crate::{
@@ -7,15 +7,15 @@ use crate::{
     spec::{Step, StepId},
 };
 
-/// Returns how many steps, from the first on, were verified without a gap.
+/// Returns the number of steps, from the first one on, that were verified without a gap.
 #[must_use]
 pub fn verified(context: &Context, state: &RunState) -> usize {
     let steps = context.lab.steps.iter();
     steps.take_while(|step| state.is_verified(&step.id)).count()
 }
 
-/// Has the step at `from`, and all behind it, no longer count. `reset_to` is the step to which a
-/// reset is under way.
+/// Rewinds the cursor: the step at `from` and all later ones no longer count as verified.
+/// `reset_to` is the target step of a reset that is under way.
 pub async fn rewind_from(
     context: &Context,
     from: usize,
@@ -26,8 +26,8 @@ pub async fn rewind_from(
     set(reset_to, rewound, emitter).await
 }
 
-/// Puts the cursor where it has to be once `step` was seen to hold: there, or where it was `before`
-/// if that is further on. A step that is done late, or again, does not move it back.
+/// Sets the cursor after `step` was seen to hold: to `step`, or to `before` if that is further on.
+/// A step that is done late, or again, does not move the cursor back.
 pub async fn keep(
     context: &Context,
     step: &Step,

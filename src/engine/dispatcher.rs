@@ -1,8 +1,8 @@
-//! The dispatcher: stamps what the executor says, journals it, and passes it on.
+//! The dispatcher: stamps the events of the executor, journals them, and passes them on.
 //!
-//! It alone decides the order of events and what the environment's state is. If it can no longer
-//! journal or report, it asks the executor to stop, as a signal would. What still happens then is
-//! journalled although nobody is shown it any more, and shown although it is not journalled.
+//! Only the dispatcher decides the order of events and the state of the environment. If it can no
+//! longer journal or report, it asks the executor to stop, as a signal would. Later events are
+//! still journalled if only the sink failed, and still shown if only the journal failed.
 
 use std::{
     future::Future,
@@ -22,7 +22,7 @@ use crate::{
     tool::{Progress, Stop, Stopper},
 };
 
-/// Whoever is shown the events.
+/// The receiver that shows events.
 pub type Sink<'a> = &'a mut dyn FnMut(&Event) -> io::Result<()>;
 
 struct Message {
@@ -30,7 +30,7 @@ struct Message {
     written: Option<oneshot::Sender<()>>,
 }
 
-/// How the executor says what happens.
+/// The executor's handle to emit events and to read the state.
 #[derive(Clone)]
 pub struct Emitter {
     messages: mpsc::UnboundedSender<Message>,
@@ -38,9 +38,9 @@ pub struct Emitter {
 }
 
 impl Emitter {
-    /// Says that something happened.
+    /// Emits an event.
     pub fn emit(&self, kind: EventKind) {
-        // A dispatcher that ended has asked the run to stop, and is told nothing more.
+        // A dispatcher that ended has asked the run to stop; it needs no more events.
         let _ = self.messages.send(Message {
             kind,
             written: None,
@@ -53,8 +53,8 @@ impl Emitter {
         self.emit(EventKind::Notice { text });
     }
 
-    /// Says that something happened, and returns once it is journalled: for intents, and for what
-    /// may not be forgotten. Fails if it could not be.
+    /// Emits an event, and returns once it is journalled: for intents, and for facts that must not
+    /// be lost. Fails if the event could not be journalled.
     pub async fn commit(&self, kind: EventKind) -> Result<(), EngineError> {
         let (sender, receiver) = oneshot::channel();
         let _ = self.messages.send(Message {
@@ -64,14 +64,15 @@ impl Emitter {
         receiver.await.map_err(|_| EngineError::Stopped)
     }
 
-    /// What is known of the environment by now.
+    /// Returns the current state of the environment.
     #[must_use]
     pub fn state(&self) -> RunState {
         let state = self.state.lock();
         state.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Passes on what a child reports; of what it prints, the beginning and the end.
+    /// Returns a function that emits the progress of one child. Of its output, it emits the
+    /// beginning and the end.
     pub fn child(&self) -> impl FnMut(Progress) + use<> {
         let emitter = self.clone();
         let mut told = Told::default();
@@ -92,22 +93,22 @@ impl Emitter {
     }
 }
 
-/// Where events go.
+/// The receivers of events.
 pub struct Outputs<'a> {
-    /// The journal; none for runs that must not write to it.
+    /// The journal; `None` for runs that must not write to it.
     pub journal: Option<Journal>,
-    /// How the run began, until it is journalled.
+    /// The event that began the run, until it is journalled.
     pub begun: Option<Event>,
-    /// The file of all events of this run.
+    /// The file with all events of this run.
     pub log: Option<RunLog>,
-    /// Whoever shows them; none once that failed.
+    /// The sink that shows events; `None` once it failed.
     pub sink: Option<Sink<'a>>,
-    /// What is taken out of them, wherever they go.
+    /// The secrets, which are removed from every event.
     pub secrets: Secrets,
 }
 
-/// Runs `executor` and dispatches what it says, starting from `state`. Returns what the executor
-/// returned, or why its events could not be kept.
+/// Runs `executor` and dispatches its events, starting from `state`. Returns the executor's result,
+/// or the reason why its events could not be kept.
 pub async fn run<T, F>(
     state: RunState,
     mut outputs: Outputs<'_>,
@@ -139,15 +140,15 @@ where
         let event = outputs.secrets.redactor().event(&event);
         let journalled = outputs.journal(&event);
         if let (true, Some(written)) = (journalled.is_ok(), message.written) {
-            // An executor that was dropped waits for nothing any more.
+            // An executor that was dropped no longer waits for this.
             let _ = written.send(());
         }
-        // Each is tried, whatever became of the others.
+        // Try each output, even if another one failed.
         let recorded = journalled
             .and(outputs.log(&event))
             .and(outputs.show(&event));
         if let Err(error) = recorded {
-            // The first reason is the one that counts.
+            // Keep the first error.
             failed.get_or_insert(error);
             stop.send_if_modified(|asked| {
                 let more = *asked == Stop::Run;
@@ -189,7 +190,8 @@ where
         Some((_, began, None)) => Some(*began),
         _ => None,
     };
-    // A run that cannot go on has ended; nobody is to take it for one that was interrupted.
+    // A run that ends with an error has ended: a later command must not take it for an interrupted
+    // one.
     if let (Err(error), Some(began)) = (&result, unfinished) {
         let kind = EventKind::RunFinished {
             outcome: outcome(error, known),
@@ -205,7 +207,7 @@ where
     result.map_err(|error| error.redacted(outputs.secrets.redactor()))
 }
 
-/// What a run comes to that ended with `error`, having been asked for `stop`.
+/// Maps an error to the run's outcome, given the `stop` that was asked for.
 fn outcome(error: &EngineError, stop: Stop) -> RunOutcome {
     match (error, stop.signal()) {
         (EngineError::Stopped, Some(signal)) => RunOutcome::Cancelled { signal },
@@ -222,11 +224,11 @@ fn outcome(error: &EngineError, stop: Stop) -> RunOutcome {
 }
 
 impl Outputs<'_> {
-    /// Journals an event, if a later command has to know it. One that could not be journalled does
-    /// not stand in the way of the next one.
+    /// Journals an event, if a later command needs it. A failure does not keep later events from
+    /// the journal.
     ///
-    /// That a run which only looks has begun is journalled before the first thing that it found, and
-    /// not at all if it found nothing: `verify` in a loop leaves a journal as it is.
+    /// A read-only run journals its beginning only before the first event with a finding, and not
+    /// at all without a finding: `verify` in a loop leaves the journal as it is.
     fn journal(&mut self, event: &Event) -> Result<(), EngineError> {
         let Some(journal) = self.journal.as_mut().filter(|_| event.event.is_durable()) else {
             return Ok(());

@@ -1,5 +1,5 @@
-//! Whether a step that labctl never saw through was done all the same: by a run that was interrupted,
-//! or by a student. That its expectations hold is not enough: they may have held before.
+//! Detection of steps that were done although labctl did not see them through: by an interrupted
+//! run, or by a student. Expectations that hold are not enough: they may have held before.
 
 use k8s_openapi::api::core::v1::{Node, Pod};
 
@@ -11,7 +11,7 @@ use crate::{
     spec::{Action, Facts, Step, action::DeletePod},
 };
 
-/// What has to be seen of a cluster to tell, besides what the step expects.
+/// Returns the objects to observe for [`is_done`], besides those that the step's expectations need.
 pub fn needs(step: &Step, namespace: &str) -> Needs {
     let scope = match &step.action {
         Action::DeletePod(_) => Some(Scope::of::<Pod>(Some(namespace))),
@@ -23,14 +23,16 @@ pub fn needs(step: &Step, namespace: &str) -> Needs {
     }
 }
 
-/// Whether `step`, whose expectations hold, is to be taken for done.
+/// Returns true if `step`, whose expectations hold, counts as done:
 ///
-/// - A run came to the end of its action, or was interrupted in an action that it began while they
-///   did not hold: they hold through it. An action that failed did a part of what it does at most, so
-///   it is done again where that is harmless.
-/// - A fault leaves a mark of its own: another pod, a cordoned node. It is not injected a second time.
+/// - A run finished its action, or was interrupted in an action that it began while the
+///   expectations did not hold: so the action made them hold. An action that failed did at most a
+///   part of its work; it is done again where that is harmless.
+/// - A fault leaves a mark of its own: another pod, a cordoned node. It is not injected a second
+///   time.
 ///
-/// Anything else is done: it may be done twice, and what it does besides what is looked at is done.
+/// For any other step, returns false. Its action may then run twice, but no effect is left out that
+/// the expectations do not cover.
 pub fn is_done(
     context: &Context,
     step: &Step,

@@ -1,4 +1,4 @@
-//! `down`: the environment is removed, and only it.
+//! `down`: removes the environment, and nothing else.
 
 use tokio::time::Instant;
 
@@ -8,7 +8,7 @@ use crate::{
     tool::Stopper,
 };
 
-/// Removes the environment's cluster and network. Its directory is the caller's, who holds it.
+/// Removes the environment's cluster and network. The caller removes its directory, as it holds it.
 pub async fn down(
     context: &Context,
     emitter: Emitter,

@@ -1,4 +1,4 @@
-//! Why the engine cannot go on. A step that fails is not among it: that is an outcome.
+//! The errors that end a run. A step that fails is an outcome, and not among them.
 
 use super::nodes::Presence;
 use crate::{
@@ -9,10 +9,10 @@ use crate::{
     tool::{Stopped, ToolError},
 };
 
-/// Why a run could not go on.
+/// A reason why a run could not go on.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
-    /// The environment's files.
+    /// A file of the environment cannot be used.
     #[error(transparent)]
     State(#[from] StateError),
     /// The cluster cannot be asked.
@@ -20,9 +20,9 @@ pub enum EngineError {
     Cluster {
         /// The environment.
         environment: String,
-        /// What names the environment to the verbs.
+        /// The arguments that name the environment to the verbs.
         call: String,
-        /// Why.
+        /// The reason.
         source: ClusterError,
     },
     /// The cluster's objects cannot be listed or changed.
@@ -33,43 +33,43 @@ pub enum EngineError {
     Nodes {
         /// The environment.
         environment: String,
-        /// What names the environment to the verbs.
+        /// The arguments that name the environment to the verbs.
         call: String,
-        /// How they stand.
+        /// The state of the containers.
         source: Presence,
     },
     /// A command failed.
     #[error("failed to {what}")]
     Tool {
-        /// What it was for.
+        /// The purpose of the command.
         what: String,
-        /// Why.
+        /// The reason.
         source: ToolError,
     },
-    /// Going on would touch what the environment did not make.
+    /// The next action would touch something that the environment did not make.
     #[error("refused to {what}")]
     Unsafe {
-        /// What was about to be done.
+        /// The action that was refused.
         what: String,
-        /// Why it was not.
+        /// The reason for the refusal.
         #[source]
         why: Why,
     },
     /// A reset was begun and not finished.
     #[error("the reset to step {step} was interrupted, and is gone on with before anything else")]
     Unfinished {
-        /// The step.
+        /// The step to which it resets.
         step: String,
-        /// What names the environment to the verbs.
+        /// The arguments that name the environment to the verbs.
         call: String,
     },
-    /// A step failed; carried up to where it becomes the step's outcome.
+    /// A step failed. Callers pass the failure up to where it becomes the step's outcome.
     #[error("{}", .0.summary)]
     Step(Box<Failure>),
     /// The run was asked to stop.
     #[error("the run was asked to stop")]
     Stopped,
-    /// Whoever shows the events cannot go on.
+    /// The events cannot be shown any more.
     #[error("failed to report what happens")]
     Report(#[source] std::io::Error),
 }
@@ -86,7 +86,8 @@ impl From<Stopped> for EngineError {
 }
 
 impl EngineError {
-    /// A command that failed, or a run that was asked to stop while it ran.
+    /// Returns a function that maps a tool's error: to `Stopped` if the run was asked to stop while
+    /// the tool ran, and to `Tool` otherwise.
     pub fn tool(what: impl Into<String>) -> impl FnOnce(ToolError) -> Self {
         let what = what.into();
         move |source| match source {
@@ -95,7 +96,7 @@ impl EngineError {
         }
     }
 
-    /// The same error without secrets, and harmless.
+    /// Returns the error without secrets, and harmless to print.
     #[must_use]
     pub fn redacted(mut self, redactor: &Redactor) -> Self {
         match &mut self {
@@ -140,7 +141,7 @@ impl EngineError {
         self
     }
 
-    /// The failure of a step that `self` is; `self` if the whole run ends with it.
+    /// Returns the failure of a step, or `self` as an error if it ends the whole run.
     pub fn into_failure(self) -> Result<Failure, Self> {
         match self {
             Self::Step(failure) => Ok(*failure),

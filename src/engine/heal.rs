@@ -1,9 +1,9 @@
-//! Faults: taking back what was injected.
+//! Faults, and how they are healed.
 //!
-//! A fault is open from the intent to inject it, which is on the disk first, until [`EventKind::Undone`].
-//! It is taken back at its `until`; before that whenever the run that answers for it fails, is
-//! interrupted or dies. What a fault is taken back by is in the journal, and on what is resolved when
-//! it is done, so that neither a changed lab nor a changed cluster is in the way.
+//! A fault is open from the intent to inject it, which is on the disk first, until
+//! [`EventKind::Undone`]. It is healed at its `until`, or earlier if the run that answers for it
+//! fails, is interrupted or dies. The journal says how to heal a fault, and the target is resolved
+//! only then. So neither a changed lab nor a changed cluster gets in the way.
 
 use k8s_openapi::api::{core::v1::Pod, policy::v1::PodDisruptionBudget};
 use tokio::time::Instant;
@@ -22,7 +22,7 @@ use crate::{
     tool::{Invocation, Stopper},
 };
 
-/// `heal`: takes back every open fault, whoever answers for it.
+/// `heal`: heals every open fault, whoever answers for it.
 pub async fn heal(context: &Context, emitter: Emitter) -> Result<RunOutcome, EngineError> {
     let started = Instant::now();
     announce(context, Verb::Heal, &[], &emitter);
@@ -40,8 +40,8 @@ pub async fn heal(context: &Context, emitter: Emitter) -> Result<RunOutcome, Eng
     Ok(outcome)
 }
 
-/// Takes back the faults for which nobody answers. Every command that changes something begins with
-/// it, and goes no further if one of them cannot be taken back.
+/// Heals the faults for which nobody answers. Every command that changes something begins with it,
+/// and goes no further if one of them cannot be healed.
 pub async fn abandoned(context: &Context, emitter: &Emitter) -> Result<(), EngineError> {
     let state = emitter.state();
     let abandoned = |fault: &&OpenFault| fault.keeper == Keeper::Nobody;
@@ -58,12 +58,12 @@ pub async fn abandoned(context: &Context, emitter: &Emitter) -> Result<(), Engin
     take_back(context, emitter, |fault| fault.keeper == Keeper::Nobody).await
 }
 
-/// Takes back every open fault, before what it is a fault of is put back altogether.
+/// Heals every open fault, before a reset restores the rest.
 pub async fn all(context: &Context, emitter: &Emitter) -> Result<(), EngineError> {
     take_back(context, emitter, |_| true).await
 }
 
-/// Takes back every open fault of a run that failed or is interrupted. What cannot be taken back
+/// Heals every open fault of a run that failed or was interrupted. A fault that cannot be healed
 /// stays open, and the next command tries again.
 pub async fn after_failure(context: &Context, emitter: &Emitter) {
     if let Err(error) = take_back(context, emitter, |_| true).await {
@@ -73,7 +73,7 @@ pub async fn after_failure(context: &Context, emitter: &Emitter) {
     }
 }
 
-/// `error` and its causes in one line.
+/// Formats `error` and its causes in one line.
 fn chain(error: &EngineError) -> String {
     let failure = match error {
         EngineError::Step(failure) => Failure::clone(failure),
@@ -82,7 +82,8 @@ fn chain(error: &EngineError) -> String {
     [vec![failure.summary], failure.causes].concat().join(": ")
 }
 
-/// Closes the faults whose time is over once `step` was seen to hold.
+/// Closes the faults that end at `step`, which was just seen to hold. Heals a fault unless the
+/// action of `step` has already done so.
 pub async fn at_end_of(
     context: &Context,
     step: &Step,
@@ -107,8 +108,8 @@ pub async fn at_end_of(
     Ok(())
 }
 
-/// Takes back the open faults that are `meant`, the last injected first. One that cannot be does
-/// not keep the others from it: all failures are reported together.
+/// Heals the open faults for which `meant` returns true, the last injected first. A failure does
+/// not keep the other faults open: all failures are reported together.
 async fn take_back(
     context: &Context,
     emitter: &Emitter,
@@ -119,7 +120,7 @@ async fn take_back(
     if faults.is_empty() {
         return Ok(());
     }
-    // Nothing is taken back in a cluster that is another one by now.
+    // Never heal in a cluster that is not the environment's any more.
     let cluster = owner::open(context, &state).await?;
     let mut failures = Vec::new();
     for fault in faults {
@@ -155,7 +156,7 @@ fn failed(context: &Context, failures: Vec<(StepId, EngineError)>) -> Result<(),
     Err(EngineError::Step(Box::new(failure)))
 }
 
-/// Takes `fault` back, and says so.
+/// Heals `fault`, and records that.
 async fn one(
     context: &Context,
     cluster: &Cluster,
@@ -174,7 +175,7 @@ async fn one(
         Box::pin(toxic::take_back(context, cluster, placed, &what, emitter)).await?;
         return undone(context, &fault.step, emitter).await;
     }
-    // A fault is taken back even while the run is being stopped.
+    // Heal even while the run is being stopped.
     let mut stopper = Stopper::never();
     for command in plan::undo(&fault.undo, &context.target(), &facts) {
         tools::tell(context, &command, &what, emitter, &mut stopper).await?;
@@ -185,7 +186,7 @@ async fn one(
     undone(context, &fault.step, emitter).await
 }
 
-/// Takes back the open fault of `step`, if there is one: it is about to be injected anew.
+/// Heals the open fault of `step`, if there is one: the step is about to inject it anew.
 pub async fn of_step(
     context: &Context,
     cluster: &Cluster,
@@ -205,7 +206,8 @@ async fn undone(context: &Context, step: &StepId, emitter: &Emitter) -> Result<(
     emitter.commit(EventKind::Undone { step, rewound }).await
 }
 
-/// What else a drain that was cut short has to be followed by; as a rule nothing.
+/// Returns the commands that clean up after a drain that was cut short: disruption budgets forget
+/// evictions that did not happen. There are none as a rule.
 async fn of_evictions(
     context: &Context,
     cluster: &Cluster,

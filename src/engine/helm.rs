@@ -1,5 +1,5 @@
-//! Releases: looked at before they are touched, since an interrupted helm leaves one that it would
-//! not touch again.
+//! Releases. Each is checked before it is touched: an interrupted helm leaves a release that helm
+//! itself refuses to touch again.
 
 use std::path::Path;
 
@@ -18,9 +18,9 @@ use crate::{
     tool::{Done, Stopper, ToolError},
 };
 
-/// What an interrupted run of `step`, which is `ours` if the journal says that one began it and not
-/// that it came to its end, left of the step's release. One that is unfinished and not ours is
-/// somebody else's: the step fails before it is begun.
+/// Returns the unfinished state in which an interrupted run of `step` left its release. `ours` says
+/// that, according to the journal, such a run began the action and did not finish it. An unfinished
+/// release that is not ours is somebody else's: then the step fails before it begins.
 pub async fn left_behind(
     context: &Context,
     step: &Step,
@@ -57,7 +57,7 @@ pub async fn left_behind(
     Ok(unfinished)
 }
 
-/// That the release is somebody else's, and what they can do about it.
+/// Returns the failure for somebody else's unfinished release, with a hint for them.
 fn foreign(context: &Context, helm: &Helm, namespace: &str, left: &Unfinished) -> Failure {
     let name = &helm.release;
     let shell = format!("labctl shell {} -- helm", context.call());
@@ -77,7 +77,7 @@ fn foreign(context: &Context, helm: &Helm, namespace: &str, left: &Unfinished) -
     ))
 }
 
-/// Makes the release, after what was left of it is put in order.
+/// Makes the release, after repairing an unfinished one.
 pub async fn act(
     context: &Context,
     helm: &Helm,
@@ -125,7 +125,7 @@ pub async fn act(
     Ok(())
 }
 
-/// The address of a schema that a helm could not load, if that is why it failed.
+/// Returns the address of the schema that helm could not load, if that is why it failed.
 fn unloaded(done: &Result<Done, EngineError>) -> Option<&str> {
     match done {
         Err(EngineError::Tool {
@@ -136,7 +136,7 @@ fn unloaded(done: &Result<Done, EngineError>) -> Option<&str> {
     }
 }
 
-/// That the values are taken as they are, and why.
+/// Returns the notice that the values are used without a comparison with their schema.
 fn of_schema(context: &Context, address: &str) -> String {
     let why = match context.bundle {
         Some(_) => "is outside of the bundle",
@@ -148,7 +148,7 @@ fn of_schema(context: &Context, address: &str) -> String {
     )
 }
 
-/// Whether what was fetched is what the lab names.
+/// Fails unless the fetched file has the digest that the lab names.
 fn is_pinned(file: &Path, pinned: &str) -> Result<(), EngineError> {
     let cause = match digest::hex_of_file(file) {
         Ok(actual) if pinned == format!("sha256:{actual}") => return Ok(()),
@@ -160,7 +160,7 @@ fn is_pinned(file: &Path, pinned: &str) -> Result<(), EngineError> {
     Err(EngineError::Step(Box::new(failure)))
 }
 
-/// Checks the digest of the chart that is taken from the bundle, if one is.
+/// Checks the digest of the chart, if it is taken from the bundle.
 async fn verify_bundled(context: &Context, helm: &Helm) -> Result<(), EngineError> {
     let (Some(bundle), Some(reference)) = (&context.bundle, helm.chart.reference()) else {
         return Ok(());

@@ -1,5 +1,5 @@
-//! Images: onto this machine once, and into the nodes as soon as those run, beside the boot of the
-//! control plane.
+//! Images: fetched onto this machine once, and imported into each node as soon as it runs, while
+//! the control plane still boots.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -21,11 +21,11 @@ use crate::{
     tool::{Progress, Stop, Stopper, ToolError, docker},
 };
 
-/// How long a node's containerd may take until it listens, and how long it is left alone in between.
+/// The time that a node's containerd may take until it listens, and the pause between two tries.
 const LISTENING: Duration = Duration::from_mins(2);
 const REST: Duration = Duration::from_millis(300);
 
-/// Makes sure that the engine has the node image, if the bundle has it.
+/// Loads the node image from the bundle, if the bundle has it and the container engine does not.
 pub async fn ensure_node_image(
     context: &Context,
     wanted: &ImageRef,
@@ -51,8 +51,8 @@ pub async fn ensure_node_image(
     Ok(())
 }
 
-/// Fetches the lab's images, and imports each into the nodes that need it, as soon as both are there.
-/// Returns when all have what they need; `roles` are those of the cluster's nodes.
+/// Fetches the lab's images, and imports each into the nodes that need it, as soon as both exist.
+/// Returns when every node has its images. `roles` are the roles of the cluster's nodes.
 pub async fn provide(
     context: &Context,
     roles: &[String],
@@ -85,7 +85,7 @@ pub async fn provide(
         }
     };
     enough.send_replace(Stop::Kill(0));
-    // It was ended on purpose; how it says so is of no interest.
+    // It was ended on purpose, so its result does not matter.
     let _ = look.await;
     result
 }
@@ -115,7 +115,7 @@ async fn import_all(
     emitter: &Emitter,
     stopper: &Stopper,
 ) -> Result<(), EngineError> {
-    // Whatever fails, what runs beside it is waited for: no child may be left unobserved.
+    // After a failure, still wait for whatever runs beside it: no child may be left unobserved.
     let (fail, stopper) = stopper.fork();
     let images = &context.lab.images;
     let fetched = join_all(
@@ -156,12 +156,12 @@ async fn import_all(
     first
 }
 
-/// Whether nodes of this role need any of `images`, in a cluster with nodes of `roles`.
+/// Returns true if nodes of this role need any of `images`, in a cluster with nodes of `roles`.
 fn is_needed_on(role: &str, images: &[Image], roles: &[String]) -> bool {
     images.iter().any(|image| runs_on(image.on, roles) == role)
 }
 
-/// The role of the nodes that need an image, in a cluster with nodes of these roles.
+/// Returns the role of the nodes that need an image, in a cluster with nodes of `roles`.
 fn runs_on(on: ImageOn, roles: &[String]) -> &'static str {
     const WORKER: &str = "worker";
     match on {
@@ -170,7 +170,7 @@ fn runs_on(on: ImageOn, roles: &[String]) -> &'static str {
     }
 }
 
-/// An image's archive on this machine.
+/// The archive of an image, on this machine.
 struct Archive {
     image: ImageRef,
     path: PathBuf,
@@ -186,7 +186,8 @@ async fn fetch(
     let bundle = context.bundle.as_ref();
     let path = match bundle.map(|bundle| (bundle, bundle.image(Role::Workload, name))) {
         Some((bundle, Some(entry))) => archive(bundle, entry).await?,
-        // Beyond a bundle nothing is reached for, except for what it need not have.
+        // With a bundle, fetch nothing from elsewhere. Only an image that the lab builds may be
+        // missing.
         Some((bundle, None)) if image.build.is_none() => {
             let summary = format!("the bundle {} has no image {name}", bundle.dir.display());
             let hint = "add it to the bundle, or leave --bundle away";
@@ -204,7 +205,8 @@ async fn fetch(
     Ok(Archive { image, path })
 }
 
-/// An archive of the engine's `image`, which is fetched, or built, if the engine does not have it.
+/// Saves the container engine's `image` as an archive. Fetches or builds the image if the engine
+/// does not have it.
 async fn of_engine(
     context: &Context,
     image: &Image,
@@ -232,8 +234,9 @@ async fn of_engine(
     Ok(archive)
 }
 
-/// Whether nothing listened on the socket of the node's containerd. `ctr` waits for the socket to be
-/// there, and kind starts containerd a second time while a node boots: then it is there too early.
+/// Returns true if nothing listened on the socket of the node's containerd. `ctr` waits only until
+/// the socket exists. While a node boots, kind starts containerd a second time: then the socket
+/// exists before that containerd listens.
 fn is_refused(error: &ToolError) -> bool {
     let ToolError::Exit { tail, .. } = error else {
         return false;
@@ -242,11 +245,11 @@ fn is_refused(error: &ToolError) -> bool {
     tail.iter().any(says)
 }
 
-/// What became of a node.
+/// The result of an import into one node.
 enum Imported {
-    /// It has all that it needs.
+    /// The node has all the images that it needs.
     All,
-    /// It is another cluster's of the same name.
+    /// The node belongs to another cluster of the same name.
     Foreign,
 }
 
@@ -257,7 +260,7 @@ async fn import(
     emitter: &Emitter,
     stopper: &Stopper,
 ) -> Result<Imported, EngineError> {
-    // The engine tells of all that carry the cluster's name.
+    // The engine reports every container that carries the cluster's name, even another cluster's.
     let survey = proof::survey(context, &emitter.state(), &mut stopper.clone()).await?;
     if survey
         .foreign
@@ -292,7 +295,7 @@ async fn import(
     Ok(Imported::All)
 }
 
-/// The archive of `image`, once its digest was seen to be right.
+/// Returns the path of the archive of `image`, after checking its digest.
 async fn archive(bundle: &Bundle, image: &ImageEntry) -> Result<PathBuf, EngineError> {
     let what = format!("the image {}", image.name);
     pinned::verified(bundle, &what, &image.path, &image.digest).await

@@ -12,7 +12,7 @@ use crate::{
     tool::{Stop, Stopper},
 };
 
-/// Creates the cluster. If that fails or is stopped, nothing of it is left.
+/// Creates the cluster. Leaves nothing of it behind on failure or if the run is stopped.
 pub async fn create(
     context: &Context,
     cluster: &KindCluster,
@@ -32,8 +32,8 @@ pub async fn create(
         .await?;
     let made = make(context, cluster, &roles, emitter, stopper).await;
     if made.is_err() {
-        // Done even while the run is being stopped, and even if it fails: the journal still says
-        // that a cluster was begun, and the next command removes it.
+        // Remove it even while the run is being stopped. If that fails, the journal still says that
+        // a cluster was begun, and the next command removes it.
         let mut stopper = Stopper::never();
         let removed = recover::remove_cluster(context, emitter, &mut stopper).await;
         if let Err(error) = removed {
@@ -71,14 +71,14 @@ async fn refuse_existing(
     })
 }
 
-/// The error of a cluster that could not be made: if its name was taken by somebody else since it
-/// was looked at, that is why.
+/// Returns the error of a cluster that could not be made. If somebody else took its name since the
+/// check, that is the error.
 async fn or_name_taken(context: &Context, emitter: &Emitter, error: EngineError) -> EngineError {
     let what = format!("create the cluster \"{}\"", context.name());
     let survey = proof::survey(context, &emitter.state(), &mut Stopper::never()).await;
     match (error, survey.and_then(|survey| survey.unshared(&what))) {
         (error @ EngineError::Tool { .. }, Err(taken @ EngineError::Unsafe { .. })) => {
-            // What the tool said is not lost: it is in what was told of the run.
+            // The tool's own message is already among the run's events.
             drop(error);
             taken
         }
@@ -86,7 +86,7 @@ async fn or_name_taken(context: &Context, emitter: &Emitter, error: EngineError)
     }
 }
 
-/// Writes the rendered kind configuration. Returns the roles of its nodes.
+/// Writes the rendered kind configuration, and returns the roles of its nodes.
 fn write_config(
     context: &Context,
     cluster: &KindCluster,
@@ -120,8 +120,8 @@ async fn make(
     let name = context.name();
     let what = format!("create cluster \"{name}\"");
     if let Some(create) = commands.next() {
-        // Each of the two ends the other when it fails: both are waited for, so that nothing runs
-        // any more when the cluster is removed.
+        // Each of the two ends the other when it fails. Wait for both, so that nothing still runs
+        // when the cluster is removed.
         let (fail, shared) = stopper.fork();
         let (mut for_kind, for_images) = (shared.clone(), shared);
         let boot = async {
@@ -137,7 +137,7 @@ async fn make(
             })
         };
         let (booted, provided) = futures::future::join(boot, provide).await;
-        // Of the two, the one that was only told to stop says nothing of why.
+        // If one was only told to stop, the error of the other one is the reason.
         match booted {
             Err(EngineError::Stopped) => provided.and(Err(EngineError::Stopped))?,
             booted => booted.and(provided)?,
@@ -146,7 +146,7 @@ async fn make(
     identify(context, emitter, stopper).await
 }
 
-/// Records what the cluster is known by from now on.
+/// Records the cluster's identity.
 async fn identify(
     context: &Context,
     emitter: &Emitter,

@@ -1,5 +1,5 @@
-//! The two kubeconfigs of an environment: labctl's own, which leads where the journal says, and the
-//! copy that a student works with.
+//! The two kubeconfigs of an environment: labctl's own, which leads to the cluster in the journal,
+//! and the copy that a student works with.
 
 use std::{fs, path::PathBuf};
 
@@ -10,9 +10,9 @@ use crate::{
     tool::kubeconfig::Access,
 };
 
-/// Has labctl's own kubeconfig lead to the environment's cluster and to nothing else, at the address
-/// that was recorded, whatever became of it. One that does not know the cluster any more stays as it
-/// is, and is told by whoever uses it.
+/// Makes labctl's own kubeconfig lead to the environment's cluster only, at the recorded address,
+/// whatever its content has become. A kubeconfig that does not know the cluster any more stays as
+/// it is: whoever uses it reports that.
 pub fn keep(context: &Context, state: &RunState) -> Result<(), StateError> {
     let path = context.environment.kubeconfig();
     let text = fs::read_to_string(&path).unwrap_or_default();
@@ -31,7 +31,7 @@ pub fn keep(context: &Context, state: &RunState) -> Result<(), StateError> {
     files::write(&path, meant.as_bytes())
 }
 
-/// The address of the API server by labctl's own kubeconfig.
+/// Returns the address of the API server in labctl's own kubeconfig.
 #[must_use]
 pub fn server(environment: &Environment) -> Option<String> {
     let text = fs::read_to_string(environment.kubeconfig()).ok()?;
@@ -39,8 +39,8 @@ pub fn server(environment: &Environment) -> Option<String> {
     Some(access.server().to_owned())
 }
 
-/// The kubeconfig for a student in `environment`, whose lab has this namespace: made, or brought up
-/// to date, if need be. `None` if there is no cluster to lead to.
+/// Returns the student's kubeconfig of `environment`, whose lab has this namespace, and makes or
+/// updates it if necessary. Returns `None` if there is no cluster to lead to.
 pub fn lend(environment: &Environment, namespace: &str) -> Result<Option<PathBuf>, StateError> {
     let own = fs::read_to_string(environment.kubeconfig()).unwrap_or_default();
     let Some(access) = Access::of(&own, &environment.context()) else {
@@ -55,13 +55,13 @@ pub fn lend(environment: &Environment, namespace: &str) -> Result<Option<PathBuf
     let written = files::create_dir(dir).and_then(|()| files::write(&path, text.as_bytes()));
     match written {
         Ok(()) => Ok(Some(path)),
-        // Where nothing can be written, nobody will write into labctl's own.
+        // In a directory that is not writable, nobody can change labctl's own file either.
         Err(error) if error.is_of_permission() => Ok(Some(environment.kubeconfig())),
         Err(error) => Err(error),
     }
 }
 
-/// Brings a student's kubeconfig up to date, if there is one: their shell may be open while the
+/// Updates the student's kubeconfig, if there is one: the student's shell may be open while the
 /// cluster is made anew, or comes back at another port.
 pub fn renew(context: &Context) -> Result<(), StateError> {
     let environment = &context.environment;

@@ -1,4 +1,5 @@
-//! Tools that a lab brings along: put into the environment, once they are what the lab pins.
+//! Tools that a lab brings. Each is put into the environment once it is the version that the lab
+//! pins.
 
 use std::{
     fs::{self, File},
@@ -25,10 +26,10 @@ use crate::{
 
 /// The largest program that is fetched, in bytes.
 const LARGEST: u64 = 256 << 20;
-/// How long a tool that is asked something may take.
+/// The longest run of a tool that is asked something.
 const LONGEST: Duration = Duration::from_mins(1);
 
-/// Makes sure that the environment has `tool`, in the version that the lab pins: from the bundle,
+/// Makes sure that the environment has `tool` in the version that the lab pins: from the bundle,
 /// from the user's `PATH`, or fetched.
 pub async fn provide(
     context: &Context,
@@ -45,7 +46,7 @@ pub async fn provide(
     let (origin, program) = found(context, tool, emitter, stopper).await?;
     files::write_program(&path, program)?;
     if let Err(why) = reported(context, tool, &path, stopper).await {
-        // Nothing that is not what the lab pins is left where later steps look for it.
+        // Leave nothing but the pinned version where later steps look for the tool.
         let _ = fs::remove_file(&path);
         if stopper.now() != Stop::Run {
             return Err(EngineError::Stopped);
@@ -60,8 +61,8 @@ pub async fn provide(
     Ok(())
 }
 
-/// Makes sure that the tool whose `output` is to be applied is there, and that nobody else can read
-/// what it is going to print.
+/// Makes sure that the tool whose `output` is to be applied exists, and that nobody else can read
+/// its output.
 pub async fn prepare(
     context: &Context,
     output: &Output,
@@ -83,10 +84,10 @@ pub async fn prepare(
     Ok(files::write(&file, b"")?)
 }
 
-/// What is read of a program.
+/// The content of a program's file.
 type Program = Box<dyn Read + Send>;
 
-/// The program, and where it is from.
+/// Returns a description of the program's origin, and its content.
 async fn found(
     context: &Context,
     tool: &Tool,
@@ -96,7 +97,7 @@ async fn found(
     if let Some(bundle) = &context.bundle
         && bundle.tool(&tool.name).is_some()
     {
-        // The copy of which the digest was compared.
+        // This is the copy whose digest was checked.
         let what = || format!("failed to take {} from the bundle", tool.name);
         let copy = context.toolbox.find(&tool.name);
         let copy = copy.map_err(|error| failed(Failure::by(what(), &error)))?;
@@ -140,7 +141,7 @@ async fn fetched(
     Err(failed(pinned::another(url, &actual, &from.sha256)))
 }
 
-/// That the tool is to be had nowhere, and what can be done about it.
+/// Returns the failure for a tool that cannot be found anywhere, with a hint.
 fn not_there(context: &Context, tool: &Tool, is_pinned: bool, platform: &str) -> Failure {
     let Tool { name, version, .. } = tool;
     let mut failure = Failure::new(format!("{name} {version} is not to be had"));
@@ -162,7 +163,8 @@ fn not_there(context: &Context, tool: &Tool, is_pinned: bool, platform: &str) ->
     ))
 }
 
-/// Whether the program at `path` says that it is the version which the lab pins; why not, if not.
+/// Checks that the program at `path` reports the version that the lab pins. Returns the reason if
+/// it does not.
 async fn reported(
     context: &Context,
     tool: &Tool,
@@ -180,14 +182,14 @@ async fn reported(
     Err(format!("it says that it is {said}"))
 }
 
-/// Runs the tools that the lab brought, as assertions ask.
+/// A runner of the lab's tools for assertions.
 pub struct Runner {
     toolbox: Toolbox,
     target: Target,
 }
 
 impl Runner {
-    /// Runs those of the environment of `context`.
+    /// Creates a runner for the environment of `context`.
     #[must_use]
     pub fn new(context: &Context) -> Self {
         Self {

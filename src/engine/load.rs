@@ -1,4 +1,4 @@
-//! Sending requests while a step acts.
+//! The traffic of a step: requests that are sent while it acts.
 
 use std::time::Duration;
 
@@ -14,8 +14,8 @@ use crate::{
     tool::{Stop, Stopper},
 };
 
-/// Sends the requests of `load` until `is_done` says that the step holds and there were enough of
-/// them, or that it failed; then waits for the answers that are still to come.
+/// Sends the requests of `load` until `is_done` says that the step failed, or that it holds and
+/// enough requests were sent. Then waits for the outstanding answers.
 pub async fn run(
     cluster: &Cluster,
     load: &Load,
@@ -32,7 +32,7 @@ pub async fn run(
     let mut tally = Tally::default();
     let mut under_way = FuturesUnordered::new();
     let mut ticks = tokio::time::interval(Duration::from_secs(1) / load.rate.max(1));
-    // After a pause of the whole machine, what was missed is not sent all at once.
+    // After a pause of the whole machine, do not send all missed requests at once.
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut sent = 0;
     loop {

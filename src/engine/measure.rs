@@ -1,4 +1,4 @@
-//! `load`: requests from a pod, and what the mesh's proxy beside it counts meanwhile.
+//! `load`: sends requests from a pod, and reads the counters of the mesh's proxy beside it.
 
 use super::{Context, Emitter, EngineError, owner, toxic};
 use crate::{
@@ -18,16 +18,16 @@ use crate::{
     tool::{Progress, Stopper},
 };
 
-/// The port on which a Linkerd proxy answers about itself.
+/// The admin port of a Linkerd proxy.
 const ADMIN: u16 = 4191;
 
-/// The client's pods at one moment, and what their proxies had counted.
+/// The client's pods at one moment, and the counters of their proxies.
 struct Clients {
     pods: Vec<ClientPod>,
     counted: Result<Counters, String>,
 }
 
-/// Sends the requests of `load`, and records what came of them.
+/// Sends the requests of `load`, and records the measurement.
 pub async fn act(
     context: &Context,
     step: &Step,
@@ -67,7 +67,7 @@ fn failure(step: &Step, summary: &str, why: String) -> EngineError {
     EngineError::Step(Box::new(failure))
 }
 
-/// Sends them, and tells how far they are. Returns what came of them.
+/// Sends the requests, and emits the progress. Returns the client's last report.
 async fn send(
     context: &Context,
     step: &Step,
@@ -123,7 +123,8 @@ async fn send(
     }
 }
 
-/// The client's pods, or why they are not known, and what their proxies have counted.
+/// Returns the client's pods with the counters of their proxies, or the reason why the pods are
+/// unknown.
 async fn clients(
     context: &Context,
     cluster: &Cluster,
@@ -165,7 +166,7 @@ async fn clients(
     Ok(Ok(Clients { pods, counted }))
 }
 
-/// What the proxies counted in between.
+/// Returns what the proxies counted between `before` and `after`.
 fn mesh(before: &Clients, after: Result<Clients, String>) -> Mesh {
     let after = match after {
         Ok(after) => after,

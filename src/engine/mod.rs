@@ -1,6 +1,6 @@
-//! Runs: the executor does steps and says what happens, the dispatcher owns the truth about it.
+//! Runs: the executor does the steps and emits events, the dispatcher owns the state.
 //!
-//! Nothing here prints, reads the environment of the process, or knows who listens.
+//! Nothing here prints, reads the environment of the process, or knows the listeners.
 
 pub mod adopt;
 pub mod again;

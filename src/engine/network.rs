@@ -1,4 +1,5 @@
-//! The Docker network of the nodes: made before them, and what proves whose they are.
+//! The Docker network of the nodes. It is made before them, and proves to which environment they
+//! belong.
 
 use super::{Context, Emitter, EngineError, error::Why, proof, tools};
 use crate::{
@@ -7,11 +8,12 @@ use crate::{
     tool::{Stopper, ToolError, docker},
 };
 
-/// How many subnets are tried, as kind does.
+/// The number of subnets to try; kind tries as many.
 const SUBNETS: u32 = 5;
 
-/// Creates the environment's network, unless it is there. Refuses if another environment has one
-/// for a cluster of this name: of two that begin at once at least one sees the other's.
+/// Creates the environment's network, unless it exists. Refuses if another environment has one for
+/// a cluster of this name. Of two environments that begin at once, at least one sees the other's
+/// network.
 pub async fn ensure(
     context: &Context,
     emitter: &Emitter,
@@ -58,15 +60,15 @@ async fn create(
     }
 }
 
-/// Whether the engine cannot do IPv6: kind goes on without it then, by the same messages
-/// (`isIPv6UnavailableError`).
+/// Returns true if the container engine cannot do IPv6. Recognizes the same messages as kind, which
+/// then goes on without it (`isIPv6UnavailableError`).
 fn is_without_ipv6(error: &EngineError) -> bool {
     says(error, |line| {
         line.contains("Cannot read IPv6 setup for bridge") || line.contains("ip6tables")
     })
 }
 
-/// Whether another network has the subnet (kind's `isPoolOverlapError`).
+/// Returns true if another network has the subnet (kind's `isPoolOverlapError`).
 fn is_overlapping(error: &EngineError) -> bool {
     says(error, |line| {
         line.contains("Pool overlaps with other one") || line.contains("networks have overlapping")

@@ -1,4 +1,4 @@
-//! The containers that the nodes of the environment's cluster are, and how they stand.
+//! The node containers of the environment's cluster, and their state.
 
 use super::{Context, EngineError, tools};
 use crate::{
@@ -9,32 +9,33 @@ use crate::{
     },
 };
 
-/// How the recorded containers of a cluster stand.
+/// The state of a cluster's recorded containers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Presence {
-    /// All of them run.
+    /// All containers run.
     #[error("the cluster's containers run, and its API server does not answer")]
     Running,
-    /// They are there, and some of them do not run.
+    /// All containers exist, and some do not run.
     #[error("the cluster's containers are stopped ({stopped} of {of})")]
     Stopped {
-        /// How many do not run.
+        /// The number of containers that do not run.
         stopped: usize,
-        /// How many there are.
+        /// The number of containers.
         of: usize,
     },
-    /// Some of them are gone, and with them what was on those nodes.
+    /// Some containers are gone, and with them everything on those nodes.
     #[error("the cluster is lost: {missing} of its {of} containers {} gone", if *.missing == 1 { "is" } else { "are" })]
     Lost {
-        /// How many are gone.
+        /// The number of containers that are gone.
         missing: usize,
-        /// How many were made.
+        /// The number of containers that were made.
         of: usize,
     },
 }
 
 impl Presence {
-    /// How the containers of `cluster` stand, if `found` are those of its name.
+    /// Returns the state of the containers of `cluster`, where `found` are the containers that
+    /// carry its name.
     #[must_use]
     pub fn of(cluster: &ClusterIdentity, found: &[Container]) -> Self {
         let of = cluster.containers.len();
@@ -50,7 +51,8 @@ impl Presence {
         }
     }
 
-    /// What to do about it, for the verbs called with `call`: a lab, and what names the environment.
+    /// Returns a remedy in words. `call` is the lab and the other arguments that name the
+    /// environment to the verbs.
     #[must_use]
     pub fn remedy(self, call: &str) -> String {
         match self {
@@ -62,7 +64,7 @@ impl Presence {
     }
 }
 
-/// The containers that carry the environment's cluster name, running or not.
+/// Lists the containers that carry the environment's cluster name, running or not.
 pub async fn list(context: &Context, stopper: &mut Stopper) -> Result<Vec<Container>, EngineError> {
     let what = "list the containers of the cluster";
     let done = tools::ask(context, &docker::nodes(context.name()), what, stopper).await?;
@@ -95,7 +97,7 @@ mod tests {
                 Presence::Stopped { stopped: 2, of: 2 },
             ),
             ("a exited", Presence::Lost { missing: 1, of: 2 }),
-            // One of another cluster of that name does not stand in for one of its own.
+            // A container of another cluster of that name does not replace one of its own.
             ("a running\nc running", Presence::Lost { missing: 1, of: 2 }),
             ("", Presence::Lost { missing: 2, of: 2 }),
         ] {

@@ -1,4 +1,4 @@
-//! Whether a cluster is the one that the environment made. Asked before anything is destroyed.
+//! The check that a cluster is the one that the environment made. It precedes anything destructive.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Refuses `what`, which stops or starts something, unless the cluster is the environment's: by its
-/// containers, and, if its API server answers, by its uid too. Returns the containers.
+/// containers, and also by its uid if its API server answers. Returns the containers.
 pub async fn guard(
     context: &Context,
     state: &RunState,
@@ -31,8 +31,8 @@ pub async fn guard(
     Ok(found)
 }
 
-/// Refuses `what` if the kubeconfig leads to an API server that answers and is another one than the
-/// environment's: something is not as the environment left it.
+/// Refuses `what` if the kubeconfig leads to an API server that answers but is not the
+/// environment's: then something is not as the environment left it.
 pub async fn leads_home(
     context: &Context,
     state: &RunState,
@@ -47,7 +47,7 @@ pub async fn leads_home(
     }
 }
 
-/// The environment's cluster as its kubeconfig describes it. Nothing is asked of it yet.
+/// Returns the environment's cluster as its kubeconfig describes it. Sends no request.
 pub async fn unasked(context: &Context) -> Result<Cluster, EngineError> {
     let environment = &context.environment;
     let kubeconfig = environment.kubeconfig();
@@ -56,15 +56,16 @@ pub async fn unasked(context: &Context) -> Result<Cluster, EngineError> {
     Ok(cluster.with_tools(Arc::new(lab_tool::Runner::new(context))))
 }
 
-/// The environment's cluster as its kubeconfig describes it, and its uid. Whose it is is not asked.
+/// Returns the environment's cluster as its kubeconfig describes it, and its uid. Does not check
+/// ownership.
 pub async fn connect(context: &Context) -> Result<(Cluster, String), EngineError> {
     let cluster = unasked(context).await?;
     let uid = cluster.uid().await.map_err(unreachable(context))?;
     Ok((cluster, uid))
 }
 
-/// The environment's cluster, once it was seen to be the one that the journal knows. If it does not
-/// answer, its containers say why.
+/// Returns the environment's cluster, after checking that it is the one in the journal. If it does
+/// not answer, the error names the state of its containers.
 pub async fn open(context: &Context, state: &RunState) -> Result<Cluster, EngineError> {
     let Some(known) = &state.cluster else {
         return Err(silent(context, "it was never seen to be complete"));
@@ -82,7 +83,7 @@ pub async fn open(context: &Context, state: &RunState) -> Result<Cluster, Engine
                     Presence::Running => Err(error),
                     presence => Err(down(context, presence)),
                 },
-                // No engine to ask; that the cluster does not answer is what there is to say.
+                // There is no engine to ask either, so report that the cluster does not answer.
                 Err(_) => Err(error),
             }
         }
@@ -90,7 +91,7 @@ pub async fn open(context: &Context, state: &RunState) -> Result<Cluster, Engine
     }
 }
 
-/// The same, unless it is `open` already.
+/// Returns the cluster in `open`, and opens it first if there is none.
 pub async fn opened<'a>(
     open: &'a mut Option<Cluster>,
     context: &Context,
@@ -102,7 +103,7 @@ pub async fn opened<'a>(
     })
 }
 
-/// Whether `error` is that nothing answers: what starting the cluster may mend.
+/// Returns true if `error` says that nothing answers: starting the cluster may mend that.
 #[must_use]
 pub fn is_unreachable(error: &EngineError) -> bool {
     let source = match error {
@@ -113,7 +114,7 @@ pub fn is_unreachable(error: &EngineError) -> bool {
     matches!(source, ClusterError::Unreachable { .. })
 }
 
-/// That the cluster cannot be asked, as its containers stand like this.
+/// Returns the error for a cluster that cannot be asked because of its containers' state.
 #[must_use]
 pub fn down(context: &Context, presence: Presence) -> EngineError {
     EngineError::Nodes {
@@ -123,7 +124,7 @@ pub fn down(context: &Context, presence: Presence) -> EngineError {
     }
 }
 
-/// That the cluster does not answer.
+/// Returns the error for a cluster that does not answer.
 #[must_use]
 pub fn silent(context: &Context, why: &str) -> EngineError {
     let why = why.to_owned();
@@ -142,7 +143,7 @@ fn another(context: &Context, what: &str, uid: &str, known: &str) -> EngineError
     }
 }
 
-/// Why the environment's cluster could not be asked, as an error of the run.
+/// Returns a function that maps an error of the environment's cluster to an error of the run.
 pub fn unreachable(context: &Context) -> impl Fn(ClusterError) -> EngineError {
     |source| EngineError::Cluster {
         environment: context.name().to_owned(),

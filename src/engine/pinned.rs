@@ -1,4 +1,4 @@
-//! Files that a lab names by URL and digest: taken from the bundle, or fetched once.
+//! Files that a lab names by URL and digest. Each is taken from the bundle, or fetched once.
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,8 @@ use crate::{
     tool::{Stop, Stopper},
 };
 
-/// Makes sure that the file is where the plan says, and is what the lab, or the bundle, says.
+/// Makes sure that the file is where the plan expects it, and has the digest that the lab, or the
+/// bundle, names.
 pub async fn provide(
     context: &Context,
     pinned: &Pinned<'_>,
@@ -50,7 +51,7 @@ pub async fn provide(
     Ok(files::write(&file, &bytes)?)
 }
 
-/// That what is at `url` is not what the lab names.
+/// Returns the failure for a file at `url` whose digest is not the one that the lab names.
 #[must_use]
 pub fn another(url: &str, actual: &str, pinned: &str) -> Failure {
     let mut failure = Failure::new(format!("{url} is not what the lab names"));
@@ -60,8 +61,8 @@ pub fn another(url: &str, actual: &str, pinned: &str) -> Failure {
     failure
 }
 
-/// `what`, the file at `path` in the bundle, once its digest was seen to be right; on a thread, as it
-/// may be large.
+/// Returns the path of the bundle's file `path`, after checking its digest. `what` names the file
+/// in errors. Runs on a thread of its own, as the file may be large.
 pub async fn verified(
     bundle: &Bundle,
     what: &str,

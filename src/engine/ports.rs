@@ -1,4 +1,4 @@
-//! Ports of this machine for a cluster that is about to be made.
+//! The ports of this machine for a cluster that is about to be made.
 
 use std::{
     collections::BTreeMap,
@@ -16,10 +16,10 @@ use crate::{
     tool::{Stopper, ToolError, docker},
 };
 
-/// How long a connection within this machine may take.
+/// The longest time for a connection within this machine.
 const CONNECT: Duration = Duration::from_millis(500);
 
-/// Chooses a port for each of `mappings`, records them, and says where one is not what it should be.
+/// Chooses a port for each of `mappings`, records them, and says where one is not the wanted one.
 pub async fn choose(
     context: &Context,
     mappings: &[PortMapping],
@@ -63,15 +63,15 @@ pub async fn choose(
     Ok(ports)
 }
 
-/// What is known before a port is tried.
+/// The conditions that are known before a port is tried.
 struct Search {
-    /// Ports that are not to be used, and why.
+    /// The ports that must not be used, and why.
     taken: BTreeMap<u16, String>,
     engine_is_root: bool,
 }
 
 impl Search {
-    /// Why `port` cannot be used.
+    /// Returns the reason why `port` cannot be used, if there is one.
     fn refusal(&self, port: u16) -> Option<String> {
         if let Some(why) = self.taken.get(&port) {
             return Some(why.clone());
@@ -79,9 +79,9 @@ impl Search {
         let in_use = || Some("another program has it".to_owned());
         match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
             Ok(_) => None,
-            // Below 1024, where this user may open no ports. That says nothing of the engine, which
-            // is who opens it: the usual one runs as root and may, a rootless one may not. Whether
-            // the port is free, a connection tells.
+            // The port is below 1024, and this user may not open those. That says nothing about the
+            // engine, which is the one to open it: the usual engine runs as root and may, a
+            // rootless one may not. A connection shows if the port is in use.
             Err(error) if error.kind() == ErrorKind::PermissionDenied => {
                 let at = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
                 if TcpStream::connect_timeout(&at, CONNECT).is_ok() {
@@ -100,30 +100,31 @@ impl Search {
     }
 }
 
-/// Whether this user may not open `port`.
+/// Returns true if this user lacks the right to open `port`.
 fn takes_a_right(port: u16) -> bool {
     let opened = TcpListener::bind((Ipv4Addr::LOCALHOST, port));
     opened.is_err_and(|error| error.kind() == ErrorKind::PermissionDenied)
 }
 
-/// A free port, by the kernel's choice.
+/// Returns a free port of the kernel's choice.
 fn any_free() -> Option<u16> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).ok()?;
     listener.local_addr().ok().map(|at| at.port())
 }
 
-/// Whether the engine runs as root. One that does not say is taken for one that does not.
+/// Returns true if the engine runs as root. An engine that does not say so is taken for rootless.
 async fn engine_is_root(context: &Context, stopper: &mut Stopper) -> bool {
     let what = "ask the container engine whether it is root";
     let answer = tools::ask(context, &docker::security(), what, stopper).await;
     answer.is_ok_and(|done| !docker::is_rootless(&done.stdout))
 }
 
-/// The ports of the other environments, of stopped ones too: they need them when they are started.
+/// Returns the ports of the other environments. Stopped ones count: they need their ports when they
+/// are started.
 fn of_others(context: &Context) -> BTreeMap<u16, String> {
     let mut taken = BTreeMap::new();
     for other in context.environment.others() {
-        // One whose journal cannot be read keeps no other from being made.
+        // An environment whose journal cannot be read must not keep others from being made.
         let Ok(replayed) = Journal::read(&other.journal()) else {
             continue;
         };
@@ -137,8 +138,9 @@ fn of_others(context: &Context) -> BTreeMap<u16, String> {
     taken
 }
 
-/// `error`, with which kind ended; if it is that the engine could not open one of `ports`, in words
-/// that say so, and noted, so that the next try chooses another.
+/// Explains `error`, with which kind ended, if the engine could not open one of `ports`. Then
+/// records the refused port, so that the next try chooses another one. Returns any other error as
+/// it is.
 pub async fn explained(
     context: &Context,
     error: EngineError,
@@ -186,7 +188,7 @@ mod tests {
         assert_eq!(why, "another program has it");
         drop(held);
         assert_eq!(search().refusal(port), None);
-        // On all addresses is on this one, too.
+        // A listener on all addresses occupies this one, too.
         let held = TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).unwrap();
         assert!(search().refusal(port).is_some());
         drop(held);

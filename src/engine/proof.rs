@@ -1,9 +1,9 @@
-//! What at the engine is provably the environment's.
+//! The containers and networks in the engine that are provably the environment's.
 //!
 //! A name proves nothing: another user, another state directory or the student may have made a
-//! cluster of the same one. The proof of a network is the environment's id in its label, and of a
-//! container that it is attached to such a network, or that its id was recorded when the cluster
-//! was made.
+//! cluster of the same name. A network is proved by the environment's id in its label. A container
+//! is proved by its attachment to such a network, or by its id, if that was recorded when the
+//! cluster was made.
 
 use super::{Context, EngineError, error::Why, tools};
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
     },
 };
 
-/// What the engine has that carries the name of the environment's cluster.
+/// The containers and networks in the engine that carry the name of the environment's cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Survey {
     /// The name.
@@ -30,7 +30,8 @@ pub struct Survey {
     pub rivals: Vec<Network>,
 }
 
-/// Asks the engine what it has of the environment's cluster, and of others of its name.
+/// Asks the engine for the containers and networks of the environment's cluster, and of others of
+/// its name.
 pub async fn survey(
     context: &Context,
     state: &RunState,
@@ -47,8 +48,8 @@ pub async fn survey(
     ))
 }
 
-/// Tells what of `containers`, all of which carry the cluster's name, and of all `networks` of the
-/// engine is the environment's.
+/// Sorts `containers`, all of which carry the cluster's name, and all `networks` of the engine by
+/// ownership.
 #[must_use]
 pub fn sort(
     environment: &Environment,
@@ -68,7 +69,8 @@ pub fn sort(
     let (own, foreign): (Vec<_>, Vec<_>) = containers
         .into_iter()
         .partition(|c| is_recorded(c) || is_attached(c));
-    // Those of an older labctl, which marked none, and of a record that was lost.
+    // Networks of an older labctl, which set no label, and of an environment whose record was lost,
+    // are own, too.
     let former = environment.former_network();
     let is_of_own = |n: &Network| {
         let is_labctls = n.name == former || n.cluster.as_deref() == Some(environment.name());
@@ -87,7 +89,7 @@ pub fn sort(
 }
 
 impl Survey {
-    /// What carries the name of the environment's cluster and is not its own, in words.
+    /// Describes, in words, what carries the name of the environment's cluster and is not its own.
     #[must_use]
     pub fn others(&self) -> Vec<String> {
         let short = |id: &str| id.get(..12).unwrap_or(id).to_owned();
@@ -107,8 +109,8 @@ impl Survey {
         containers.chain(networks).collect()
     }
 
-    /// The containers, if all that carry the cluster's name are the environment's; refuses `what`
-    /// otherwise.
+    /// Returns the containers if all that carry the cluster's name are the environment's. Refuses
+    /// `what` otherwise.
     pub fn unshared(self, what: &str) -> Result<Vec<Container>, EngineError> {
         match self.others().into_iter().next() {
             Some(other) => Err(EngineError::Unsafe {
@@ -156,7 +158,8 @@ mod tests {
         format!("id-of-{name} {name} labctl.dev/cluster=lab,labctl.dev/environment={environment}\n")
     }
 
-    /// The ids of the own and the foreign containers, the names of the own networks and the rivals.
+    /// Returns the ids of the own and the foreign containers, and the names of the own and the
+    /// rival networks.
     fn told(
         id: Option<&str>,
         state: &RunState,
@@ -196,7 +199,7 @@ mod tests {
             told(Some(MINE), &nothing, containers, &networks),
             lists([&["a", "b"], &["c", "d", "e"], &["mine"], &["theirs"]])
         );
-        // Without an id nothing is proved by it.
+        // Without an id, the label proves nothing.
         assert_eq!(
             told(None, &nothing, containers, &networks)[0],
             Vec::<String>::new()
@@ -224,7 +227,7 @@ mod tests {
             told(None, &knowing(&["a"]), containers, networks),
             lists([&["a"], &["b"], &["labctl-lab"], &[]])
         );
-        // As long as none of its containers is in it, a name alone is no proof.
+        // A name alone is no proof, as long as no own container is in the network.
         assert_eq!(
             told(None, &knowing(&["a"]), "", networks),
             lists([&[], &[], &[], &[]])

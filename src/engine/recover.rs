@@ -1,4 +1,4 @@
-//! Picking up what a labctl that was killed left behind.
+//! Recovery of what a killed labctl left behind.
 
 use super::{
     Context, Emitter, EngineError, owner,
@@ -26,25 +26,27 @@ pub async fn end_survivors(emitter: &Emitter) {
     }
 }
 
-/// What is removed of the environment's at the engine: it is provably its own, and nothing else is.
+/// A removal of containers and networks. They are provably the environment's, and nothing else is
+/// removed.
 pub struct Removal {
     survey: Survey,
     what: String,
 }
 
-/// Finds what there is to remove of the environment's cluster and network; `None` if there is nothing.
-/// What else carries the cluster's name is named and left alone. Changes nothing.
+/// Plans the removal of the environment's cluster and network. Returns `None` if there is nothing
+/// to remove. Names anything else that carries the cluster's name, and leaves it alone. Changes
+/// nothing.
 pub async fn removal(
     context: &Context,
     emitter: &Emitter,
     stopper: &mut Stopper,
 ) -> Result<Option<Removal>, EngineError> {
     let state = emitter.state();
-    // A journal that says nothing, or of which a part is lost, does not tell that nothing was begun.
+    // A journal that is empty or damaged does not prove that nothing was begun.
     let is_told = state.seq > 0 && !state.damaged;
     let survey = match proof::survey(context, &state, stopper).await {
         Ok(survey) => survey,
-        // Nothing was begun, so there is nothing that the engine could be asked about.
+        // Nothing was begun, so the engine need not be asked.
         Err(_) if is_told && state.is_without_cluster() => return Ok(None),
         Err(error) => return Err(error),
     };
@@ -58,7 +60,8 @@ pub async fn removal(
         return Ok(None);
     }
     let what = format!("delete the cluster \"{}\"", context.name());
-    // Where the journal lost the cluster that is there, its uid is no other's.
+    // Compare uids only if the journal knows one of the containers: otherwise its uid, if any, is
+    // another cluster's.
     let is_recorded = |c: &docker::Container| {
         let known = state.cluster.as_ref();
         known.is_some_and(|known| known.containers.contains(&c.id))
@@ -73,7 +76,7 @@ pub async fn removal(
 }
 
 impl Removal {
-    /// Removes it.
+    /// Removes the containers, the networks and the kubeconfig.
     pub async fn carry_out(
         self,
         context: &Context,
@@ -83,7 +86,7 @@ impl Removal {
         let Self { survey, what } = self;
         emitter.commit(EventKind::ClusterDeleting).await?;
         if !survey.own.is_empty() {
-            // By their ids: whatever gets their names meanwhile is not meant.
+            // Remove by id: another container that gets such a name meanwhile is not meant.
             let ids: Vec<String> = survey.own.into_iter().map(|c| c.id).collect();
             tools::tell(context, &docker::remove(&ids), &what, emitter, stopper).await?;
         }
@@ -92,13 +95,13 @@ impl Removal {
             let remove = docker::remove_network(&network.id);
             tools::tell(context, &remove, &what, emitter, stopper).await?;
         }
-        // It leads nowhere any more.
+        // The kubeconfig leads nowhere any more.
         files::remove(&context.environment.kubeconfig())?;
         emitter.commit(EventKind::ClusterDeleted).await
     }
 }
 
-/// Removes the cluster of the environment, and its network. What is not there is no error.
+/// Removes the cluster of the environment, and its network. Succeeds if there is none.
 pub async fn remove_cluster(
     context: &Context,
     emitter: &Emitter,

@@ -1,5 +1,5 @@
-//! Bringing a cluster back whose containers were stopped, by `labctl stop` or by a restart of the
-//! engine, or whose API server does not answer although they run.
+//! The recovery of a cluster whose containers were stopped, by `labctl stop` or by a restart of the
+//! container engine, or whose API server does not answer although they run.
 
 use tokio::time::Instant;
 
@@ -21,13 +21,14 @@ use crate::{
     },
 };
 
-/// How long a cluster may take to come back, and after how long its kubelets are restarted, once:
-/// when its containers were stopped, and when they ran and yet nothing answered.
+/// The time that a cluster may take to come back, and the time after which its kubelets are
+/// restarted, once. `FROM_STOPPED` applies if its containers were stopped, `FROM_RUNNING` if they
+/// ran and yet nothing answered.
 const FROM_STOPPED: (Within, Within) = (Within::seconds(180), Within::seconds(45));
 const FROM_RUNNING: (Within, Within) = (Within::seconds(60), Within::seconds(15));
 
-/// The environment's cluster, brought back if it does not answer or some of its containers do not
-/// run; and whether that was necessary.
+/// Returns the environment's cluster. Brings it back first if it does not answer, or if some of its
+/// containers do not run, and returns true in that case.
 pub async fn ensure(
     context: &Context,
     emitter: &Emitter,
@@ -74,8 +75,8 @@ pub async fn ensure(
     }
 }
 
-/// Whether the cluster was made and the step that makes it failed: its nodes are not what they have
-/// to be, and waiting for them was in vain once.
+/// Returns true if the cluster was made, but the step that makes it failed: its nodes did not
+/// become what they have to be, although that step waited for them.
 fn never_joined(context: &Context, state: &RunState) -> bool {
     let step = state.steps.get(&step(context));
     step.is_some_and(|step| {
@@ -83,8 +84,8 @@ fn never_joined(context: &Context, state: &RunState) -> bool {
     })
 }
 
-/// Starts those of the environment's own containers `found` that do not run, and waits until the
-/// API server answers, and all nodes are Ready and have reported since. Returns whether anything
+/// Starts those of the environment's own containers `found` that do not run. Then waits until the
+/// API server answers, and all nodes are Ready and have reported since. Returns true if anything
 /// had to be done.
 pub async fn bring_back(
     context: &Context,
@@ -123,20 +124,20 @@ pub async fn bring_back(
     Ok(is_news)
 }
 
-/// What a load balancer before several control planes is not.
+/// Returns true unless the container is the load balancer of several control planes.
 fn is_node(container: &Container) -> bool {
     container.role != docker::LOAD_BALANCER
 }
 
-/// The step under which waiting for the cluster is reported: the one that made it.
+/// Returns the step under which the wait for the cluster is reported: the one that made it.
 pub(super) fn step(context: &Context) -> StepId {
     let makes = |step: &&Step| matches!(step.action, Action::KindCluster(_));
     let step = context.lab.steps.iter().find(makes);
     step.map_or_else(StepId::of_cluster, |step| step.id.clone())
 }
 
-/// Starts what of the environment's own containers `found` does not run. Returns whether there was
-/// any.
+/// Starts those of the environment's own containers `found` that do not run. Returns true if there
+/// were any.
 pub async fn start(
     context: &Context,
     found: &[Container],
@@ -165,7 +166,8 @@ pub async fn start(
     Ok(!paused.is_empty() || !ended.is_empty())
 }
 
-/// A port that the cluster had and that is another's by now cannot be changed any more.
+/// Adds a hint to `error` if another program has taken a port of the cluster: the ports of an
+/// existing cluster cannot be changed.
 fn port_taken(context: &Context, error: EngineError) -> EngineError {
     let is_taken = match &error {
         EngineError::Tool {
@@ -190,7 +192,8 @@ fn port_taken(context: &Context, error: EngineError) -> EngineError {
     }
 }
 
-/// Writes the kubeconfig anew if the API server is to be reached at another port than it says.
+/// Writes the kubeconfig anew if the API server is at another port than the kubeconfig says.
+/// Returns true if so.
 async fn follow_port(
     context: &Context,
     found: &[Container],
@@ -202,7 +205,7 @@ async fn follow_port(
     let Some(door) = door else { return Ok(false) };
     let what = "find the port of the API server";
     let printed = tools::ask(context, &docker::api_address(&door.id), what, stopper).await;
-    // An engine that does not say where it is does not say that it is elsewhere.
+    // Without an answer of the engine, assume that the port has not changed.
     let Ok(printed) = printed else {
         return Ok(false);
     };
@@ -229,7 +232,7 @@ async fn follow_port(
     Ok(true)
 }
 
-/// When the containers of `nodes` were started.
+/// Returns the start times of the containers of `nodes`.
 async fn starts(
     context: &Context,
     nodes: &[Container],
@@ -258,18 +261,19 @@ struct Wait<'a> {
     starts: Starts,
     nodes: Vec<Container>,
     within: std::time::Duration,
-    /// How much longer the kubelets are left alone; none once they were restarted.
+    /// The time after which the kubelets are restarted; `None` once they were.
     patience: Option<std::time::Duration>,
 }
 
 impl Wait<'_> {
-    /// Returns whether there was anything to wait for.
+    /// Waits until the nodes are back. Returns true if it had to wait for them.
     async fn until_back(
         &mut self,
         emitter: &Emitter,
         stopper: &mut Stopper,
     ) -> Result<bool, EngineError> {
-        /// Before everything was seen once, a verdict says more about labctl than about the cluster.
+        /// The time without reports: before the first complete observation, a verdict says more
+        /// about labctl than about the cluster.
         const QUIET: std::time::Duration = std::time::Duration::from_secs(2);
         let namespace = self.context.lab.namespace.clone();
         let cluster = owner::unasked(self.context).await?;
@@ -308,7 +312,8 @@ impl Wait<'_> {
         }
     }
 
-    /// A kubelet that gave up, or runs without what it needs of its node, begins anew.
+    /// Restarts the kubelets of the `late` nodes: a kubelet may have given up, or may run without
+    /// what it needs of its node.
     async fn restart_kubelets(
         &self,
         late: &[String],

@@ -1,5 +1,5 @@
-//! What must not be shown of an environment: known before a run from the lab, and from the
-//! kubeconfig and the keys as soon as there are any.
+//! The secrets of an environment, which no output may show. Those of the lab are known before a
+//! run, those of the kubeconfig and of the keys as soon as these files exist.
 
 use std::{fs, path::PathBuf, time::SystemTime};
 
@@ -9,12 +9,12 @@ use crate::{
     state::Environment,
 };
 
-/// The secrets of an environment. One that was seen stays one, whatever becomes of its file.
+/// The secrets of an environment. A secret that was seen once stays one, even if its file changes.
 #[derive(Debug)]
 pub struct Secrets {
     known: spec::Secrets,
     files: Vec<Seen>,
-    /// The directory of manifests that come during a run: fetched, or printed by a tool.
+    /// The directory of manifests that appear during a run: fetched, or printed by a tool.
     manifests: PathBuf,
     redactor: Redactor,
 }
@@ -23,14 +23,15 @@ pub struct Secrets {
 #[derive(Debug)]
 struct Seen {
     path: PathBuf,
-    /// Takes what the file's text holds.
+    /// Adds the secrets in the file's text.
     add: fn(&mut spec::Secrets, &str),
-    /// Its length and when it was written.
+    /// The length of the file, and the time of its last change.
     at: Option<(u64, SystemTime)>,
 }
 
 impl Secrets {
-    /// Those of the lab in `tree`, and of the files of `environment`, which need not exist yet.
+    /// Collects the secrets of the lab in `tree` and of the files of `environment`, which need not
+    /// exist yet.
     #[must_use]
     pub fn new(tree: &LabTree, environment: &Environment) -> Self {
         let known = spec::Secrets::of_lab(tree);
@@ -56,7 +57,7 @@ impl Secrets {
         }
     }
 
-    /// The same, and the Secrets in these manifests, which need not exist yet.
+    /// Adds the Secrets in the manifests at `paths`, which need not exist yet.
     #[must_use]
     pub fn and_manifests(mut self, paths: impl IntoIterator<Item = PathBuf>) -> Self {
         for path in paths {
@@ -75,8 +76,8 @@ impl Secrets {
         }
     }
 
-    /// What takes them out of text. A run makes those files, and tools rewrite the kubeconfig: they
-    /// are looked at each time, and read again if one of them is another.
+    /// Returns the redactor that removes the secrets from text. A run makes the files with secrets,
+    /// and tools rewrite the kubeconfig: so each call reads the files again that have changed.
     pub fn redactor(&mut self) -> &Redactor {
         let mut is_new = false;
         for entry in fs::read_dir(&self.manifests)
@@ -138,7 +139,7 @@ mod tests {
             !shown.contains("token-in") && !shown.contains("line-of"),
             "{shown}"
         );
-        // What was fetched, and what a tool printed.
+        // A fetched manifest, and one of the bundle.
         let elsewhere = dir.path().join("bundle.yaml");
         let mut secrets = secrets.and_manifests([elsewhere.clone()]);
         for (path, value) in [

@@ -1,4 +1,4 @@
-//! Waiting until a step's expectations hold, by watching.
+//! The wait until a step's expectations hold, by watching.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,31 +18,31 @@ use crate::{
     tool::{Stop, Stopper},
 };
 
-/// Nothing is recorded at the end of a wait.
+/// The records of a wait that records nothing.
 pub static NO_RECORDS: BTreeMap<String, Record> = BTreeMap::new();
 
-/// What a wait came to.
+/// The result of a wait.
 #[derive(Debug)]
 pub enum Settled {
-    /// Everything holds. What was seen is what facts are recorded from.
+    /// Everything holds. Facts are recorded from the observation.
     Holds(Vec<Verdict>, Box<Observed>),
-    /// Something does not, and either cannot any more or did not in time.
+    /// Something does not hold: it cannot hold any more, or did not in time.
     Fails(Unmet),
 }
 
-/// Verdicts of which not all pass, once nobody waits for them any longer.
+/// The verdicts at the end of a wait that failed. Not all of them pass.
 #[derive(Debug, Clone)]
 pub struct Unmet {
-    /// The verdicts, those that pass too, in the order of the assertions.
+    /// The verdicts, passing ones included, in the order of the assertions.
     pub verdicts: Vec<Verdict>,
-    /// How long was waited.
+    /// The time limit of the wait.
     pub within: Duration,
-    /// The facts that are not recorded, without which some of them cannot be told.
+    /// The missing facts, without which some assertions cannot be evaluated.
     pub lacking: Vec<String>,
 }
 
 impl Unmet {
-    /// Returns the failure that these verdicts are. `name` names a verdict by its position.
+    /// Returns the failure for these verdicts. `name` names a verdict by its position.
     #[must_use]
     pub fn failure(self, name: impl Fn(usize, &Verdict) -> String) -> Failure {
         let unmet = self.verdicts.iter().enumerate();
@@ -78,35 +78,36 @@ impl From<Unmet> for Failure {
 pub struct Wait<'a> {
     /// The step.
     pub step: &'a StepId,
-    /// The step of each assertion where they are of several; else nothing.
+    /// The step of each assertion, if they belong to several steps; otherwise empty.
     pub owners: &'a [StepId],
-    /// What has to hold.
+    /// The assertions that have to hold.
     pub assertions: &'a [Assertion],
-    /// How long it may take.
+    /// The time limit.
     pub within: Duration,
     /// The recorded facts.
     pub facts: &'a Facts,
-    /// What is recorded once everything holds; the wait is over when that can be, too.
+    /// The records to make once everything holds. The wait ends only when they can be made, too.
     pub records: &'a BTreeMap<String, Record>,
-    /// What else has to be seen: what facts are recorded from.
+    /// The objects to observe: for the assertions, and for the records.
     pub needs: Needs,
 }
 
 impl Wait<'_> {
-    /// Starts watching what this waits for.
+    /// Starts to watch the objects that this wait needs.
     #[must_use]
     pub fn watch(&self, cluster: &Cluster) -> Watch {
         Watch::start(cluster, &self.needs)
     }
 
-    /// Evaluates the assertions after the first complete observation; returns what was seen, too.
+    /// Evaluates the assertions after the first complete observation; returns the observation, too.
     pub async fn first(
         &self,
         context: &Context,
         watch: &mut Watch,
         stopper: &mut Stopper,
     ) -> Result<(Vec<Verdict>, Observed), EngineError> {
-        /// The API server may just have come up; then the first look is as good as none.
+        /// The longest wait for a complete observation: if the API server has just come up, the
+        /// first observation is worthless.
         const PATIENCE: Duration = Duration::from_secs(10);
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -122,7 +123,7 @@ impl Wait<'_> {
         }
     }
 
-    /// What the assertions come to now, and what was seen.
+    /// Evaluates the assertions now; returns the observation, too.
     pub(super) fn look(&self, context: &Context, watch: &mut Watch) -> (Vec<Verdict>, Observed) {
         let namespace = &context.lab.namespace;
         let observed = watch.observed();
@@ -145,12 +146,13 @@ impl Wait<'_> {
         emitter: &Emitter,
         stopper: &mut Stopper,
     ) -> Result<Settled, EngineError> {
-        /// Before everything was seen once, a verdict says more about labctl than about the cluster.
+        /// The time without reports: before the first complete observation, a verdict says more
+        /// about labctl than about the cluster.
         const QUIET: Duration = Duration::from_secs(2);
         let started = Instant::now();
         let deadline = started + self.within;
         let mut told: Vec<Verdict> = Vec::new();
-        // Facts do not appear while somebody waits for what is compared with them.
+        // Missing facts do not appear while this waits for the assertions that compare with them.
         let lacking = self.lacking();
         loop {
             let (mut verdicts, observed) = self.look(context, watch);
@@ -159,7 +161,8 @@ impl Wait<'_> {
                 verdicts.extend(held_up(self.records, self.facts, namespace, &observed));
             }
             match Verdict::worst(&verdicts) {
-                // What facts are recorded from may be seen later than what the assertions look at.
+                // The objects to record facts from may be observed later than those of the
+                // assertions.
                 Status::Pass if watch.is_complete() => {
                     return Ok(Settled::Holds(verdicts, Box::new(observed)));
                 }
@@ -179,7 +182,7 @@ impl Wait<'_> {
             let is_silent = told.is_empty();
             tokio::select! {
                 () = watch.changed() => {}
-                // Nothing may change before it is time to say what is waited for.
+                // Nothing may change until the time of the first report.
                 () = tokio::time::sleep_until(started + QUIET), if is_silent => {}
                 _ = stopper.beyond(Stop::Run) => return Err(EngineError::Stopped),
                 () = tokio::time::sleep_until(deadline) => return Ok(self.unmet(verdicts)),
@@ -187,7 +190,7 @@ impl Wait<'_> {
         }
     }
 
-    /// Returns the facts that the assertions compare with and that are not recorded.
+    /// Returns the names of the facts that the assertions compare with and that are not recorded.
     fn lacking(&self) -> Vec<String> {
         let compared = self.assertions.iter().filter_map(Assertion::since);
         let lacking = compared.filter(|name| !self.facts.contains_key(*name));
@@ -203,7 +206,7 @@ impl Wait<'_> {
         })
     }
 
-    /// Returns the step whose assertion is the first that does not pass.
+    /// Returns the step of the first assertion that does not pass.
     fn owner(&self, verdicts: &[Verdict]) -> &StepId {
         let first = verdicts.iter().position(|v| v.status != Status::Pass);
         let owner = first.and_then(|at| self.owners.get(at));

@@ -1,11 +1,11 @@
-//! Keeping what `reset` goes back to, whenever a step is seen to hold.
+//! The snapshots that `reset` restores. One is kept whenever a step is seen to hold.
 
 use super::{Context, Emitter, EngineError, data};
 use crate::{assert::Cluster, plan::reset::is_base, snapshot::Reach, spec::Step, tool::Stopper};
 
-/// Keeps a snapshot for `step`, which was just seen to hold, unless a fault is open there. Those of
-/// later steps that were verified already are of what `step` was before it changed; they are
-/// renewed as well.
+/// Keeps a snapshot for `step`, which was just seen to hold, unless a fault is open there. Also
+/// renews the snapshots of later steps that were verified already: they show `step` as it was
+/// before it changed.
 pub async fn keep(
     context: &Context,
     step: &Step,

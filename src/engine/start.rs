@@ -1,4 +1,4 @@
-//! `start`: the environment's cluster is brought back.
+//! `start`: brings the environment's cluster back.
 
 use tokio::time::Instant;
 
@@ -11,8 +11,8 @@ use crate::{
     tool::Stopper,
 };
 
-/// Starts the environment's node containers, and waits until the cluster is as it was. Nothing is
-/// done if it is.
+/// Starts the environment's node containers, and waits until the cluster is as it was. Does nothing
+/// if it is.
 pub async fn start(
     context: &Context,
     emitter: Emitter,

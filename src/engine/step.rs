@@ -19,30 +19,31 @@ use crate::{
     tool::{Stopper, ToolError},
 };
 
-/// How long a steady state is waited for: it should hold already.
+/// The time limit for a steady state, which should hold already.
 const STEADY: Within = Within::seconds(60);
-/// How long a step without expectations is given: none is needed.
+/// The time limit of a step without expectations, which needs none.
 const NOTHING: Within = Within::seconds(1);
 
-/// What is told of an `exec` that took too long.
+/// The hint for an `exec` that took too long.
 const EXEC_LONGER: &str = "what it started in the pod ends with the next thing that it prints, or with \
                            its container; if it may take that long, raise `within` of this step's \
                            `exec` in lab.yaml";
 
-/// What a step came to.
+/// The result of a step.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Done {
-    /// It was done.
+    /// The action was done.
     Changed,
-    /// It had been done already, by an interrupted run or by hand, and what it expects holds.
+    /// An interrupted run, or somebody by hand, had done the action already, and the expectations
+    /// hold.
     HeldAlready,
 }
 
-/// Does `step`, unless what it expects holds already and shows that it was done, and sees its
-/// expectations hold.
+/// Does `step` and waits until its expectations hold. Skips the action if they hold already and the
+/// step shows that it was done.
 ///
-/// `redo` does it whatever holds: because something it uses changed. `open` is the cluster, once
-/// it is connected to.
+/// `redo` does the action whatever holds, because something that it uses changed. `open` is the
+/// cluster, once it is connected.
 pub async fn perform(
     context: &Context,
     step: &Step,
@@ -68,13 +69,13 @@ pub async fn perform(
     let is_fault = step.taken_back_by().is_some();
     let cluster_made = matches!(step.action, Action::KindCluster(_));
     let is_due = step.action.is_always_done();
-    // What a fault that was taken back had caused may last a moment longer; a release that an
-    // interrupted run left by half is made whole, whatever holds.
+    // Effects of a fault that was healed may last a moment longer, and a release that an
+    // interrupted run left half made has to be completed: in both cases act, whatever holds.
     let known = emitter.state().steps.remove(&step.id).unwrap_or_default();
     let left = helm::left_behind(context, step, known.acting, stopper).await?;
     Box::pin(toxic::prepare(context, step, cluster, emitter, stopper)).await?;
     let is_cut_short = known.acting && matches!(step.action, Action::Helm(_));
-    // What clients notice of it shows only while it is done.
+    // Clients notice the effect only while the action runs.
     let is_shown = step.load().is_some();
     let must_act = is_due || is_shown || known.healed || is_cut_short;
     let can_skip = !redo && !cluster_made && !must_act;
@@ -83,7 +84,7 @@ pub async fn perform(
         let (verdicts, observed) = wait.first(context, &mut watch, stopper).await?;
         held_before = Verdict::worst(&verdicts) == Status::Pass;
         if held_before && done::is_done(context, step, &known, &facts, &observed) {
-            // It is not done; what it records may still have to come.
+            // Skip the action, but wait for the objects to record facts from.
             return match wait.settle(context, &mut watch, emitter, stopper).await? {
                 Settled::Holds(verdicts, observed) => {
                     verified(
@@ -132,7 +133,7 @@ pub async fn perform(
     }
 }
 
-/// Does what `step` does once more, to mend something; does not wait for what it expects.
+/// Does the action of `step` once more, to mend something. Does not wait for its expectations.
 pub async fn act_again(
     context: &Context,
     step: &Step,
@@ -151,7 +152,7 @@ pub async fn act_again(
     Ok(())
 }
 
-/// Does what the step does, and waits for what it expects.
+/// Does the action of the step, and waits for its expectations.
 async fn act_and_settle(
     context: &Context,
     step: &Step,
@@ -161,10 +162,10 @@ async fn act_and_settle(
     stopper: &mut Stopper,
 ) -> Result<Settled, EngineError> {
     act(context, step, left, cluster, emitter, stopper).await?;
-    // What it measured is among the facts by now.
+    // The facts now include the action's measurement.
     let facts = emitter.state().facts;
     let wait = wait(context, step, &facts);
-    // What was seen before the action must not speak of what came after it.
+    // Start a new watch: an observation from before the action says nothing about its effect.
     let mut watch = wait.watch(cluster);
     emitter.emit(EventKind::Applied {
         step: step.id.clone(),
@@ -172,7 +173,7 @@ async fn act_and_settle(
     wait.settle(context, &mut watch, emitter, stopper).await
 }
 
-/// Waits until what a verified `step` expects holds again, without doing anything.
+/// Waits until the expectations of a verified `step` hold again. Does not act.
 pub async fn hold_again(
     context: &Context,
     step: &Step,
@@ -213,7 +214,7 @@ fn wait<'a>(context: &Context, step: &'a Step, facts: &'a Facts) -> Wait<'a> {
     }
 }
 
-/// Journals the intent: from here on the step counts as begun. `held` is whether what it expects
+/// Journals the intent: from here on the step counts as begun. `held` says that its expectations
 /// held before.
 async fn begin(
     context: &Context,
@@ -238,8 +239,8 @@ fn fingerprint(context: &Context, step: &Step, emitter: &Emitter) -> String {
     context.fingerprint(step, cluster.as_ref().map_or("", |cluster| &cluster.uid))
 }
 
-/// Waits for the steady state, without which no fault is injected; what has to hold throughout is
-/// part of it. Returns what watches that from now on.
+/// Waits for the steady state, without which no fault is injected. The assertions that have to hold
+/// throughout are part of it. Returns the guard that watches those from now on.
 async fn steady<'a>(
     context: &Context,
     step: &'a Step,
@@ -250,7 +251,7 @@ async fn steady<'a>(
 ) -> Result<Option<Guard<'a>>, EngineError> {
     let namespace = &context.lab.namespace;
     let mut assertions = [&step.steady, step.throughout()].concat();
-    // What is asked at a rate is answered before anything is done, too.
+    // The target of the traffic has to answer before anything is done, too.
     assertions.extend(step.load().map(|load| Assertion::Http(load.http.clone())));
     let wait = Wait {
         step: &step.id,
@@ -330,7 +331,7 @@ async fn act(
             _ => tools::tell(context, &command, &what, emitter, stopper).await,
         };
         match result {
-            // The pod of that uid is gone already: an earlier, interrupted try deleted it.
+            // The pod with that uid is gone: an earlier, interrupted try deleted it.
             Err(EngineError::Tool { source, .. })
                 if matches!(step.action, Action::DeletePod(_)) && was_replaced(&source) => {}
             result => drop(result?),
@@ -339,7 +340,7 @@ async fn act(
     Ok(())
 }
 
-/// Whether the API server refused a deletion because the pod is another one by now, or none.
+/// Returns true if the API server refused a deletion because the pod was replaced or is gone.
 fn was_replaced(error: &ToolError) -> bool {
     let ToolError::Exit { tail, .. } = error else {
         return false;
@@ -348,7 +349,7 @@ fn was_replaced(error: &ToolError) -> bool {
     says("(Conflict)") || says("(NotFound)")
 }
 
-/// Keeps what `reset` goes back to, and records that the step was seen to hold.
+/// Keeps a snapshot for `reset`, and records that the step was seen to hold.
 pub async fn verified(
     context: &Context,
     step: &Step,
@@ -367,8 +368,8 @@ pub async fn verified(
     record(context, step, false, verdicts, observed, emitter).await
 }
 
-/// Records the step's facts and moves the cursor on. Facts that the step recorded before stay as they
-/// are, as later steps compare with them, unless they are recorded `anew`.
+/// Records the step's facts and moves the cursor on. Facts that the step recorded before stay, as
+/// later steps compare with them; with `anew`, they are replaced.
 pub async fn record(
     context: &Context,
     step: &Step,

@@ -1,4 +1,4 @@
-//! `stop`: the environment's node containers are stopped, and no others.
+//! `stop`: stops the environment's node containers, and no others.
 
 use tokio::time::Instant;
 
@@ -10,7 +10,7 @@ use crate::{
     tool::{Stopper, docker},
 };
 
-/// Stops the environment's node containers, all at once. Nothing is done if none runs.
+/// Stops the environment's node containers, all at once. Does nothing if none runs.
 pub async fn stop(
     context: &Context,
     emitter: Emitter,
@@ -28,7 +28,7 @@ pub async fn stop(
     {
         return Err(owner::down(context, presence));
     }
-    // Started with the fault of an interrupted run in it, the cluster would come back broken.
+    // Heal the faults of an interrupted run first: otherwise the cluster would come back broken.
     if owner::connect(context).await.is_ok() {
         heal::abandoned(context, &emitter).await?;
     }

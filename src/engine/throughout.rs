@@ -1,4 +1,4 @@
-//! Seeing, while a fault acts, that what has to hold throughout does.
+//! The guard over a fault: watches the assertions that have to hold throughout.
 
 use std::{future::Future, time::Duration};
 
@@ -19,23 +19,25 @@ use crate::{
     tool::{Stop, Stopper},
 };
 
-/// What is watched while a fault is injected and its expectations are waited for.
+/// The assertions and the traffic to watch while a fault is injected and its expectations are
+/// waited for.
 pub struct Guard<'a> {
-    /// What has to hold throughout.
+    /// The assertions that have to hold throughout.
     pub wait: Wait<'a>,
-    /// From which length on an interruption is too long.
+    /// The longest tolerated interruption.
     pub tolerated: Duration,
-    /// Where it was seen to hold just now.
+    /// The watch in which the assertions were just seen to hold.
     pub watch: Watch,
-    /// The requests that are sent meanwhile, and to where.
+    /// The traffic during the step, and the cluster to send it to.
     pub load: Option<(&'a Load, Cluster)>,
-    /// From which length on an interruption of those is too long, if the lab says so.
+    /// The longest tolerated interruption of the traffic, if the lab limits it.
     pub load_tolerated: Option<Duration>,
 }
 
 impl Guard<'_> {
-    /// Does `work`, which injects the fault and settles, and returns what was measured meanwhile.
-    /// If an interruption gets too long, the work is ended through `end`, which it has to follow.
+    /// Does `work`, which injects the fault and settles. Returns its result, and the verdicts on
+    /// the time in between. If an interruption gets too long, ends the work through `end`, which
+    /// the work has to obey.
     pub async fn during(
         mut self,
         context: &Context,
@@ -76,7 +78,7 @@ impl Guard<'_> {
         Ok((settled, verdicts))
     }
 
-    /// Watches until the work is done. An interruption that goes on by then is seen to its end.
+    /// Watches until the work is done. Waits for the end of an interruption that goes on by then.
     async fn measure(
         &mut self,
         context: &Context,

@@ -1,30 +1,30 @@
-//! What is told of what a child prints: all of it, or its beginning and its end.
+//! The part of a child's output that is reported: all of it, or its beginning and its end.
 
 use std::collections::VecDeque;
 
 use crate::event::{Stream, Untrusted};
 
-/// How much of a child's beginning is told, and of its end, in bytes. A program that prints without an
-/// end would fill the disk with the run's log otherwise.
+/// The size of the reported beginning and of the reported end, in bytes. Without a limit, a program
+/// that never stops printing would fill the disk with the run's log.
 const FIRST: usize = 256 << 10;
 const LAST: usize = 64 << 10;
-/// What a line takes in the log beside its text.
+/// The size of a line in the log without its text, in bytes.
 const AROUND: usize = 110;
 
-/// The lines of one child. Those between its first and its last ones are left out.
+/// A filter for the lines of one child, which leaves out those between the first and the last ones.
 #[derive(Debug, Default)]
 pub(super) struct Told {
     first: usize,
     last: VecDeque<(Stream, Untrusted)>,
-    /// How many bytes `last` has.
+    /// The size of `last`, in bytes.
     kept: usize,
-    /// The lines that were left out, and their bytes.
+    /// The number of lines that were left out, and of their bytes.
     lines: u64,
     bytes: u64,
 }
 
 impl Told {
-    /// Takes a line; returns it if it is among the first ones.
+    /// Takes a line, and returns it if it belongs to the beginning.
     pub(super) fn take(&mut self, stream: Stream, line: Untrusted) -> Option<Untrusted> {
         let length = line.as_str().len() + AROUND;
         if self.last.is_empty() && self.lines == 0 && self.first + length <= FIRST {
@@ -45,7 +45,7 @@ impl Told {
         None
     }
 
-    /// Returns the lines that are still to be told at the child's end.
+    /// Returns the lines to report at the child's end.
     pub(super) fn rest(&mut self) -> Vec<(Stream, Untrusted)> {
         let mut rest: Vec<_> = std::mem::take(&mut self.last).into();
         if self.lines > 0 {
@@ -89,7 +89,7 @@ mod tests {
             many[cut]
         );
         assert!(many.iter().map(String::len).sum::<usize>() < FIRST + LAST);
-        // A little more than the first ones is told whole.
+        // Output that is a little longer than the beginning is reported whole.
         let all = told((0..2_500).map(number));
         assert_eq!(all.len(), 2_500);
     }

@@ -1,4 +1,4 @@
-//! Running the commands of a step.
+//! The commands of a run.
 
 use std::{future::Future, time::Duration};
 
@@ -10,7 +10,7 @@ use crate::{
     tool::{Done, Invocation, Stop, Stopper},
 };
 
-/// Runs `invocation`, telling what it is and what it prints. `what` completes "failed to".
+/// Runs `invocation`, and emits its command line and its output. `what` completes "failed to".
 pub async fn tell(
     context: &Context,
     invocation: &Invocation,
@@ -25,8 +25,8 @@ pub async fn tell(
     run.await.map_err(EngineError::tool(what))
 }
 
-/// The same, of what may take `within` and no longer. After that it is ended as a signal ends it, and
-/// the step fails; `raised_by` says how it can be given more time.
+/// Runs `invocation` like [`tell`], but for at most `within`. After that, ends it as a signal
+/// would, and fails the step; `raised_by` is the hint that says how to give it more time.
 pub async fn tell_within(
     context: &Context,
     invocation: &Invocation,
@@ -59,7 +59,7 @@ async fn ended_within(
     if stopper.now() != Stop::Run {
         return Err(EngineError::Stopped);
     }
-    // It may have ended by itself at the last moment.
+    // It may have finished at the last moment.
     if done.is_ok() {
         return done;
     }
@@ -70,8 +70,8 @@ async fn ended_within(
     Err(EngineError::Step(Box::new(failure.hint(raised_by))))
 }
 
-/// Runs `invocation` for its answer alone, and fails if that takes longer than `within`; `raised_by`
-/// says how it can be given more time.
+/// Runs `invocation` for its answer, and fails if that takes longer than `within`. `raised_by` says
+/// how to give it more time.
 pub async fn ask_within(
     context: &Context,
     invocation: &Invocation,
@@ -84,7 +84,7 @@ pub async fn ask_within(
     ended_within(asked, end, invocation, what, (within, raised_by), stopper).await
 }
 
-/// Runs `invocation` for its answer alone: neither it nor what it prints is told.
+/// Runs `invocation` for its answer. Emits neither its command line nor its output.
 pub async fn ask(
     context: &Context,
     invocation: &Invocation,

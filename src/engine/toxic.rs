@@ -1,4 +1,4 @@
-//! Toxics: Toxiproxy is looked at before one is added, and before one is taken back.
+//! Toxics. Toxiproxy is asked before one is added, and before one is removed.
 
 use std::time::Duration;
 
@@ -16,12 +16,12 @@ use crate::{
     tool::{Stop, Stopper},
 };
 
-/// How long a Toxiproxy that has just been started may take to answer.
+/// The time that a Toxiproxy which has just been started may take to answer.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// How often it is asked meanwhile.
+/// The pause between two requests meanwhile.
 const PAUSE: Duration = Duration::from_millis(300);
 
-/// How `placed` stands now.
+/// Asks Toxiproxy for the state of `placed`.
 async fn look(
     context: &Context,
     cluster: &Cluster,
@@ -35,9 +35,9 @@ async fn look(
     ))
 }
 
-/// Makes sure that what `step` is about to inject is not there already, and that it can be. One that
-/// this step injected before is taken back; another one is somebody else's, and the step fails before
-/// it is begun, so that it is not taken for its own.
+/// Makes sure that the toxic of `step` does not exist yet and can be added. Heals one that this
+/// step injected before. Any other one is somebody else's: the step fails before it begins, so that
+/// labctl does not take it for its own.
 pub async fn prepare(
     context: &Context,
     step: &Step,
@@ -71,7 +71,7 @@ pub async fn prepare(
     Err(EngineError::Step(Box::new(failure)))
 }
 
-/// How `placed` stands, once Toxiproxy answers; as it last stood, if it does not.
+/// Returns the state of `placed` once Toxiproxy answers, or the last one if it does not.
 async fn answered(
     context: &Context,
     cluster: &Cluster,
@@ -91,8 +91,8 @@ async fn answered(
     }
 }
 
-/// Takes `placed` back. One that is gone is as good as taken back, and so is one whose Toxiproxy is:
-/// it comes back without toxics. What cannot be asked is not.
+/// Removes `placed`. Counts it as removed if it is gone, or if no Toxiproxy can run any more: that
+/// comes back without toxics. Fails if Toxiproxy may run but does not answer.
 pub async fn take_back(
     context: &Context,
     cluster: &Cluster,
@@ -114,7 +114,7 @@ pub async fn take_back(
                 let command = remove(placed, &context.target().kubectl);
                 let mut stopper = Stopper::never();
                 match tools::tell(context, &command, what, emitter, &mut stopper).await {
-                    // Seen to be gone, rather than believed.
+                    // Look again, to see that it is gone.
                     Ok(_) => continue,
                     Err(error) => failed = Some(error),
                 }
@@ -143,7 +143,7 @@ fn unanswered(what: &str, why: &str) -> EngineError {
     EngineError::Step(Box::new(failure))
 }
 
-/// The toxics that labctl has open, as Toxiproxy has them now.
+/// Returns the toxics that labctl has open, with their present state in Toxiproxy.
 pub async fn open(
     context: &Context,
     cluster: &Cluster,

@@ -1,4 +1,4 @@
-//! `up`: every step in order, each done unless it was done before and still holds.
+//! `up`: does every step in order, except those that were done before and still hold.
 
 use std::time::Duration;
 
@@ -19,16 +19,16 @@ use crate::{
     tool::{Stop, Stopper},
 };
 
-/// How far a lab is brought up.
+/// The target of `up`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Goal {
-    /// To the step at this position.
+    /// The step at this position.
     Step(usize),
-    /// One step further than it is.
+    /// The step after the cursor.
     Next,
 }
 
-/// Brings the environment up as far as `goal` says, and says how that went.
+/// Brings the environment up to `goal`, and returns the outcome.
 pub async fn up(
     context: &Context,
     goal: Goal,
@@ -68,7 +68,7 @@ pub async fn up(
 }
 
 /// Goes on to the step at `last`, as part of a run that began with something else. `open` is the
-/// cluster, if that is connected to already.
+/// cluster, if it is connected already.
 pub async fn go_on(
     context: &Context,
     last: usize,
@@ -89,7 +89,7 @@ pub async fn go_on(
     result
 }
 
-/// The position of the last step that is meant, by where the cursor is now.
+/// Returns the position of the last step to do, given the goal and the cursor.
 fn last_step(context: &Context, goal: Goal, emitter: &Emitter) -> usize {
     let lab = &context.lab;
     let next = match (goal, plan::cursor(lab, &emitter.state())) {
@@ -105,7 +105,7 @@ fn last_step(context: &Context, goal: Goal, emitter: &Emitter) -> usize {
     next
 }
 
-/// Does the steps up to the one at `last`, each unless it was done before and still holds.
+/// Does the steps up to the one at `last`, except those that were done before and still hold.
 async fn steps(
     context: &Context,
     last: usize,
@@ -146,7 +146,7 @@ async fn steps(
         if let Some(early_end) = early_end {
             return Ok(early_end);
         }
-        // What was judged before a step acted is judged again after it.
+        // An action may change the verdicts on later steps: evaluate those again.
         let state = emitter.state();
         let mut later = context.lab.steps[index + 1..=last].iter();
         if acted && later.any(|step| state.is_verified(&step.id)) {
@@ -157,8 +157,8 @@ async fn steps(
     concluded(context, last, emitter).await
 }
 
-/// A fault that is injected changes on purpose what later steps expect: those that were verified
-/// already, before the lab had it or before it was taken back, no longer count.
+/// Rewinds later steps when a fault is about to be injected, as it changes on purpose what they
+/// expect. They may have been verified before the lab had the fault, or before it was healed.
 async fn forget_later(
     context: &Context,
     index: usize,
@@ -174,8 +174,8 @@ async fn forget_later(
     cursor::rewind_from(context, index, None, emitter).await
 }
 
-/// What the run to the step at `last` comes to: the cursor is there, and no fault is open that ends
-/// there or before.
+/// Concludes a run to the step at `last`: sets the cursor, and fails if a fault is open that should
+/// have ended there or before.
 async fn concluded(
     context: &Context,
     last: usize,
@@ -249,7 +249,7 @@ async fn one(
         }
     };
     let redo = emitter.state().is_verified(&step.id);
-    // On the heap: it is large, and part of whatever waits for it.
+    // On the heap: the future is large, and part of every future that awaits it.
     let performed = Box::pin(step::perform(
         context, step, &reason, redo, open, emitter, stopper,
     ))

@@ -1,4 +1,5 @@
-//! `verify`: every lasting expectation, now; and the cursor moved on as far as the next steps hold.
+//! `verify`: evaluates every lasting expectation now, and moves the cursor on while the next steps
+//! hold.
 
 use std::{cmp::Ordering, collections::BTreeMap};
 
@@ -28,55 +29,55 @@ use crate::{
 /// Verdicts by step.
 pub type Verdicts = BTreeMap<StepId, Vec<Verdict>>;
 
-/// What `verify` found.
+/// The findings of `verify`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Report {
-    /// Each step that was asked about, in order.
+    /// The requested steps, in order.
     pub steps: Vec<Finding>,
     /// The steps whose fault is open.
     pub open_faults: Vec<StepId>,
-    /// What it comes to.
+    /// The outcome of the run.
     pub outcome: RunOutcome,
-    /// How the cluster's containers stand, unless all of them run or the engine does not say.
+    /// The state of the cluster's containers, unless all of them run or the engine does not say.
     pub containers: Option<Presence>,
-    /// How things differ from when the step at the cursor was verified; none where that is not
-    /// looked at.
+    /// The differences from the snapshot of the step at the cursor; `None` if they were not looked
+    /// for.
     pub compared: Option<Compared>,
-    /// Why it could not be looked at.
+    /// The reason why the comparison failed.
     pub not_compared: Option<String>,
 }
 
-/// What `verify` found of one step.
+/// The finding on one step.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Finding {
     /// The step.
     pub id: StepId,
-    /// Its title.
+    /// The title of the step.
     pub title: String,
-    /// How it stands.
+    /// The standing of the step.
     pub standing: Standing,
-    /// What its assertions come to, as far as they were looked at.
+    /// The verdicts on its assertions, as far as these were evaluated.
     pub verdicts: Vec<Verdict>,
 }
 
-/// How a step stands.
+/// The standing of a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Standing {
-    /// It was verified, and its lasting expectations come to this now.
+    /// The step was verified; its lasting expectations have this status now.
     Lasting(Status),
-    /// It was verified, and is not looked at any more; why.
+    /// The step was verified, and is not evaluated any more, for this reason.
     Ended(String),
-    /// It was done, and is not checked: it expects nothing.
+    /// The step was done, but cannot be checked: it expects nothing.
     Unchecked,
-    /// It was seen to hold just now: the cursor moved on to it.
+    /// The step was just seen to hold: the cursor moved on to it.
     Reached,
-    /// It is the next one, and its expectations come to this.
+    /// The step is the next one; its expectations have this status.
     Next(Status),
     /// An earlier step has to hold first.
     NotReached,
 }
 
-/// Verifies the lab up to the step at `last`. `advance` allows the cursor to be moved.
+/// Verifies the lab up to the step at `last`. `advance` allows the cursor to move.
 pub async fn verify(
     context: &Context,
     last: usize,
@@ -88,7 +89,7 @@ pub async fn verify(
     let steps = &context.lab.steps[..=last];
     announce(context, Verb::Verify, steps, &emitter);
     let state = emitter.state();
-    // A run that is under way changes things all the time.
+    // Compare only if no other run is under way: that one changes objects all the time.
     let mut listing = Ok(None);
     let looking = look(context, &state, advance.then_some(&mut listing));
     let looked = futures::future::join(looking, containers(context, &state));
@@ -111,7 +112,7 @@ pub async fn verify(
         Ok((_, observed)) => observed.unreachable().map(ToOwned::to_owned),
         Err(error) => Some(innermost(error)),
     };
-    // What is still known of a node that does not run is from before.
+    // The API server may still report a stopped node as it was before.
     let moved = match &seen {
         Ok(seen) if unreachable.is_none() && advance && containers.is_none() => {
             move_on(context, last, seen, &emitter, &stopper).await?
@@ -154,8 +155,8 @@ pub async fn verify(
     })
 }
 
-/// How what `listing` finds differs from when the step at the cursor was verified, or why that is
-/// not known.
+/// Returns the differences between `listing` and the snapshot of the step at the cursor, or the
+/// reason why they are unknown.
 async fn compared(
     context: &Context,
     state: &RunState,
@@ -166,14 +167,14 @@ async fn compared(
         return Ok(None);
     };
     if !moved.reached.is_empty() {
-        // What it is compared with was kept a moment ago, after the list was begun.
+        // The snapshot was kept a moment ago, after the list was begun.
         let with = compare::base(context, state).map(|(_, step)| step.id.clone());
         return Ok(with.map(Compared::same));
     }
     compare::compare(context, state, listing).await
 }
 
-/// What the lasting expectations of verified steps come to now.
+/// Evaluates the lasting expectations of verified steps now.
 pub async fn lasting(context: &Context, cluster: &Cluster, state: &RunState) -> Verdicts {
     let steps = &context.lab.steps;
     let is_asked =
@@ -193,7 +194,7 @@ pub async fn lasting(context: &Context, cluster: &Cluster, state: &RunState) -> 
     judged.collect()
 }
 
-/// The assertions of verified steps that last.
+/// Returns the lasting assertions of verified steps.
 #[must_use]
 pub fn lasting_assertions(context: &Context, state: &RunState) -> Vec<Assertion> {
     let steps = context.lab.steps.iter().enumerate();
@@ -205,21 +206,22 @@ pub fn lasting_assertions(context: &Context, state: &RunState) -> Vec<Assertion>
         .collect()
 }
 
-/// Whether what the step at `index` expects is still checked, given what was verified.
+/// Returns true if the expectations of the step at `index` are still checked, given the cursor.
 fn is_lasting(context: &Context, index: usize, state: &RunState) -> bool {
     let cursor = plan::cursor(&context.lab, state);
     lasts(&context.lab, index, cursor) == Lasts::Yes
 }
 
-/// How the cluster's containers stand, unless all of them run or the engine does not say.
+/// Returns the state of the cluster's containers, unless all of them run or the engine does not
+/// say.
 async fn containers(context: &Context, state: &RunState) -> Option<Presence> {
     let known = state.cluster.as_ref()?;
     let found = nodes::list(context, &mut Stopper::never()).await.ok()?;
     Some(Presence::of(known, &found)).filter(|presence| *presence != Presence::Running)
 }
 
-/// Looks at all that the lab's assertions are about; beside that, begins the `listing` of what the
-/// lab had, if one is wanted.
+/// Observes the objects of all the lab's assertions. Also begins the `listing` of the lab's
+/// objects, if one is wanted.
 async fn look(
     context: &Context,
     state: &RunState,
@@ -242,12 +244,12 @@ async fn observe(context: &Context, cluster: &Cluster, steps: &[&Step]) -> Obser
     cluster.observe(&needs, &assertions, namespace).await
 }
 
-/// How far the cursor was moved.
+/// The result of moving the cursor on.
 #[derive(Debug, Default)]
 struct Moved {
-    /// The steps it was moved to.
+    /// The positions of the steps that the cursor moved on to.
     reached: Vec<usize>,
-    /// Why it was not moved on though the next step's expectations hold.
+    /// The reason why the cursor stayed although the next step's expectations hold.
     held_up: Option<Verdict>,
 }
 
@@ -272,7 +274,7 @@ async fn move_on(
             unreachable: None,
         };
         let verdicts = judge.next(step);
-        // A step that expects nothing cannot be seen to have been done.
+        // For a step that expects nothing, nothing shows that it was done.
         if verdicts.is_empty() || Verdict::worst(&verdicts) != Status::Pass {
             break;
         }
@@ -280,7 +282,7 @@ async fn move_on(
         match kept.await {
             Ok(()) => {}
             Err(error @ (EngineError::Stopped | EngineError::Report(_))) => return Err(error),
-            // What else was found is reported all the same.
+            // Still report the other findings.
             Err(error) => {
                 let failure = error.into_failure();
                 let failure = failure.unwrap_or_else(|error| Failure::of(&error));
@@ -294,7 +296,7 @@ async fn move_on(
     Ok(moved)
 }
 
-/// The verdict on a step whose expectations hold, and of which that could not be kept.
+/// Returns the verdict on a step whose expectations hold, but could not be recorded.
 fn not_kept(failure: Failure) -> Verdict {
     let what = "it can be kept that the step holds";
     let clause = Clause::new(Status::Pending, what, "kept", failure.summary);
@@ -333,7 +335,8 @@ impl Judge<'_> {
         step.assertions().iter().map(judge).collect()
     }
 
-    /// The verdicts on a step that was not verified yet: what it records has to be there, too.
+    /// Returns the verdicts on a step that was not verified yet. The objects of its records have to
+    /// exist, too.
     fn next(&self, step: &Step) -> Vec<Verdict> {
         let mut verdicts = self.step(step);
         if !verdicts.is_empty() && Verdict::worst(&verdicts) == Status::Pass {
@@ -344,7 +347,8 @@ impl Judge<'_> {
     }
 }
 
-/// Whether what the step expects is looked at now, rather than what was seen of it counted.
+/// Returns true if the expectations of the step are evaluated now, instead of counting as seen
+/// before.
 fn is_judged(lab: &Lab, index: usize, cursor: Option<usize>, step: &Step) -> bool {
     step.is_checked() && lasts(lab, index, cursor) == Lasts::Yes
 }
@@ -359,7 +363,7 @@ fn findings(judge: &Judge<'_>, state: &RunState, moved: &Moved, last: usize) -> 
             Ordering::Equal => {
                 let mut verdicts = judge.next(step);
                 verdicts.extend(moved.held_up.clone());
-                // Of a step that expects nothing it cannot be told that it was done.
+                // For a step that expects nothing, nothing shows that it was done.
                 let status = if verdicts.is_empty() {
                     Status::Pending
                 } else {
@@ -367,7 +371,8 @@ fn findings(judge: &Judge<'_>, state: &RunState, moved: &Moved, last: usize) -> 
                 };
                 (Standing::Next(status), verdicts)
             }
-            // Its author put it in, or changed when it is there, since the steps behind it were done.
+            // Its author added the step, or changed its `when`, after the steps behind it were
+            // done.
             Ordering::Less
                 if !state.is_verified(&step.id) && !is_judged(lab, index, cursor, step) =>
             {

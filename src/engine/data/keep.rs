@@ -1,4 +1,4 @@
-//! Saving the data that a snapshot is of.
+//! The data of a snapshot, and how it is saved.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -17,12 +17,12 @@ use crate::{
 
 /// The longest wait for data that cannot be asked for: a pod may be starting again.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// The number of times that data is saved which changes meanwhile.
+/// The number of attempts to save data that changes meanwhile.
 const TRIES: usize = 3;
 
-/// Saves the data of each pod, unless the same is saved already. Returns the fingerprints of what is
-/// saved. What cannot be asked for or saved is said, and left out: `reset` will leave it as it is,
-/// rather than make it what it once was.
+/// Saves the data of each pod, unless the same data is saved already. Returns the fingerprints of
+/// the saved data. Data that cannot be asked for or saved is named in a notice and left out:
+/// `reset` will leave it as it is, rather than restore an earlier state.
 pub async fn keep(
     context: &Context,
     cluster: &Cluster,
@@ -60,7 +60,7 @@ pub async fn keep(
     Ok(kept?.into_iter().flatten().collect())
 }
 
-/// Returns the fingerprint of the data of `pod` once it answers, if it does so soon.
+/// Returns the fingerprint of the data of `pod`, and gives the pod a short time to answer.
 async fn answer(
     context: &Context,
     cluster: &Cluster,
@@ -82,8 +82,8 @@ async fn answer(
     }
 }
 
-/// Saves the data of `pod`, whose fingerprint is `now`. Returns the fingerprint of what was saved, or
-/// why it could not be.
+/// Saves the data of `pod`, whose fingerprint is `now`. Returns the fingerprint of the saved data,
+/// or the reason why it could not be saved.
 async fn save(
     context: &Context,
     cluster: &Cluster,
@@ -113,7 +113,7 @@ async fn save(
                 return Ok(Err(why.collect::<Vec<_>>().join("; ")));
             }
         }
-        // Only what did not change meanwhile is what the fingerprint is of.
+        // If the data changed meanwhile, the dump does not match the fingerprint.
         let say = |text| emitter.notice(text);
         match stopper
             .guard(fingerprint(context, cluster, pod, &say))

@@ -1,4 +1,4 @@
-//! A lab's data: known by its fingerprint, saved while it changes, restored when asked.
+//! A lab's data: identified by its fingerprint, saved for snapshots, restored by a reset.
 
 mod keep;
 mod replaced;
@@ -38,11 +38,11 @@ pub type Fingerprints = BTreeMap<String, Fingerprint>;
 /// The fingerprint of the data of one pod.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fingerprint {
-    /// It is this.
+    /// The fingerprint.
     Known(String),
-    /// It cannot be told: why.
+    /// The fingerprint is unknown, for this reason.
     Unknown(String),
-    /// It cannot be told any more: the pod is being deleted.
+    /// The fingerprint cannot be asked for any more: the pod is being deleted.
     Going,
     /// The pod does not exist.
     NoPod,
@@ -58,7 +58,7 @@ impl Fingerprint {
         }
     }
 
-    /// Returns why it is not known; empty if it is.
+    /// Returns the reason why the fingerprint is unknown; empty if it is known.
     #[must_use]
     pub fn why(&self) -> &str {
         match self {
@@ -118,7 +118,7 @@ pub async fn fingerprint(
     }
 }
 
-/// Returns the digest of the commands by which the lab's data is known, saved and restored.
+/// Returns the digest of the commands that fingerprint, save and restore the lab's data.
 #[must_use]
 pub fn commands(context: &Context) -> String {
     let words = context.lab.data.iter().flat_map(|data| {
@@ -136,14 +136,14 @@ fn deadline(context: &Context, data: &Data) -> (Duration, &'static str) {
     (context.scaled(data.within()), longer)
 }
 
-/// What the lab declares of the data in `pod`.
+/// Returns the lab's declaration of the data in `pod`.
 fn declared<'a>(context: &'a Context, pod: &str) -> Option<&'a Data> {
     let mut data = context.lab.data.iter();
     data.find(|data| data.pods.iter().any(|name| name == pod))
 }
 
-/// The pods whose data is known to have another fingerprint in `now` than in `wanted`; with `force`,
-/// all. Data that cannot be asked for is not known to be another.
+/// Returns the pods whose data has another fingerprint in `now` than in `wanted`; with `force`, all
+/// pods. A pod whose data cannot be asked for does not count as changed.
 #[must_use]
 pub fn changed(wanted: &BTreeMap<String, String>, now: &Fingerprints, force: bool) -> Vec<String> {
     let is_other = |pod: &str, was: &str| {
@@ -154,7 +154,7 @@ pub fn changed(wanted: &BTreeMap<String, String>, now: &Fingerprints, force: boo
     other.map(|(pod, _)| pod.clone()).collect()
 }
 
-/// The pods of `wanted` whose data cannot be asked for in `now`.
+/// Returns the pods of `wanted` whose fingerprint is unknown in `now`.
 #[must_use]
 pub fn unknown(wanted: &BTreeMap<String, String>, now: &Fingerprints) -> Vec<String> {
     let is_known = |pod: &str| now.get(pod).is_some_and(|now| now.known().is_some());
@@ -162,7 +162,7 @@ pub fn unknown(wanted: &BTreeMap<String, String>, now: &Fingerprints) -> Vec<Str
     pods.cloned().collect()
 }
 
-/// The command line that runs `command` in `pod`; it reads `file`, if one is given.
+/// Returns the command line that runs `command` in `pod`, with `file` as its input if given.
 fn invocation(context: &Context, pod: &str, command: &Command, file: Option<&Path>) -> Invocation {
     let words = command.words(&context.tree);
     let kubectl = &context.target().kubectl;
@@ -173,7 +173,7 @@ fn invocation(context: &Context, pod: &str, command: &Command, file: Option<&Pat
     shown(context, command, invocation)
 }
 
-/// `invocation` with the names of the lab's files in the place of their texts, where it is shown.
+/// Makes `invocation` show the names of the lab's files instead of their contents.
 fn shown(context: &Context, command: &Command, invocation: Invocation) -> Invocation {
     command.files().fold(invocation, |invocation, file| {
         let text = context.tree.text(file).unwrap_or_default().to_owned();

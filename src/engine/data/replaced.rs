@@ -1,4 +1,4 @@
-//! Saving what is there before it is replaced.
+//! The data that a reset replaces, which is saved first.
 
 use std::{
     collections::BTreeSet,
@@ -15,8 +15,9 @@ use crate::{
     tool::{Invocation, Stopper},
 };
 
-/// Saves what the lab's pods hold, before claims of the lab are destroyed. One of those that `lose`
-/// theirs has to answer; of the others it is saved what can be.
+/// Saves the data of the lab's pods before claims of the lab are destroyed. Fails if a pod that
+/// answers cannot be saved, or if one of the pods that `lose` their claims does not answer. Skips
+/// other pods that do not answer.
 pub async fn save_before(
     context: &Context,
     cluster: &Cluster,
@@ -28,7 +29,7 @@ pub async fn save_before(
         let say = |text| emitter.notice(text);
         let mut now = fingerprint(context, cluster, pod, &say).await;
         if matches!(now, Fingerprint::Unknown(_)) {
-            // One that ends while it is asked says something else at first.
+            // A pod that ends during the request gives another reason at first.
             now = fingerprint(context, cluster, pod, &say).await;
         }
         match now {
@@ -41,7 +42,7 @@ pub async fn save_before(
         let saved = save(context, pod, None, emitter).await.map(drop);
         let Err(error) = saved else { return Ok(()) };
         match fingerprint(context, cluster, pod, &say).await {
-            // Somebody deleted the pod, or all around it: it ended while it was asked.
+            // Somebody deleted the pod, or everything around it, so it ended during the save.
             now @ (Fingerprint::Going | Fingerprint::NoPod) => {
                 let why = now.why();
                 let text = format!("what {pod} held could not be saved: {why}");
@@ -54,7 +55,7 @@ pub async fn save_before(
     saved.await.into_iter().collect()
 }
 
-/// The data of `pod` cannot be saved, and would be lost with its claim.
+/// Returns the error for data of `pod` that cannot be saved, and would be lost with its claim.
 fn unsaved(context: &Context, pod: &str, why: String) -> EngineError {
     let summary = format!("the claim of {pod} would go with data that cannot be saved");
     let mut failure = Failure::new(summary);
@@ -67,8 +68,8 @@ fn unsaved(context: &Context, pod: &str, why: String) -> EngineError {
     EngineError::Step(Box::new(failure))
 }
 
-/// Saves what `pod` holds, says where, and returns that. `None` if it is what the dump `wanted` holds
-/// already.
+/// Saves the data of `pod`, emits the path, and returns it. Returns `None` if the dump `wanted` has
+/// the same data already.
 pub(super) async fn save(
     context: &Context,
     pod: &str,

@@ -1,4 +1,4 @@
-//! Restoring data from a dump.
+//! The restore of data from a dump.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -13,22 +13,23 @@ use crate::{
     tool::Stopper,
 };
 
-/// How often data is restored that is another afterwards: somebody may have written to it at once.
+/// The number of attempts to restore data. Somebody may write to it at once, so that it differs
+/// again.
 const TRIES: usize = 2;
 
-/// What a restore works with.
+/// The context of a restore.
 pub struct Restore<'a> {
-    /// What the run works on.
+    /// The context of the run.
     pub context: &'a Context,
     /// The cluster.
     pub cluster: &'a Cluster,
-    /// Where it is told.
+    /// The emitter of the run.
     pub emitter: &'a Emitter,
 }
 
-/// Makes the data of `pods` what it is in `wanted`. What is there is saved first, and what is there
-/// afterwards is compared; where that fails, `Err` says where the saved data is. Only being dropped
-/// ends it early.
+/// Restores the data of `pods` to the fingerprints in `wanted`. Saves the present data first, and
+/// compares the fingerprints afterwards. On failure, the error says where the saved data is. The
+/// restore ends early only if it is dropped.
 pub async fn restore(
     with: &Restore<'_>,
     wanted: &BTreeMap<String, String>,
@@ -93,7 +94,7 @@ impl Restore<'_> {
     }
 }
 
-/// `error`, which also says where the data is that was there before.
+/// Adds to `error` the path of the data that was there before.
 fn with_saved(error: EngineError, saved: Option<&Path>) -> EngineError {
     let Some(saved) = saved else {
         return error;

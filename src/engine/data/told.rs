@@ -1,11 +1,11 @@
-//! How it is told in what data differs.
+//! Descriptions of differences in data.
 
 use std::collections::BTreeMap;
 
 use super::{Fingerprint, Fingerprints};
 use crate::event::{Change, Differing, Untrusted};
 
-/// How it is told that the data of `pod` differs from what it was, or may.
+/// Describes the difference of the data of `pod` from `wanted`, known or possible.
 #[must_use]
 pub fn differing(pod: &str, wanted: &BTreeMap<String, String>, now: &Fingerprints) -> Differing {
     let was = wanted.get(pod).map_or("", String::as_str);
@@ -25,8 +25,8 @@ pub fn differing(pod: &str, wanted: &BTreeMap<String, String>, now: &Fingerprint
     }
 }
 
-/// The parts in which the fingerprints `was` and `now` differ. A line is `PART: VALUE`; a fingerprint
-/// that has no such lines says that it differs and no more.
+/// Returns the parts in which the fingerprints `was` and `now` differ. A line is `PART: VALUE`. For
+/// fingerprints without such lines, the result is empty.
 pub(super) fn parts(was: &str, now: &str) -> Vec<String> {
     let (was, now) = (lines(was), lines(now));
     let gone = was.keys().filter(|part| !now.contains_key(*part));

@@ -1,4 +1,5 @@
-//! Waiting until everything that lasts holds again, and what is done where it does not.
+//! The wait of a reset until every lasting expectation holds again, and the repair of those that do
+//! not.
 
 use std::time::Duration;
 
@@ -22,34 +23,35 @@ use crate::{
     tool::Stopper,
 };
 
-/// How long what is done again may take to show, if the time is up by then.
+/// The time that repeated actions get to show an effect, if the deadline has passed by then.
 const GRACE: Within = Within::seconds(30);
 
-/// What has to hold of the environment once it is back at the step at `at`.
+/// The expectations of the environment once it is back at the step at `at`.
 pub(super) struct Asks<'a> {
     pub(super) context: &'a Context,
     pub(super) at: usize,
     pub(super) cluster: &'a Cluster,
-    /// When the time is up, for all waits together.
+    /// The deadline of all waits together.
     deadline: Instant,
 }
 
-/// What a wait for everything that lasts came to.
+/// The result of a wait for every lasting expectation.
 pub(super) enum Came {
     /// Everything holds.
     Holds(Box<Observed>),
-    /// What the step at this position recorded is gone for good, or not recorded any more.
+    /// The facts of the step at this position are not recorded, or their claim or volume is gone
+    /// for good.
     Lost(usize),
-    /// Something does not hold, an assertion of this step first.
+    /// An assertion does not hold. The first such assertion is this step's.
     Fails(StepId, Box<Failure>),
 }
 
-/// A wait's outcome, and what else is known once it ended.
+/// The result of one wait.
 struct Waited {
     settled: Settled,
     /// The step of each assertion.
     owners: Vec<StepId>,
-    /// All pods have been Ready for a while, and waiting on changes nothing.
+    /// All pods have been Ready for a while, so a longer wait changes nothing.
     is_quiet: bool,
 }
 
@@ -71,14 +73,15 @@ impl<'a> Asks<'a> {
         steps.filter(move |(index, _)| lasts(lab, *index, Some(self.at)) == Lasts::Yes)
     }
 
-    /// How long what lasts may take to hold again: as long as the most patient step says.
+    /// Returns the time that the lasting expectations have: the longest deadline of their steps.
     pub(super) fn within(&self) -> Duration {
         let expected = self.lasting().filter_map(|(_, step)| step.expect.as_ref());
         let within = expected.map(|expect| self.context.scaled(expect.within));
         within.max().unwrap_or_default()
     }
 
-    /// Waits until those assertions hold that are `meant`; does once more what may mend them.
+    /// Waits until the lasting assertions hold for which `meant` returns true. Repeats, once,
+    /// actions that may mend them.
     pub(super) async fn hold(
         &self,
         meant: impl Fn(&Assertion) -> bool,
@@ -110,7 +113,7 @@ impl<'a> Asks<'a> {
         let second = self.wait(&meant, false, emitter, stopper).await?;
         match second.settled {
             Settled::Holds(verdicts, observed) => {
-                // The step that is gone back to is recorded once all of it is back.
+                // The caller records the last step, once everything is restored.
                 let last = &self.context.lab.steps[self.at].id;
                 for step in again.into_iter().filter(|step| step.id != *last) {
                     let own = |v: &&Verdict| step.assertions().iter().any(|a| is_of(v, a));
@@ -123,8 +126,8 @@ impl<'a> Asks<'a> {
         }
     }
 
-    /// Waits for the assertions that are `meant`; with `until_quiet`, not longer than something is
-    /// on its way.
+    /// Waits for the lasting assertions for which `meant` returns true. With `until_quiet`, stops
+    /// waiting once the pods are quiet.
     async fn wait(
         &self,
         meant: impl Fn(&Assertion) -> bool,
@@ -191,7 +194,7 @@ impl<'a> Asks<'a> {
         })
     }
 
-    /// Returns the steps that may mend those of `verdicts` that do not pass.
+    /// Returns the steps whose repetition may mend those of `verdicts` that do not pass.
     fn repeatable(&self, verdicts: &[Verdict]) -> Vec<&Step> {
         let is_broken = |assertion: &Assertion| {
             let mut broken = verdicts.iter().filter(|v| v.status != Status::Pass);
@@ -203,7 +206,7 @@ impl<'a> Asks<'a> {
     }
 
     fn fails(&self, mut unmet: Unmet, owners: &[StepId]) -> Came {
-        // However many waits share it.
+        // Report the time of all waits together.
         unmet.within = self.within();
         let last = &self.context.lab.steps[self.at].id;
         let owner = |at: usize| owners.get(at).unwrap_or(last);
@@ -213,8 +216,8 @@ impl<'a> Asks<'a> {
         Came::Fails(step, Box::new(failure))
     }
 
-    /// Returns the first step whose recorded claim or volume is another one by now, or gone, or
-    /// whose facts are compared with and not recorded.
+    /// Returns the first step whose facts assertions compare with, and that are lost: not recorded,
+    /// or their claim or volume is gone or replaced. Emits a notice about it.
     async fn lost(&self, emitter: &Emitter) -> Option<usize> {
         let facts = emitter.state().facts;
         let steps = &self.context.lab.steps;
@@ -244,8 +247,8 @@ impl<'a> Asks<'a> {
         lost.map(|(from, _)| from)
     }
 
-    /// Whether the claim of a fact, or its volume, is another one by now, or gone: a new one has
-    /// another uid.
+    /// Returns true if the claim of a fact, or its volume, is gone or was replaced: a new object
+    /// has another uid.
     async fn is_gone(&self, facts: &Facts, name: &str) -> bool {
         let Some(claim) = facts.get(name).and_then(|fact| fact.claim.as_ref()) else {
             return false;
@@ -263,7 +266,7 @@ impl<'a> Asks<'a> {
     }
 }
 
-/// Whether `there` is not the object of this uid. Where that cannot be told it is.
+/// Returns true if `there` is not the object with this uid. An unknown object counts as the same.
 fn is_other<K: Metadata<Ty = ObjectMeta>>(there: Result<K, Missing>, uid: &str) -> bool {
     match there {
         Ok(object) => object.metadata().uid.as_deref() != Some(uid),
@@ -271,7 +274,7 @@ fn is_other<K: Metadata<Ty = ObjectMeta>>(there: Result<K, Missing>, uid: &str) 
     }
 }
 
-/// Whether `verdict` is on `assertion`.
+/// Returns true if `verdict` is on `assertion`.
 fn is_of(verdict: &Verdict, assertion: &Assertion) -> bool {
     verdict.assertion == assertion.to_string()
 }

@@ -1,4 +1,4 @@
-//! What the first signal waits for.
+//! Sections of a reset that the first signal does not interrupt.
 
 use tokio::sync::watch;
 
@@ -8,11 +8,11 @@ use crate::{
     tool::{Stop, Stopper},
 };
 
-/// Says whether something is under way that is better not cut off.
+/// A flag that is set during work that must not be cut off.
 #[derive(Debug)]
 pub(super) struct Critical(watch::Sender<bool>);
 
-/// It is under way as long as this is there.
+/// A guard that keeps the flag set until it is dropped.
 #[derive(Debug)]
 pub(super) struct Inside<'a>(&'a Critical);
 
@@ -32,8 +32,8 @@ impl Critical {
         Inside(self)
     }
 
-    /// Returns when a signal ends the run: at once, or after what is under way; at the second signal
-    /// in any case.
+    /// Returns when a signal ends the run: at once, or after the critical work if there is any. A
+    /// second signal always ends it.
     pub(super) async fn stopped(&self, mut stopper: Stopper, emitter: &Emitter) {
         let asked = stopper.beyond(Stop::Run).await;
         let mut inside = self.0.subscribe();

@@ -1,4 +1,4 @@
-//! The part of `reset` that is about the lab's data.
+//! The part of `reset` that restores the lab's data.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -24,35 +24,37 @@ use crate::{
     tool::{Stop, Stopper},
 };
 
-/// How often data that cannot be asked for is asked for again.
+/// The pause before data that could not be asked for is asked for again.
 const AGAIN: Duration = Duration::from_millis(500);
 
-/// What is put back.
+/// The restore of data during a reset.
 pub(super) struct Phase<'a> {
     pub(super) context: &'a Context,
     pub(super) cluster: &'a Cluster,
-    /// The fingerprints that the data shall have, by pod.
+    /// The wanted fingerprints of the data, by pod.
     pub(super) wanted: &'a BTreeMap<String, String>,
-    /// Restore what is the same, too.
+    /// Restores data that does not differ, too.
     pub(super) force: bool,
-    /// What lasts: it tells early that a pod will not answer, and how long it may take to.
+    /// The lasting expectations. They show early that a pod will not answer, and limit the wait for
+    /// it.
     pub(super) asks: &'a Asks<'a>,
     pub(super) critical: &'a Critical,
     pub(super) emitter: &'a Emitter,
 }
 
-/// What putting data back came to.
+/// The result of restoring the data.
 pub(super) enum Put {
-    /// It was the same.
+    /// The data did not differ.
     Same,
-    /// It is back.
+    /// The data is restored.
     Back,
-    /// A pod does not answer, as an assertion of this step first does not hold.
+    /// A pod does not answer, because an assertion does not hold. The first such assertion is this
+    /// step's.
     Fails(StepId, Box<Failure>),
 }
 
 impl Phase<'_> {
-    /// Restores what differs. In `known` is what was asked before.
+    /// Restores the data that differs. `known` are the fingerprints that were asked for before.
     pub(super) async fn put_back(
         &self,
         known: Fingerprints,
@@ -80,7 +82,7 @@ impl Phase<'_> {
             let differing = data::differing(pod, self.wanted, &now);
             self.emitter.emit(EventKind::Differs { differing });
         }
-        // From here on to where the data is known to be back, the first signal is waited with.
+        // From here on, the first signal waits until the data is known to be restored.
         let _inside = self.critical.enter();
         let with = Restore {
             context: self.context,
@@ -91,8 +93,8 @@ impl Phase<'_> {
         Ok(Put::Back)
     }
 
-    /// Returns once something that lasts, and that does not need the data itself, is known not to come
-    /// to hold; never, if it does.
+    /// Returns once it is known that a lasting assertion, of those that do not need the data, will
+    /// not hold. Never returns if they all hold.
     async fn fails(&self, stopper: &mut Stopper) -> Result<(StepId, Box<Failure>), EngineError> {
         let of_pods = |assertion: &Assertion| {
             matches!(
@@ -105,13 +107,13 @@ impl Phase<'_> {
         };
         match self.asks.hold(of_pods, self.emitter, stopper).await? {
             Came::Fails(step, failure) => Ok((step, failure)),
-            // What is lost is recorded anew once the data is back.
+            // Lost facts are recorded anew once the data is restored.
             Came::Holds(_) | Came::Lost(_) => std::future::pending().await,
         }
     }
 
-    /// The fingerprints of all data that is wanted. That of a pod that does not answer yet is asked for
-    /// until it does.
+    /// Returns the fingerprints of all wanted data. Asks a pod that does not answer yet again until
+    /// it does, or until the deadline.
     async fn answers(&self, mut known: Fingerprints) -> Result<Fingerprints, EngineError> {
         let deadline = Instant::now() + self.asks.within();
         let answers = join_all(self.wanted.keys().map(|pod| {
@@ -167,13 +169,13 @@ impl Phase<'_> {
     }
 }
 
-/// Whether undoing `differences` destroys claims, and the data in them: those that were not there, and
-/// those that somebody has deleted already and that only their pods still hold.
+/// Returns true if undoing `differences` destroys claims, and the data in them: strangers, and
+/// claims that somebody has deleted already and that only their pods still hold.
 pub(super) fn destroys(differences: &[Difference]) -> bool {
     destroyed(differences).next().is_some()
 }
 
-/// The claims, and the namespaces of claims, that undoing `differences` destroys.
+/// Returns the claims, and the namespaces of claims, that undoing `differences` destroys.
 fn destroyed(differences: &[Difference]) -> impl Iterator<Item = Key> {
     let goes = differences.iter().filter(|difference| {
         matches!(
@@ -185,7 +187,7 @@ fn destroyed(differences: &[Difference]) -> impl Iterator<Item = Key> {
     keys.filter(|key| matches!(key.kind.as_str(), "PersistentVolumeClaim" | "Namespace"))
 }
 
-/// The names of the pods that run, and lose a claim by undoing `differences`.
+/// Returns the names of the running pods that lose a claim by undoing `differences`.
 pub(super) fn losing(differences: &[Difference], live: &Live) -> BTreeSet<String> {
     let destroyed: Vec<Key> = destroyed(differences).collect();
     let loses = |object: &LiveObject| {

@@ -1,4 +1,4 @@
-//! Kubelets that report nothing any more are restarted: their nodes are containers.
+//! The restart of silent kubelets: the nodes are containers, so labctl can do it.
 
 use std::time::Duration;
 
@@ -12,13 +12,13 @@ use crate::{
     tool::{Stopper, docker},
 };
 
-/// How long a kubelet that was restarted may take to report.
+/// The longest time that a restarted kubelet may take to report.
 const REPORTS: Within = Within::seconds(60);
-/// How often it is looked whether it did: leases of nodes are not watched.
+/// The pause between two checks for a report. The leases of nodes are not watched.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Restarts the kubelets that `differences` name, and returns once they report. Returns whether there
-/// was any: what else differs has to be looked at anew then.
+/// Restarts the kubelets in `differences`, and waits until they report. Returns true if there were
+/// any: then the caller has to compare anew.
 pub(super) async fn restart(
     context: &Context,
     reach: &Reach,

@@ -1,8 +1,8 @@
-//! `reset`: an environment is put back to what it was when a step was verified.
+//! `reset`: restores the environment as it was when a step was verified.
 //!
-//! Only the difference is undone. What was verified behind that step no longer counts, and in the end
-//! everything that lasts is seen to hold; then its own facts are recorded anew. A reset that fails
-//! leaves the cursor where it is: what was verified is still what was verified.
+//! Only the differences are undone. Steps after the restored one no longer count as verified; the
+//! restored one does, even if the reset fails. At the end every lasting expectation is seen to
+//! hold, and the facts of the step are recorded anew.
 
 mod asks;
 mod critical;
@@ -37,18 +37,18 @@ use put_back::PutBack;
 
 pub use words::told;
 
-/// What is asked of a reset.
+/// The options of a reset.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Options {
-    /// The position of the step that is gone back to. It was reached.
+    /// The position of the target step. The environment has reached it.
     pub to: usize,
-    /// Recreate the cluster rather than put it back.
+    /// Recreates the cluster instead of restoring it.
     pub hard: bool,
-    /// Put the data back even where it is the same.
+    /// Restores the data even where it does not differ.
     pub data: bool,
 }
 
-/// Puts the environment back, and says how that went.
+/// Resets the environment, and returns the outcome.
 pub async fn reset(
     context: &Context,
     options: Options,
@@ -61,7 +61,7 @@ pub async fn reset(
     recover::end_survivors(&emitter).await;
     let state = emitter.state();
     let outcome = if options.hard {
-        // What is refused, or interrupted before anything goes, leaves cursor and facts.
+        // Find the removal first: if that is refused or interrupted, cursor and facts stay.
         let removal = recover::removal(context, &emitter, &mut stopper).await?;
         let to = &context.lab.steps[options.to].id;
         cursor::rewind_from(context, 0, Some(to), &emitter).await?;
@@ -73,7 +73,7 @@ pub async fn reset(
         if state.deleting && !state.damaged {
             recover::remove_cluster(context, &emitter, &mut stopper).await?;
         } else {
-            // The new cluster may be there already, though the journal does not say so.
+            // The new cluster may exist already, although the journal does not say so.
             adopt::settle(context, &emitter, &mut stopper).await?;
         }
         up::go_on(context, options.to, None, &emitter, &mut stopper).await?
@@ -125,7 +125,7 @@ async fn one(
     Ok(outcome)
 }
 
-/// What a reset to the step at `to` would put back. Changes nothing.
+/// Returns the differences that a reset to the step at `options.to` would undo. Changes nothing.
 pub async fn differences(
     context: &Context,
     options: Options,
@@ -154,19 +154,20 @@ pub async fn differences(
     Ok(told.chain(data).collect())
 }
 
-/// What is compared.
+/// A snapshot, and the differences of the cluster from it.
 struct Seen {
     snapshot: Snapshot,
-    /// The lab's commands for its data are others than when the snapshot was kept: what that says of
-    /// the data cannot be compared, and is left out.
+    /// The lab's commands for its data changed since the snapshot was kept. Its fingerprints cannot
+    /// be compared then, and are left out.
     has_other_commands: bool,
     reach: Reach,
     live: Live,
     differences: Vec<Difference>,
 }
 
-/// Returns the position of the step whose snapshot is put back for a reset to the step at `to`: one
-/// at which no fault is open, and before which nothing is left out. What is behind it is done again.
+/// Returns the position of the step whose snapshot is restored for a reset to the step at `to`: the
+/// last step up to `to` that has no open fault, and up to which every step is verified. Later steps
+/// are done again.
 fn base(context: &Context, to: usize, state: &RunState) -> usize {
     let verified = cursor::verified(context, state);
     let to = to.min(verified.saturating_sub(1));
@@ -203,8 +204,8 @@ async fn look(context: &Context, cluster: &Cluster, at: usize) -> Result<Seen, E
     })
 }
 
-/// The same, and what the data's fingerprints are, if nothing else differs: pods that are about to
-/// be replaced need not be asked for theirs.
+/// Compares like [`look`], and returns the data's fingerprints if nothing else differs. Otherwise
+/// returns none: pods that are about to be replaced need not be asked.
 async fn look_with_data(
     context: &Context,
     cluster: &Cluster,
@@ -231,13 +232,14 @@ async fn look_with_data(
     Ok((seen, prints))
 }
 
-/// What putting back came to.
+/// The result of restoring the environment.
 enum Ended {
-    /// Everything that lasts holds.
+    /// Every lasting expectation holds.
     Back { differed: bool },
-    /// Everything is back that can be; the steps from this one on have to be done again.
+    /// Everything that can be restored is; the steps from this one on have to be done again.
     Again(usize),
-    /// Objects are back, and still something does not hold, an assertion of this step first.
+    /// The objects are restored, but an assertion does not hold. The first such assertion is this
+    /// step's.
     Fails(StepId, Box<Failure>),
 }
 
@@ -284,8 +286,8 @@ async fn put_back(
         differences,
         ..
     } = seen;
-    // What is behind the step that is put back no longer counts from here on; what is not touched
-    // does, whatever becomes of this.
+    // From here on the steps after the restored one no longer count as verified. The others do,
+    // even if the reset fails.
     let to = &context.lab.steps[options.to].id;
     cursor::rewind_from(context, at + 1, Some(to), emitter).await?;
     if data::destroys(&differences) {
@@ -337,8 +339,7 @@ async fn put_back(
     }
 }
 
-/// Tells what differs.
-/// Says what differs and is left as it is.
+/// Emits notices about the differences that the reset leaves as they are.
 fn tell_what_stays(seen: &Seen, emitter: &Emitter) {
     let notice = |text| emitter.emit(EventKind::Notice { text });
     if seen.has_other_commands {
@@ -357,6 +358,7 @@ fn tell_what_stays(seen: &Seen, emitter: &Emitter) {
     }
 }
 
+/// Emits the differences.
 fn tell(context: &Context, seen: &Seen, emitter: &Emitter) {
     for difference in &seen.differences {
         let differing = told(difference, &context.lab.namespace);
@@ -364,7 +366,7 @@ fn tell(context: &Context, seen: &Seen, emitter: &Emitter) {
     }
 }
 
-/// The steps from the one at `from` on are done again.
+/// Does the steps from the one at `from` on again.
 async fn again(
     context: &Context,
     to: usize,

@@ -1,4 +1,4 @@
-//! Undoing differences: strangers are removed, what was changed or lost is put back.
+//! The undoing of differences: removes strangers, and restores objects that were changed or lost.
 
 use futures::future::{join, join_all};
 use serde_json::{Value, json};
@@ -14,21 +14,21 @@ use crate::{
     },
 };
 
-/// What differences are undone with.
+/// The context for undoing differences.
 pub(super) struct PutBack<'a> {
     pub(super) reach: &'a Reach,
     pub(super) live: &'a Live,
-    /// The objects of the lab's own manifests: what Secrets are put back from.
+    /// The objects of the lab's own manifests, from which Secrets are restored.
     pub(super) manifests: &'a [Value],
     pub(super) namespace: &'a str,
-    /// Names the environment to the verbs.
+    /// The arguments that name the environment to the verbs.
     pub(super) call: &'a str,
     pub(super) emitter: &'a Emitter,
 }
 
 impl PutBack<'_> {
     /// Undoes `differences`, which are in the order of [`crate::snapshot::difference::between`].
-    /// One that cannot be undone does not keep the others from it.
+    /// Returns the failures: one does not keep the other differences from being undone.
     pub(super) async fn all(&self, differences: &[Difference]) -> Vec<LiveError> {
         let (strangers, others): (Vec<_>, Vec<_>) = differences
             .iter()
@@ -59,19 +59,19 @@ impl PutBack<'_> {
         self.undo(difference).await?;
         let key = difference.key();
         if key.kind == "ConfigMap" && kinds::is_of_the_cluster(&key) {
-            // They may have ended on what it was for a while, be kept from another try for minutes, or
-            // read it at their start only.
+            // Pods that mount the changed config map may have crashed on it and wait minutes in
+            // back-off, or may read it only when they start.
             self.end(|pod| mounts(pod, &key)).await?;
         }
         if key.kind == "ServiceAccount" && matches!(difference, Difference::Missing { .. }) {
-            // Their tokens are of the account that is gone, and the API server refuses them whatever
-            // has its name by now.
+            // The pods' tokens belong to the account that is gone. The API server refuses them,
+            // even if a new account has the same name.
             self.end(|pod| runs_under(pod, &key)).await?;
         }
         Ok(())
     }
 
-    /// Ends the pods that are `meant`.
+    /// Deletes the pods for which `meant` returns true.
     async fn end(&self, meant: impl Fn(&LiveObject) -> bool) -> Result<(), LiveError> {
         let objects = self.live.objects.iter();
         let pods = objects.filter(|object| object.key.kind == "Pod" && meant(object));
@@ -83,7 +83,7 @@ impl PutBack<'_> {
         match difference {
             Difference::InTheWay { live, .. } if live.is_going() => self.removal().gone(live).await,
             Difference::InTheWay { live, .. } => self.reach.delete(live, false).await,
-            // Restarted already: nothing else is put back on a node without one.
+            // Restarted already, before anything else was restored on the node.
             Difference::Kubelet { .. } => Ok(()),
             Difference::Stranger { live, .. } => self.removal().remove(live).await,
             Difference::Missing { wanted, going } => {
@@ -127,7 +127,7 @@ impl PutBack<'_> {
             wanted.clone()
         };
         match self.reach.create(&object).await {
-            // Its owner, or the cluster, was faster; what it made may be something else.
+            // The owner, or the cluster, was faster. Its object may differ from the wanted one.
             Err(error) if error.code == Some(409) => {
                 match self.reach.get(&Key::of(wanted)).await? {
                     Some(live) if live.clean == *wanted => Ok(()),
@@ -139,7 +139,7 @@ impl PutBack<'_> {
         }
     }
 
-    /// The patch that makes `live` what it was.
+    /// Returns the patch that makes `live` the wanted object.
     fn patch(&self, wanted: &Value, live: &LiveObject) -> Result<Value, LiveError> {
         let mut patch = merge(&live.clean, wanted);
         if is_secret(wanted) {
@@ -162,9 +162,9 @@ impl PutBack<'_> {
             Err(error) if matches!(error.code, Some(403 | 422)) && kinds::holds_more(&live.key) => {
                 self.leave(wanted, live).await
             }
-            // A field that cannot be changed: only another object can have it.
+            // The field is immutable: only a new object can have the wanted value.
             Err(error) if error.code == Some(422) => self.recreate(wanted, live).await,
-            // It went since it was listed.
+            // The object was deleted since it was listed.
             Err(error) if matches!(error.code, Some(404 | 409)) => self.create(wanted).await,
             result => result,
         }
@@ -176,8 +176,8 @@ impl PutBack<'_> {
         self.create(wanted).await
     }
 
-    /// Puts back what can be changed of an object that only another one could replace, with which
-    /// would go what it holds; and says that it is left.
+    /// Restores only the metadata of `live`, and says that the rest stays. Only a new object could
+    /// have the wanted fields, and deleting `live` would destroy what it holds.
     async fn leave(&self, wanted: &Value, live: &LiveObject) -> Result<(), LiveError> {
         let metadata = merge(&live.clean["metadata"], &wanted["metadata"]);
         if metadata
@@ -201,7 +201,8 @@ impl PutBack<'_> {
         Ok(())
     }
 
-    /// The values of a Secret, of which a snapshot has digests alone; `live` has some still.
+    /// Returns the values of a Secret. A snapshot holds only their digests, so they come from the
+    /// lab's manifests and from `live`. Fails if neither has them.
     fn values(
         &self,
         wanted: &Value,
@@ -218,7 +219,7 @@ impl PutBack<'_> {
     }
 }
 
-/// Whether `pod` mounts the config map.
+/// Returns true if `pod` mounts the config map.
 fn mounts(pod: &LiveObject, config: &Key) -> bool {
     let volumes = pod.object["spec"]["volumes"].as_array();
     let mut volumes = volumes.into_iter().flatten();
@@ -226,7 +227,7 @@ fn mounts(pod: &LiveObject, config: &Key) -> bool {
         && volumes.any(|volume| volume["configMap"]["name"] == config.name)
 }
 
-/// Whether `pod` runs under the service account, and has a controller that starts it anew.
+/// Returns true if `pod` runs under the service account, and has a controller that replaces it.
 fn runs_under(pod: &LiveObject, account: &Key) -> bool {
     let owners = pod.object["metadata"]["ownerReferences"].as_array();
     let mut owners = owners.into_iter().flatten();
@@ -264,7 +265,7 @@ mod tests {
         assert!(runs_under(&pod("ingress", "traefik", true), &account));
         assert!(!runs_under(&pod("ingress", "default", true), &account));
         assert!(!runs_under(&pod("shop", "traefik", true), &account));
-        // Nobody would make it anew.
+        // No controller would replace this pod.
         assert!(!runs_under(&pod("ingress", "traefik", false), &account));
     }
 }

@@ -1,4 +1,4 @@
-//! Removing what was not there, and whatever holds its deletion up.
+//! The removal of strangers, and of anything that holds a deletion up.
 
 use std::time::Duration;
 
@@ -14,11 +14,11 @@ use crate::{
     },
 };
 
-/// How long a deletion may take before somebody looks what holds it up.
+/// The time that a deletion gets before labctl looks for what holds it up.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How long it may take once nothing that labctl can take away holds it up.
+/// The time that a deletion gets after labctl has removed every obstacle that it can.
 const LAST: Duration = Duration::from_secs(45);
-/// A deletion, of objects of which `live` is a list.
+/// A deletion of objects that are in the list `live`.
 pub(super) struct Removal<'a> {
     pub(super) reach: &'a Reach,
     pub(super) live: &'a Live,
@@ -26,10 +26,12 @@ pub(super) struct Removal<'a> {
 }
 
 impl Removal<'_> {
-    /// Removes `stranger`, and what it made, at once, and returns when it is gone.
+    /// Deletes `stranger` and everything that it owns, without a grace period where that is safe.
+    /// Returns when `stranger` is gone.
     pub(super) async fn remove(&self, stranger: &LiveObject) -> Result<(), LiveError> {
         if is_namespace(stranger) {
-            // Its contents are given no time to end, which a namespace that is deleted gives them.
+            // Delete the contents first: deleted with their namespace, pods would get a grace
+            // period.
             let within = self
                 .live
                 .objects
@@ -39,7 +41,7 @@ impl Removal<'_> {
             self.delete(&kept, is_pod).await?;
             self.delete(&made, is_pod).await?;
         }
-        // What owns goes before what it owns, or would make it again.
+        // Owners go before the objects that they own, or would create them again.
         self.delete(&[stranger], may_end_at_once).await?;
         self.delete(&self.live.owned_by(stranger), may_end_at_once)
             .await?;
@@ -57,8 +59,8 @@ impl Removal<'_> {
         try_join_all(deletions).await.map(drop)
     }
 
-    /// Returns when `object`, which is being deleted, is gone. What holds it up is named, and taken
-    /// away where nobody else will do it.
+    /// Waits until `object`, which is being deleted, is gone. Names what holds the deletion up, and
+    /// removes it where nobody else will.
     pub(super) async fn gone(&self, object: &LiveObject) -> Result<(), LiveError> {
         if self.reach.is_gone(object, PATIENCE).await? {
             return Ok(());
@@ -93,8 +95,8 @@ impl Removal<'_> {
         })
     }
 
-    /// Takes away the finalizers of an object that is being deleted, but for those that the cluster
-    /// takes away itself.
+    /// Removes the finalizers of an object that is being deleted, except those that the cluster
+    /// removes itself.
     async fn release(&self, object: &LiveObject) -> Result<(), LiveError> {
         let (kept, foreign) = finalizers(object);
         if !object.is_going() || foreign.is_empty() {
@@ -109,13 +111,14 @@ impl Removal<'_> {
         });
         let patch = json!({"metadata": {"finalizers": kept}});
         match self.reach.patch(object, patch).await {
-            // It went by itself.
+            // The object is gone already.
             Err(error) if matches!(error.code, Some(404 | 409)) => Ok(()),
             result => result,
         }
     }
 
-    /// A claim is not deleted while a pod uses it.
+    /// Deletes the pods that use `object`, if it is a claim: a claim is not deleted while a pod
+    /// uses it.
     async fn end_users(&self, object: &LiveObject) -> Result<(), LiveError> {
         if object.key.kind != "PersistentVolumeClaim" {
             return Ok(());
@@ -145,8 +148,9 @@ fn is_pod(object: &LiveObject) -> bool {
     object.key.kind == "Pod" && object.key.group.is_empty()
 }
 
-/// A pod that is given no time goes from the API before its containers do. One that writes to a
-/// volume could then meet its own successor there.
+/// Returns true if the object is a pod that may be deleted without a grace period. Such a pod
+/// leaves the API before its containers end. If it writes to a volume, its successor could meet it
+/// there, so a pod with a claim gets its grace period.
 fn may_end_at_once(object: &LiveObject) -> bool {
     let volumes = object.object["spec"]["volumes"].as_array();
     let has_claim = |volume: &Value| volume.get("persistentVolumeClaim").is_some();
@@ -157,7 +161,7 @@ fn is_namespace(object: &LiveObject) -> bool {
     object.key.kind == "Namespace" && object.key.group.is_empty()
 }
 
-/// What the cluster itself says of an object that does not go.
+/// Describes why the object is still there, in the cluster's own words.
 fn held_up(object: Option<&LiveObject>) -> String {
     let Some(object) = object else {
         return "it is there again".to_owned();

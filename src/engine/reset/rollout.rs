@@ -1,9 +1,10 @@
-//! Putting a `StatefulSet` back, with its pods started at once.
+//! The restore of a `StatefulSet`, with all its pods started at once.
 //!
-//! One that starts its pods in order makes each wait for the one before, which is what a lab may want
-//! to show and nobody wants to wait for a second time. How it starts them cannot be changed in an
-//! object, and is no part of what its pods are made from: so an object that starts all at once stands
-//! in for it until they are Ready, and then leaves them to the one that was asked for.
+//! With `podManagementPolicy: OrderedReady` each pod waits for the one before it. A lab may want to
+//! show that, but nobody wants to wait for it a second time. The policy of an existing object is
+//! immutable, but it is no part of the pod template. So a stand-in object with the policy
+//! `Parallel` starts the pods. Once they are Ready, the wanted object replaces the stand-in and
+//! adopts its pods.
 
 use std::time::Duration;
 
@@ -14,14 +15,15 @@ use super::remove::Removal;
 use crate::event::EventKind;
 use crate::snapshot::{Key, LiveError, LiveObject, patch::merge};
 
-/// How long a controller may take to see that its object was changed.
+/// The time that a controller may take to observe a change of its object.
 const SEEN: Duration = Duration::from_secs(10);
-/// How long the pods may take to be Ready before what was asked for takes its place anyway.
+/// The time that the pods may take to be Ready. After that, the wanted object replaces the stand-in
+/// anyway.
 const READY: Duration = Duration::from_mins(2);
-/// Fewer pods than this are as fast in order.
+/// The smallest number of pods for which a stand-in is faster.
 const WORTH_IT: usize = 2;
 
-/// Puts the `StatefulSet` back whose clean form is `wanted`; `live` is the one that is there.
+/// Restores the `StatefulSet` with the clean form `wanted`; `live` is the existing one.
 pub(super) async fn put_back(
     removal: &Removal<'_>,
     wanted: &Value,
@@ -61,8 +63,8 @@ pub(super) async fn put_back(
     replace(removal, stand_in.as_ref(), wanted).await
 }
 
-/// Puts another `StatefulSet` in the place of `live`. Its pods end; its claims stay, whatever `live`
-/// says of them.
+/// Replaces `live` by a new `StatefulSet`. Deletes its pods, but keeps its claims, even if `live`
+/// has a policy to delete them.
 pub(super) async fn recreate(
     removal: &Removal<'_>,
     wanted: &Value,
@@ -76,7 +78,7 @@ pub(super) async fn recreate(
     removal.reach.create(wanted).await
 }
 
-/// How many pods have to be started.
+/// Returns the number of pods that have to be started.
 fn starts(removal: &Removal<'_>, wanted: &Value, live: Option<&LiveObject>) -> usize {
     let replicas = wanted["spec"]["replicas"].as_u64().unwrap_or(1);
     let replicas = usize::try_from(replicas).unwrap_or(usize::MAX);
@@ -92,7 +94,7 @@ fn starts(removal: &Removal<'_>, wanted: &Value, live: Option<&LiveObject>) -> u
     replicas.saturating_sub(stay.count())
 }
 
-/// Puts `object` in the place of `live`, whose pods it takes over.
+/// Replaces `live` by `object`, which adopts its pods.
 async fn replace(
     removal: &Removal<'_>,
     live: Option<&LiveObject>,
@@ -105,8 +107,8 @@ async fn replace(
     removal.reach.create(object).await
 }
 
-/// Ends the pods that were made from another template than the one the `StatefulSet` has now. It
-/// would replace them itself, but one after the other, and never one that does not become ready.
+/// Deletes the pods that do not have the current template of the `StatefulSet`. Its controller
+/// would replace them itself, but one after the other, and never one that does not become Ready.
 async fn renew_pods(removal: &Removal<'_>, key: &Key) -> Result<(), LiveError> {
     let reach = removal.reach;
     reach.holds(key, SEEN, is_observed).await?;

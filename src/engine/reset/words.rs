@@ -1,11 +1,11 @@
-//! How differences are told before they are undone.
+//! Descriptions of differences before they are undone.
 
 use crate::{
     event::{Change, Differing, Untrusted},
     snapshot::{Difference, kinds},
 };
 
-/// How `difference` is told to people who look into `namespace`.
+/// Describes `difference` for people who work in `namespace`.
 pub fn told(difference: &Difference, namespace: &str) -> Differing {
     let holds_more = kinds::holds_more(&difference.key());
     let (change, details) = match difference {
