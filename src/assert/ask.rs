@@ -1,5 +1,5 @@
-//! Asking over HTTP, on this machine. Each request has a connection of its own: one that is kept
-//! leads to the same pod for as long as that lives.
+//! HTTP requests from this machine. Each request has a connection of its own: a connection that is
+//! kept leads to the same pod for as long as the connection lives.
 
 use std::{
     collections::BTreeMap,
@@ -21,22 +21,23 @@ use super::{
 };
 use crate::spec::request;
 
-/// How long a connection may take, and all of an answer.
+/// The time limits for a connection and for the whole of a request.
 const CONNECT: Duration = Duration::from_secs(1);
 const WHOLE: Duration = Duration::from_secs(3);
-/// By how much later than it ends a wait is noticed on a machine that keeps up.
+/// The longest delay after which a machine that keeps up notices the end of a wait.
 const BUSY: Duration = Duration::from_millis(500);
-/// The most that is read of an answer, in bytes.
+/// The size of a body, in bytes, above which reading stops.
 const LARGEST: usize = 64 << 10;
 
-/// What comes of `request` on the port `host` of this machine.
+/// Sends `request` to the port `host` of this machine and returns the answer.
 pub(super) async fn ask(host: u16, request: &request::Request) -> Answer {
     let began = Instant::now();
     let asked = tokio::time::timeout(WHOLE, settled(host, request)).await;
     asked.unwrap_or_else(|_| late(began.elapsed()))
 }
 
-/// No answer within [`WHOLE`], which was noticed after `took`.
+/// Returns the answer for a request without an answer within [`WHOLE`], noticed after `took`. A
+/// machine that notices the end of the wait too late is itself the cause.
 fn late(took: Duration) -> Answer {
     let message = format!("no answer within {} s", WHOLE.as_secs());
     if took < WHOLE + BUSY {
@@ -60,7 +61,7 @@ async fn settled(host: u16, request: &request::Request) -> Answer {
                 connected &= !of_client.is_some_and(ClientError::is_connect);
                 source = error.source();
             }
-            // On loopback nobody else is in the way of a connection.
+            // On loopback, only this machine can make a connection fail.
             let how = match (refused, connected) {
                 (true, _) => NoAnswer::Refused,
                 (false, false) => NoAnswer::Local,
@@ -126,8 +127,8 @@ mod tests {
 
     use super::*;
 
-    /// What comes of a request on a port where somebody says `said` to the first who connects, and
-    /// what was asked.
+    /// Sends a request to a port that replies `said` to the first client, and returns the answer
+    /// and the text of the request.
     async fn asked(said: &'static str) -> (Answer, String) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();

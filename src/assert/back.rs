@@ -1,8 +1,8 @@
-//! Whether a cluster whose node containers were started again is back.
+//! The check that a cluster is back after its node containers were started again.
 //!
-//! What its API server has in store is from before: a node may still be called Ready, and a pod
-//! running, although nobody has looked at them since. So each has to have said so after its
-//! container was started.
+//! The data of its API server is from before the start: a node may still be called Ready, and a pod
+//! running, although nobody has checked since. So every node and pod must have reported after its
+//! node's container was started.
 
 use std::collections::BTreeMap;
 
@@ -15,10 +15,10 @@ use crate::event::{Clause, Status, Verdict};
 /// The namespace of the cluster's own pods.
 const SYSTEM: &str = "kube-system";
 
-/// When each node's container was started, by the node's name.
+/// The start time of each node's container, by the node's name.
 pub type Starts = BTreeMap<String, Timestamp>;
 
-/// What has to be seen of a cluster whose lab is in `namespace`.
+/// Returns the objects that [`back`] needs, for a lab in `namespace`.
 #[must_use]
 pub fn needs(namespace: &str) -> Needs {
     let pods = namespaces(namespace).map(|namespace| Scope::of::<Pod>(Some(namespace)));
@@ -31,7 +31,8 @@ fn namespaces(namespace: &str) -> [&str; 2] {
     [SYSTEM, namespace]
 }
 
-/// Whether all nodes of `starts` are Ready, and they and their pods have reported since.
+/// Returns the verdict on a cluster's return: all nodes of `starts` are Ready, and they and their
+/// pods have reported since their start.
 #[must_use]
 pub fn back(starts: &Starts, observed: &Observed, namespace: &str) -> Verdict {
     let clauses = vec![nodes(starts, observed), pods(starts, observed, namespace)];
@@ -60,8 +61,8 @@ fn nodes(starts: &Starts, observed: &Observed) -> Clause {
     Clause::when(holds, Status::Pending, WHAT, expected, ready.to_string()).evidence(not_ready)
 }
 
-/// The nodes of `starts` that are not Ready, or have not reported since; all, if the API server does
-/// not answer.
+/// Returns the nodes of `starts` that are not Ready or have not reported since their start; all of
+/// them if the API server does not answer.
 #[must_use]
 pub fn late(starts: &Starts, observed: &Observed) -> Vec<String> {
     let seen = observed.list::<Node>(None).unwrap_or_default();
@@ -77,7 +78,8 @@ pub fn late(starts: &Starts, observed: &Observed) -> Vec<String> {
     late.map(|(name, _)| name.clone()).collect()
 }
 
-/// Whether the kubelet of `node` posted its status at `start` or later. The API knows seconds only.
+/// Returns true if the kubelet of `node` posted its status at `start` or later. The API's times are
+/// whole seconds.
 fn has_reported(node: &Node, start: Timestamp) -> bool {
     let status = node.status.as_ref();
     let conditions = status.and_then(|s| s.conditions.as_ref());
@@ -106,7 +108,8 @@ fn pods(starts: &Starts, observed: &Observed, namespace: &str) -> Clause {
     Clause::when(stale.is_empty(), Status::Pending, WHAT, NONE, actual).evidence(stale)
 }
 
-/// Whether `pod` is said to run a container since before its node was started: that one is gone.
+/// Returns true if the status of `pod` has a running container that is older than the start of its
+/// node: that container is gone.
 fn is_stale(pod: &Pod, starts: &Starts) -> bool {
     let Some(start) = pod::node(pod).and_then(|node| starts.get(node)) else {
         return false;
@@ -122,7 +125,7 @@ fn is_stale(pod: &Pod, starts: &Starts) -> bool {
     running.any(|at| at.0.as_second() < start.as_second())
 }
 
-/// Whether no pod is on its way any more: each is Ready, or done, or going.
+/// Returns true if every pod is settled: Ready, finished or being deleted.
 #[must_use]
 pub fn is_quiet(observed: &Observed, namespace: &str) -> bool {
     let is_settled = |pod: &Pod| {
@@ -155,7 +158,7 @@ mod tests {
         NODES.map(|name| (name.to_owned(), start)).into()
     }
 
-    /// A world whose nodes reported, and whose pods were started, at these times.
+    /// Returns a world whose nodes reported at `reported` and whose pods were started at `started`.
     fn world(reported: &str, started: &str) -> World {
         let mut world = World::well();
         let system = Scope::of::<Pod>(Some(SYSTEM));

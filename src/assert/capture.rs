@@ -1,4 +1,4 @@
-//! Recording facts from what was seen.
+//! Captures facts from observed objects.
 
 use std::collections::BTreeMap;
 
@@ -10,8 +10,8 @@ use crate::{
     spec::{ClaimFact, Fact, Facts, PodFact, model::Record},
 };
 
-/// Returns the verdicts on those of `records` that cannot be captured now, none of which passes.
-/// Facts that `known` holds are recorded already.
+/// Returns a verdict for each of `records` that cannot be captured now; none of them is Pass. Skips
+/// the facts that `known` already holds.
 #[must_use]
 pub fn held_up(
     records: &BTreeMap<String, Record>,
@@ -36,11 +36,11 @@ pub fn held_up(
     held_up.collect()
 }
 
-/// The fact that `record` asks for, or what is missing for it.
+/// Captures the fact that `record` declares.
 ///
 /// # Errors
 ///
-/// Names every object that is absent or not yet what can be recorded.
+/// Names every object that is absent or not yet ready to be recorded.
 pub fn capture(record: &Record, namespace: &str, observed: &Observed) -> Result<Fact, String> {
     let pod = record
         .pod
@@ -74,7 +74,7 @@ fn pod_fact(name: &str, namespace: &str, observed: &Observed) -> Result<PodFact,
     let pod: Pod = observed
         .get(Some(namespace), name)
         .map_err(|why| missing(&what, &why))?;
-    // What is recorded of a pod that is going would be out of date at once.
+    // A fact about a pod that is being deleted would be out of date at once.
     if pod::is_deleting(&pod) {
         return Err(format!("{what} is being deleted"));
     }

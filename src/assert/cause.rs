@@ -1,5 +1,5 @@
-//! Why a pod is not ready, computed from the objects. What the scheduler and the kubelet say in
-//! words is evidence, or the last resort.
+//! Causes of unready pods, computed from the objects. Messages of the scheduler and the kubelet are
+//! evidence, or the last resort.
 
 mod accepted;
 pub(super) mod backend;
@@ -23,7 +23,7 @@ use k8s_openapi::{
 
 use super::{Observed, pod, text::clean};
 
-/// Why `pod` is not Ready, the nearest cause first; nothing if it is.
+/// Explains why `pod` is not Ready, the nearest cause first; empty if it is Ready.
 #[must_use]
 pub fn why_not_ready(pod: &Pod, observed: &Observed, namespace: &str) -> Vec<String> {
     if pod::is_ready(pod) {
@@ -32,17 +32,17 @@ pub fn why_not_ready(pod: &Pod, observed: &Observed, namespace: &str) -> Vec<Str
     let trouble = pod::node(pod).and_then(|node| node_trouble(node, observed));
     if pod::is_deleting(pod) {
         let mut why = vec![format!("it is being deleted{}", held_by(&pod.metadata))];
-        // Only the kubelet can say that the containers are gone.
+        // Only the kubelet can report that the containers are gone.
         why.extend(trouble);
         return why;
     }
     let mut why = match pod::node(pod) {
         None => scheduling::why(pod, observed, namespace),
-        // What the pod's status says of its containers is as old as the last sign of the node.
+        // The pod's container statuses are as old as the node's last sign of life.
         Some(_) if trouble.is_some() => trouble.into_iter().collect(),
         Some(node) => {
             let mut why = containers::why(pod, node);
-            // A program that the API server refuses what it asks for ends, or is not ready.
+            // A program whose requests the API server refuses exits or does not get ready.
             why.extend(rights::why(pod, observed));
             why
         }
@@ -53,7 +53,7 @@ pub fn why_not_ready(pod: &Pod, observed: &Observed, namespace: &str) -> Vec<Str
     why
 }
 
-/// What the scheduler says about `pod`, as evidence beside `because`, unless that says it already.
+/// Returns the scheduler's message about `pod` as evidence, unless `because` already contains it.
 #[must_use]
 pub fn evidence(pod: &Pod, because: &[String]) -> Vec<String> {
     let scheduled = pod::condition(pod, "PodScheduled").filter(|c| c.status != "True");
@@ -65,7 +65,7 @@ pub fn evidence(pod: &Pod, because: &[String]) -> Vec<String> {
         .collect()
 }
 
-/// Why the pod of `set` with this `ordinal` does not exist.
+/// Explains why the pod of `set` with this `ordinal` does not exist.
 #[must_use]
 pub fn why_missing(
     set: &StatefulSet,
@@ -77,7 +77,7 @@ pub fn why_missing(
     let mut text = format!("pod {set_name}-{ordinal} does not exist yet");
     let spec = set.spec.as_ref();
     let parallel = spec.and_then(|s| s.pod_management_policy.as_deref()) == Some("Parallel");
-    // OrderedReady makes a pod only once all before it are Ready.
+    // OrderedReady creates a pod only after all earlier ones are Ready.
     let mut earlier = first_ordinal(set)..ordinal;
     let waits_for = earlier.find_map(|earlier| {
         let name = format!("{set_name}-{earlier}");
@@ -92,13 +92,13 @@ pub fn why_missing(
     vec![text]
 }
 
-/// The ordinal of the first pod of `set`.
+/// Returns the ordinal of the first pod of `set`.
 pub(super) fn first_ordinal(set: &StatefulSet) -> i32 {
     let ordinals = set.spec.as_ref().and_then(|spec| spec.ordinals.as_ref());
     ordinals.and_then(|ordinals| ordinals.start).unwrap_or(0)
 }
 
-/// `, held by …` if finalizers keep an object that is being deleted.
+/// Returns `, held by …` if finalizers keep an object that is being deleted, else an empty text.
 pub(super) fn held_by(metadata: &ObjectMeta) -> String {
     match metadata.finalizers.as_deref() {
         None | Some([]) => String::new(),
@@ -106,7 +106,7 @@ pub(super) fn held_by(metadata: &ObjectMeta) -> String {
     }
 }
 
-/// What keeps the node called `name` from running pods, if anything does.
+/// Explains why the node called `name` cannot run pods; `None` if it can.
 fn node_trouble(name: &str, observed: &Observed) -> Option<String> {
     let nodes = observed.list::<Node>(None).ok()?;
     let Some(node) = nodes
@@ -119,7 +119,7 @@ fn node_trouble(name: &str, observed: &Observed) -> Option<String> {
     Some(format!("its node {} is NotReady ({reason})", clean(name)))
 }
 
-/// Why `node` is not Ready; `None` if it is.
+/// Explains why `node` is not Ready; `None` if it is.
 pub(super) fn not_ready_reason(node: &Node) -> Option<String> {
     let conditions = node
         .status

@@ -1,4 +1,4 @@
-//! The evaluation of assertions: a pure function of what was seen, recorded facts and time.
+//! The evaluation of assertions: a pure function of observed objects, recorded facts and time.
 
 mod absent;
 mod endpoints_ready;
@@ -30,20 +30,20 @@ use crate::{
     spec::{Assertion, Facts},
 };
 
-/// What an evaluation looks at.
+/// The input of an evaluation.
 #[derive(Debug, Clone, Copy)]
 pub struct Context<'a> {
-    /// What was seen of the cluster.
+    /// The observed state of the cluster.
     pub observed: &'a Observed,
     /// The recorded facts.
     pub facts: &'a Facts,
     /// The lab's namespace.
     pub namespace: &'a str,
-    /// The present time, for ages.
+    /// The present time, from which ages are computed.
     pub now: Timestamp,
 }
 
-/// What `assertion` comes to.
+/// Evaluates `assertion`.
 #[must_use]
 pub fn evaluate(assertion: &Assertion, context: &Context<'_>) -> Verdict {
     let clauses = match assertion {
@@ -73,7 +73,7 @@ pub fn evaluate(assertion: &Assertion, context: &Context<'_>) -> Verdict {
 }
 
 impl<'a> Context<'a> {
-    /// The same, in `namespace` if one is named.
+    /// Returns this context in `namespace`, or unchanged if it is `None`.
     fn within(self, namespace: Option<&'a str>) -> Self {
         Self {
             namespace: namespace.unwrap_or(self.namespace),
@@ -86,13 +86,14 @@ impl<'a> Context<'a> {
     }
 }
 
-/// The clause about something that cannot be told.
+/// Makes an Unknown clause that gives the reason `why`.
 pub(super) fn unknown(what: impl Into<String>, expected: impl Into<String>, why: &str) -> Clause {
     let actual = format!("cannot be told: {}", text::clean(why));
     Clause::new(Status::Unknown, what, expected, actual)
 }
 
-/// The clause about an object that could not be had.
+/// Makes the clause about a missing object: Pending if it is absent, Unknown if that cannot be
+/// told.
 fn missing(what: impl Into<String>, expected: impl Into<String>, why: &Missing) -> Clause {
     match why {
         Missing::Absent => Clause::new(Status::Pending, what, expected, "absent"),
@@ -100,14 +101,15 @@ fn missing(what: impl Into<String>, expected: impl Into<String>, why: &Missing) 
     }
 }
 
-/// `clause`, explained by why `pod` is not ready.
+/// Adds the causes and the evidence of an unready `pod` to `clause`.
 fn explained(clause: Clause, pod: &Pod, context: &Context<'_>) -> Clause {
     let because = cause::why_not_ready(pod, context.observed, context.namespace);
     let evidence = cause::evidence(pod, &because);
     clause.because(because).evidence(evidence)
 }
 
-/// What a command that ran in a pod printed, or the clause about why that is not known.
+/// Returns the standard output of the command that `probe` ran, or the clause that says why there
+/// is none.
 fn answer<'a>(
     probe: &Probe,
     context: &Context<'a>,

@@ -1,4 +1,4 @@
-//! The pods that a load is sent from, and their mesh proxies.
+//! The pods that send the requests of a load, and their mesh proxies.
 
 use jiff::Timestamp;
 use k8s_openapi::api::{
@@ -13,20 +13,20 @@ use super::{
 };
 use crate::spec::{Facts, Workload};
 
-/// A pod that a load may be sent from.
+/// A pod that can send the requests of a load.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientPod {
-    /// Its name.
+    /// The pod's name.
     pub name: String,
-    /// Its uid.
+    /// The pod's uid.
     pub uid: String,
-    /// Whether a mesh proxy runs in it.
+    /// True if the pod has a mesh proxy.
     pub meshed: bool,
-    /// The id of that proxy's container: one that was restarted has another one.
+    /// The ID of the proxy's container. It changes when the container is restarted.
     pub proxy: Option<String>,
 }
 
-/// What has to be seen to know the pods of a workload in `namespace`.
+/// Returns the objects from which [`pods`] finds the pods of a workload in `namespace`.
 #[must_use]
 pub fn needs(namespace: &str) -> Needs {
     let namespace = Some(namespace);
@@ -41,7 +41,8 @@ pub fn needs(namespace: &str) -> Needs {
     }
 }
 
-/// The ready pods of `of`, by name, or why they are not known.
+/// Returns the ready pods of the workload `of`, sorted by name, or the reason why there are none or
+/// they are not known.
 pub fn pods(of: &Workload, observed: &Observed, namespace: &str) -> Result<Vec<ClientPod>, String> {
     let context = check::Context {
         observed,

@@ -1,4 +1,4 @@
-//! Asking a cluster: lists, probes, its identity. I/O, over a private kubeconfig.
+//! Access to a cluster: lists, probes and its identity. I/O, with a private kubeconfig.
 
 use std::{fmt::Debug, path::Path, sync::Arc, time::Duration};
 
@@ -29,74 +29,75 @@ use crate::{
     spec::{Assertion, ToolName, request::Request},
 };
 
-/// How long an answer of the API server may take: it is on this machine.
+/// The time limit for an answer of the API server, which is on this machine.
 pub(super) const ANSWER: Duration = Duration::from_secs(5);
-/// How long a command in a pod may take.
+/// The time limit for a command in a pod.
 const EXEC: Duration = Duration::from_secs(10);
-/// The most that is read of what a command in a pod prints, in bytes.
+/// The maximum output of a command in a pod that is read, in bytes.
 const OUTPUT: u64 = 64 << 10;
 
-/// Why a cluster cannot be asked.
+/// An error that keeps labctl from talking to a cluster.
 #[derive(Debug, thiserror::Error)]
 pub enum ClusterError {
     /// The kubeconfig cannot be read.
     #[error("the kubeconfig {path} cannot be used")]
     Kubeconfig {
-        /// Its path.
+        /// The kubeconfig's path.
         path: String,
-        /// Why.
+        /// The error behind it.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// The kubeconfig runs a program to log in, which is not done unasked.
+    /// The kubeconfig runs a program to log in, which labctl does not do unless the user allows it.
     #[error("the kubeconfig {path} runs a program to log in, which labctl refuses")]
     Plugin {
-        /// Its path.
+        /// The kubeconfig's path.
         path: String,
     },
     /// The API server does not answer.
     #[error("the cluster's API server does not answer: {why}")]
     Unreachable {
-        /// What happened instead.
+        /// The error instead of an answer.
         why: String,
     },
 }
 
-/// Whether a kubeconfig may run a program to log in (`exec`, `auth-provider`).
+/// The permission for a kubeconfig to run a program to log in (`exec`, `auth-provider`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LoginPrograms {
-    /// It is refused: what a file says is not run unasked.
+    /// Refused: labctl runs no program that a file names unless the user allows it.
     #[default]
     Refused,
-    /// The user said that they may be run.
+    /// The user allowed it.
     Allowed,
 }
 
-/// A cluster that can be asked.
+/// A client of one cluster.
 #[derive(Clone)]
 pub struct Cluster {
-    /// Asks again by itself where the API server says that it is busy.
+    /// A client that retries when the API server is busy.
     client: Client,
-    /// Does not: a 429 is what an eviction's refusal is, and the answer that was asked for.
+    /// A client that does not retry: a refused eviction is a 429, which is the answer that the
+    /// probe wants.
     prober: Client,
     address: String,
-    /// The ports of this machine that lead into it.
+    /// The ports of this machine that lead into the cluster.
     ports: Vec<Port>,
-    /// The tools that the lab brought.
+    /// The tools that the lab brings.
     tools: Option<Arc<dyn LabTools>>,
-    /// The kinds that it serves, and when that was asked; asked for once it has to be known.
+    /// The kinds that the cluster serves, and the time of that discovery; filled on first need.
     pub(super) served: Arc<Mutex<Option<Asked>>>,
 }
 
-/// Runs the tools that a lab brought: some questions only they can answer.
+/// Runs the tools that a lab brings, which alone can answer some probes.
 pub trait LabTools: Send + Sync {
-    /// What comes of the tool `name` with `arguments`.
+    /// Runs the tool `name` with `arguments`.
     fn run<'a>(&'a self, name: &'a ToolName, arguments: &'a [String])
     -> BoxFuture<'a, ProbeResult>;
 }
 
 impl Cluster {
-    /// The cluster to which the context `context` of the kubeconfig at `path` leads, whichever is the
-    /// current one. Nothing is sent yet.
+    /// Opens the cluster of the context `context` in the kubeconfig at `path`, whichever context is
+    /// the current one. Sends nothing yet.
     pub async fn open(
         path: &Path,
         context: &str,
@@ -129,8 +130,8 @@ impl Cluster {
             .map_err(|e| unusable(e.into()))?;
         config.connect_timeout = Some(ANSWER);
         if !names_a_proxy {
-            // The user's variables name one for what is beyond this machine, and the library goes by
-            // them for loopback, too.
+            // The user's environment variables name a proxy for hosts beyond this machine, but the
+            // library applies them to loopback, too.
             config.proxy_url = None;
         }
         let client = Client::try_from(config.clone()).map_err(|e| unusable(e.into()))?;
@@ -147,37 +148,37 @@ impl Cluster {
         })
     }
 
-    /// The same, with the ports of this machine that lead into it.
+    /// Sets the ports of this machine that lead into the cluster.
     #[must_use]
     pub fn with_ports(mut self, ports: &[Port]) -> Self {
         ports.clone_into(&mut self.ports);
         self
     }
 
-    /// The same, with the tools that the lab brought.
+    /// Sets the tools that the lab brings.
     #[must_use]
     pub fn with_tools(mut self, tools: Arc<dyn LabTools>) -> Self {
         self.tools = Some(tools);
         self
     }
 
-    /// Where its API server is to be reached: `127.0.0.1:40123`.
+    /// Returns the host and port of the API server: `127.0.0.1:40123`.
     #[must_use]
     pub fn address(&self) -> &str {
         &self.address
     }
 
-    /// A client for what is not an observation: what `snapshot` lists and puts back.
+    /// Returns a client for work that is not an observation: the lists and restores of `snapshot`.
     pub(crate) fn client(&self) -> Client {
         self.client.clone()
     }
 
-    /// A client that takes each answer for one.
+    /// Returns the client that takes every answer as final and never retries.
     pub(super) fn prober(&self) -> Client {
         self.prober.clone()
     }
 
-    /// The uid of the namespace `kube-system`, which is as good as the cluster's own.
+    /// Returns the uid of the namespace `kube-system`, which identifies the cluster.
     pub async fn uid(&self) -> Result<String, ClusterError> {
         let namespaces: Api<Namespace> = Api::all(self.client.clone());
         let unreachable = |why: String| ClusterError::Unreachable { why };
@@ -190,7 +191,7 @@ impl Cluster {
             .ok_or_else(|| unreachable("it knows no kube-system namespace".to_owned()))
     }
 
-    /// All objects of the kind `K`, of every namespace.
+    /// Lists all objects of the kind `K`, in every namespace.
     pub async fn every<K>(&self) -> Result<Vec<K>, ClusterError>
     where
         K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
@@ -204,7 +205,7 @@ impl Cluster {
         Ok(list.items)
     }
 
-    /// Everything that `needs` and `assertions` ask for, once.
+    /// Lists the objects of `needs` once, then runs the probes of `assertions` once.
     pub async fn observe(
         &self,
         needs: &Needs,
@@ -216,14 +217,14 @@ impl Cluster {
             objects: needs.scopes.iter().cloned().zip(lists).collect(),
             ..Observed::default()
         };
-        // Which pods can be asked is known only once they are listed.
+        // The probes depend on the pods: only their list shows which of them can run a command.
         let asked = probes(assertions, namespace, &observed);
         let answers = join_all(asked.iter().map(|probe| self.ask(probe))).await;
         observed.probes = asked.into_iter().zip(answers).collect();
         observed
     }
 
-    /// All objects of `scope`.
+    /// Lists all objects of `scope`.
     async fn list(&self, scope: &Scope) -> Seen {
         let listed = match self.place(scope).await {
             Ok(api) => api,
@@ -240,7 +241,7 @@ impl Cluster {
         }
     }
 
-    /// The objects of `scope`, untyped.
+    /// Returns the untyped API of `scope`.
     pub(super) fn api(&self, scope: &Scope) -> Api<DynamicObject> {
         let (group, version) = scope
             .api_version
@@ -254,7 +255,7 @@ impl Cluster {
         }
     }
 
-    /// What comes of `probe`.
+    /// Runs `probe` once.
     pub async fn ask(&self, probe: &Probe) -> ProbeResult {
         let (limit, answer) = match probe {
             Probe::Exec {
@@ -291,7 +292,7 @@ impl Cluster {
         }
     }
 
-    /// What comes of `request` through the port called `name`; `None` if there is no such port.
+    /// Sends `request` through the port called `name`; `None` if there is no such port.
     pub async fn request(&self, name: &str, request: &Request) -> Option<Answer> {
         let port = self.ports.iter().find(|port| port.name == name)?;
         Some(ask(port.host, request).await)
@@ -313,8 +314,8 @@ impl Cluster {
         ProbeResult::Http { port, answers }
     }
 
-    /// Runs a command in a pod that is not being deleted, for no longer than `limit`, and returns what
-    /// it printed on standard output. One that prints more than 1 MiB fails.
+    /// Runs a command in a pod that is not being deleted, for no longer than `limit`, and returns
+    /// its standard output. A command that prints more than 1 MiB fails.
     pub async fn run_in(
         &self,
         namespace: &str,
@@ -361,7 +362,7 @@ impl Cluster {
         self.exec_reading(namespace, pod, command, OUTPUT).await
     }
 
-    /// The same, reading no more than `most` bytes of what it prints.
+    /// Runs a command in a pod and reads no more than `most` bytes of each of its outputs.
     async fn exec_reading(
         &self,
         namespace: &str,
@@ -400,8 +401,8 @@ impl Cluster {
                 message: "the connection to the pod was lost".to_owned(),
             });
         };
-        // The API server says `Success`, or a failure with the exit code among its causes; without
-        // one the command did not run at all.
+        // The API server reports `Success`, or a failure with the exit code among its causes.
+        // Without an exit code the command did not run at all.
         let succeeded = status.status.as_deref() == Some("Success");
         let causes = status
             .details
@@ -428,8 +429,8 @@ impl Cluster {
         })
     }
 
-    /// Asks for an eviction as a dry run: a disruption budget answers as it would, and nothing is
-    /// evicted.
+    /// Requests an eviction as a dry run: a disruption budget answers as for a real one, and
+    /// nothing is evicted.
     async fn evict(&self, namespace: &str, pod: &str) -> kube::Result<ProbeResult> {
         let pods: Api<Pod> = Api::namespaced(self.prober.clone(), namespace);
         let params = EvictParams {
@@ -445,7 +446,7 @@ impl Cluster {
         match pods.evict(pod, &params).await {
             Ok(_) => Ok(ProbeResult::EvictionGranted),
             Err(kube::Error::Api(status)) if status.code == 429 => {
-                // Which budget refuses stands among the causes, not in the message.
+                // The causes name the budget that refuses; the message does not.
                 let causes = status.details.iter().flat_map(|d| &d.causes);
                 let causes = causes.map(|cause| cause.message.as_str());
                 let said = std::iter::once(status.message.as_str()).chain(causes);
@@ -457,14 +458,14 @@ impl Cluster {
     }
 }
 
-/// An object's name among those of `scope`, and the object, without the record of who set which
-/// field, which is large and which no assertion looks at.
+/// Returns the name of `object` among those of `scope`, and the object without `managedFields`,
+/// which are large and which no assertion looks at.
 pub(super) fn entry(scope: &Scope, object: &DynamicObject) -> Option<(String, serde_json::Value)> {
     let mut value = serde_json::to_value(object).ok()?;
     if let Some(metadata) = value.get_mut("metadata").and_then(|m| m.as_object_mut()) {
         metadata.remove("managedFields");
     }
-    // Objects of several namespaces may have the same name.
+    // Objects of different namespaces can have the same name.
     let name = match (&scope.namespace, object.namespace()) {
         (None, Some(namespace)) => format!("{namespace}/{}", object.name_any()),
         _ => object.name_any(),

@@ -1,4 +1,4 @@
-//! What a Linkerd proxy counted, from the metrics that it prints: the text format of Prometheus.
+//! The counters of a Linkerd proxy, parsed from its metrics in the text format of Prometheus.
 
 use crate::spec::{client_load::ServicePort, measurement::Counters};
 
@@ -9,8 +9,8 @@ const RETRY_SUCCESSES: &str = "outbound_http_route_retry_successes_total";
 const GIVEN_UP: &str = "outbound_http_route_retry_limit_exceeded_total";
 const OVERFLOW: &str = "outbound_http_route_retry_overflow_total";
 
-/// What `metrics` count of requests to `service`. What a proxy has nothing to say of is 0: it prints
-/// a counter from the first request on.
+/// Returns the counts of `metrics` for requests to `service`. A counter that is missing is 0: a
+/// proxy prints a counter only from the first request on.
 #[must_use]
 pub fn of_service(metrics: &str, service: &ServicePort) -> Counters {
     let mut counters = Counters::default();
@@ -39,7 +39,7 @@ pub fn of_service(metrics: &str, service: &ServicePort) -> Counters {
                 continue;
             }
         };
-        // A stream that broke off after its headers has a status, and an error.
+        // A stream that broke off after its headers has both a status and an error.
         let status = sample.label("http_status").unwrap_or_default();
         let is_good = status.len() == 3 && status.starts_with('2') && is("error", "");
         if is_good {
@@ -65,7 +65,7 @@ impl Sample<'_> {
     }
 }
 
-/// The sample that `line` is; none if it is a comment, or cannot be read.
+/// Parses one line; `None` if it is a comment or cannot be parsed.
 fn sample(line: &str) -> Option<Sample<'_>> {
     if line.starts_with('#') {
         return None;
@@ -92,14 +92,14 @@ fn sample(line: &str) -> Option<Sample<'_>> {
     })
 }
 
-/// A count as a floating-point number, which the format allows.
+/// Parses a count that is written as a floating-point number, which the format allows.
 fn whole(value: &str) -> Option<u64> {
     let (digits, fraction) = value.split_once('.')?;
     let is_whole = fraction.chars().all(|c| c == '0');
     is_whole.then(|| digits.parse().ok())?
 }
 
-/// A label's value up to its closing quote, and what follows.
+/// Splits `text` after a label's value: returns the value up to its closing quote, and the rest.
 fn quoted(text: &str) -> Option<(String, &str)> {
     let mut value = String::new();
     let mut chars = text.char_indices();
@@ -121,7 +121,7 @@ mod tests {
     use super::*;
     use crate::spec::measurement::Answers;
 
-    /// Printed by a proxy of a client that had sent 387 requests to the Service `api`.
+    /// The output of a proxy whose client had sent 387 requests to the Service `api`.
     const RECORDED: &str = include_str!("testdata/proxy-metrics.txt");
 
     fn service(name: &str, port: u16) -> ServicePort {
@@ -149,7 +149,7 @@ mod tests {
         );
     }
 
-    /// Printed by the proxy of a client whose requests to `api` in `shop` were sent again.
+    /// Reads the output of a proxy whose client's requests to `api` in `shop` were retried.
     #[test]
     fn retries_are_read_as_a_proxy_prints_them() {
         let api = ServicePort {

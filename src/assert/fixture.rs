@@ -1,4 +1,4 @@
-//! A small cluster for tests: a `StatefulSet` of three on three workers, all well.
+//! A small cluster for tests: a `StatefulSet` with three pods on three workers, all healthy.
 
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
@@ -28,17 +28,17 @@ pub(super) fn typed<K: DeserializeOwned>(object: &Value) -> K {
     K::deserialize(object).unwrap()
 }
 
-/// The assertion that `yaml` writes, as a lab would.
+/// Parses `yaml` as an assertion of a lab.
 pub(super) fn assertion(yaml: &str) -> Assertion {
     serde_saphyr::from_str(yaml).unwrap()
 }
 
-/// The request that `yaml` writes.
+/// Parses `yaml` as an HTTP request of a lab.
 pub(super) fn http(yaml: &str) -> crate::spec::request::Http {
     serde_saphyr::from_str(yaml).unwrap()
 }
 
-/// `object` with a JSON merge patch (RFC 7386) applied.
+/// Applies a JSON merge patch (RFC 7386) to `object`.
 pub(super) fn patched(mut object: Value, patch: Value) -> Value {
     merge(&mut object, patch);
     object
@@ -74,7 +74,7 @@ fn node(name: &str) -> Value {
         "status": {"conditions": [{"type": "Ready", "status": "True"}]}})
 }
 
-/// The patch of a node that nobody hears from.
+/// Returns the patch of a node whose kubelet stopped reporting.
 pub(super) fn not_ready_node() -> Value {
     json!({"status": {"conditions": [{"type": "Ready", "status": "Unknown",
         "reason": "NodeStatusUnknown", "message": "Kubelet stopped posting node status."}]}})
@@ -104,7 +104,7 @@ pub(super) fn pod(i: usize) -> Value {
                 "state": {"running": {"startedAt": EARLIER}}}]}})
 }
 
-/// The patch of a pod that no node takes.
+/// Returns the patch of a pod that no node takes.
 pub(super) fn unschedulable(message: &str) -> Value {
     json!({"spec": {"nodeName": null},
         "status": {"phase": "Pending", "podIP": null, "containerStatuses": null,
@@ -112,7 +112,7 @@ pub(super) fn unschedulable(message: &str) -> Value {
                 "reason": "Unschedulable", "message": message}]}})
 }
 
-/// The patch of a pod whose readiness probe fails.
+/// Returns the patch of a pod whose readiness probe fails.
 pub(super) fn not_ready() -> Value {
     let mut status = container(&json!({"running": {}}));
     status["status"]["conditions"] = json!([{"type": "Ready", "status": "False",
@@ -120,7 +120,7 @@ pub(super) fn not_ready() -> Value {
     status
 }
 
-/// The patch of a pod whose only container is not ready, in `state`.
+/// Returns the patch of a pod whose only container is in `state` and not ready.
 pub(super) fn container(state: &Value) -> Value {
     json!({"status": {
         "conditions": [{"type": "Ready", "status": "False"}],
@@ -183,7 +183,7 @@ fn owner(kind: &str, uid: &str) -> Value {
     json!([{"apiVersion": "apps/v1", "kind": kind, "name": uid, "uid": uid, "controller": true}])
 }
 
-/// The `ReplicaSet` that a controller makes for the Deployment `name`.
+/// Returns the `ReplicaSet` that the controller makes for the Deployment `name`.
 fn replica_set(name: &str) -> Value {
     json!({"apiVersion": "apps/v1", "kind": "ReplicaSet",
         "metadata": {"name": format!("{name}-5c"), "namespace": NS, "uid": format!("rs-{name}"),
@@ -204,7 +204,7 @@ fn budget() -> Value {
             "desiredHealthy": 3, "expectedPods": 3}})
 }
 
-/// What postgres-0 and its claim were, before the pod was replaced.
+/// Returns the fact about postgres-0 and its claim before the pod was replaced.
 pub(super) fn before() -> Fact {
     Fact {
         pod: Some(PodFact {
@@ -235,7 +235,7 @@ pub(super) fn failed(code: i32, stdout: &str, stderr: &str) -> ProbeResult {
     }
 }
 
-/// What a clause says, in one line.
+/// Formats a clause in one line.
 pub(super) fn said(clause: &Clause) -> String {
     let Clause {
         what,

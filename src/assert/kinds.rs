@@ -1,8 +1,8 @@
-//! Which kinds have no namespace, and which are so well known that no cluster has to be asked.
+//! The kinds that have no namespace, and the kinds that are known without discovery.
 
 use super::Scope;
 
-/// Kinds without a namespace, by API group: those of Kubernetes, and of what the labs install.
+/// Kinds without a namespace, by API group: those of Kubernetes and of everything the labs install.
 const CLUSTER_SCOPED: [(&str, &[&str]); 12] = [
     ("", &["Namespace", "Node", "PersistentVolume"]),
     (
@@ -49,7 +49,7 @@ const CLUSTER_SCOPED: [(&str, &[&str]); 12] = [
     ),
 ];
 
-/// Kinds of Kubernetes' own, by version, whose plurals follow the rule.
+/// Built-in kinds of Kubernetes, by version, whose plurals follow the rule.
 const WELL_KNOWN: [(&str, &[&str]); 10] = [
     (
         "v1",
@@ -85,7 +85,7 @@ const WELL_KNOWN: [(&str, &[&str]); 10] = [
     ("storage.k8s.io/v1", &["StorageClass"]),
 ];
 
-/// Whether plural and scope of this kind are known without asking a cluster.
+/// Returns true if the plural and the scope of this kind are known without asking a cluster.
 #[must_use]
 pub fn is_well_known(api_version: &str, kind: &str) -> bool {
     WELL_KNOWN
@@ -93,7 +93,7 @@ pub fn is_well_known(api_version: &str, kind: &str) -> bool {
         .any(|(of, kinds)| *of == api_version && kinds.contains(&kind))
 }
 
-/// Whether objects of this kind belong to the whole cluster rather than to a namespace.
+/// Returns true if objects of this kind belong to the whole cluster, not to a namespace.
 #[must_use]
 pub fn is_cluster_scoped(api_version: &str, kind: &str) -> bool {
     let group = api_version.split_once('/').map_or("", |(group, _)| group);
@@ -102,8 +102,8 @@ pub fn is_cluster_scoped(api_version: &str, kind: &str) -> bool {
         .any(|(of, kinds)| *of == group && kinds.contains(&kind))
 }
 
-/// The scope in which an object of this kind is looked for by a lab whose namespace is `namespace`.
-/// Of kinds that are not well known the cluster says whether they have one when they are observed.
+/// Returns the scope of this kind for a lab whose namespace is `namespace`. For a kind that is not
+/// well known, the cluster says at observation if the kind is namespaced.
 #[must_use]
 pub fn scope(api_version: &str, kind: &str, namespace: &str) -> Scope {
     let namespaced = !is_cluster_scoped(api_version, kind);
@@ -127,7 +127,7 @@ mod tests {
             "GatewayClass"
         ));
         assert!(!is_cluster_scoped("v1", "PersistentVolumeClaim"));
-        // A kind of the same name in another group.
+        // Another group can have a kind of the same name.
         assert!(!is_cluster_scoped("example.org/v1", "Node"));
     }
 

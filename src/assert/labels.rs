@@ -1,10 +1,11 @@
-//! Which objects a label selector means.
+//! Label selectors.
 
 use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement};
 
-/// Whether `selector` selects an object with `labels`. An empty selector selects everything.
+/// Returns true if `selector` selects an object with `labels`. An empty selector selects
+/// everything.
 pub(super) fn selects(selector: &LabelSelector, labels: Option<&BTreeMap<String, String>>) -> bool {
     let none = BTreeMap::new();
     let labels = labels.unwrap_or(&none);
@@ -29,7 +30,7 @@ fn meets(requirement: &LabelSelectorRequirement, labels: &BTreeMap<String, Strin
         "NotIn" => !listed(),
         "Exists" => value.is_some(),
         "DoesNotExist" => value.is_none(),
-        // An operator of a later API: better nothing selected than something wrongly so.
+        // An operator of a later API: selecting nothing is better than selecting the wrong objects.
         _ => false,
     }
 }

@@ -1,5 +1,5 @@
-//! What came of requests that were sent while a step acted. Fed with what was seen and when; it looks
-//! at no clock.
+//! The traffic during a step: counts, failures and the longest interruption of its requests.
+//! Callers pass in the answers and their times; nothing here reads a clock.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -13,34 +13,34 @@ use crate::{
     spec::request::Load,
 };
 
-/// Requests that were sent, and what came of them.
+/// The requests of the traffic, with their results.
 #[derive(Debug, Clone, Default)]
 pub struct Tally {
     samples: Vec<Sample>,
-    /// Those that failed, by whose failure they are.
+    /// The failed requests, by the side that failed them.
     sides: BTreeMap<Side, Failures>,
 }
 
-/// Requests that failed on one side.
+/// The requests that failed on one side.
 #[derive(Debug, Clone)]
 struct Failures {
     count: usize,
-    /// What was said in the first answer that came to one, or instead of it.
+    /// The text of the first failure: from the answer, or the error instead of one.
     first: String,
 }
 
-/// One request. Times are counted from the first one.
+/// One request. Its times are counted from the first request.
 #[derive(Debug, Clone)]
 struct Sample {
     sent: Duration,
     ended: Duration,
-    /// Its status, or how it was not answered.
+    /// The status, or the reason why there is no answer.
     came_to: String,
     failed: bool,
 }
 
 impl Tally {
-    /// Takes in a request of `load` and its answer.
+    /// Adds a request of `load` and its answer.
     pub fn add(&mut self, load: &Load, sent: Duration, ended: Duration, answer: &Answer) {
         let failed = !http_answer::fits(&load.http, answer);
         let came_to = match answer {
@@ -68,7 +68,8 @@ impl Tally {
         });
     }
 
-    /// How many each side failed, the one with the most first, and what was heard of each first.
+    /// Returns, for each side, its number of failures and the text of its first failure. The side
+    /// with the most failures comes first.
     fn by_side(&self) -> (Vec<String>, Vec<String>) {
         let mut sides: Vec<(&Side, &Failures)> = self.sides.iter().collect();
         sides.sort_by_key(|(_, failures)| std::cmp::Reverse(failures.count));
@@ -86,8 +87,8 @@ impl Tally {
         self.samples.iter().filter(|sample| sample.failed).count()
     }
 
-    /// The longest time in which every request failed: from when the first of them was sent to the
-    /// end of the next that did not.
+    /// Returns the longest time in which every request failed: from the sending of the first failed
+    /// request to the end of the next one that did not fail.
     fn longest_interruption(&self) -> Duration {
         let mut samples: Vec<&Sample> = self.samples.iter().collect();
         samples.sort_by_key(|sample| sample.sent);
@@ -104,7 +105,8 @@ impl Tally {
         longest
     }
 
-    /// What it comes to. `tolerated` is from which length on an interruption is too long.
+    /// Returns the verdict on the traffic. An interruption of the length `tolerated` or longer is
+    /// too long.
     #[must_use]
     pub fn verdict(&self, load: &Load, tolerated: Option<Duration>) -> Verdict {
         let (sent, failed) = (self.samples.len(), self.failed());
@@ -152,7 +154,7 @@ impl Tally {
             limit,
             seconds(longest),
         ));
-        // They may be what the lab wants to be seen.
+        // Failures without a failed clause need no cause: the lab may want them to be seen.
         if let Some(clause) = clauses[1..].iter_mut().find(|c| c.status != Status::Pass) {
             (clause.because, clause.evidence) = self.by_side();
         }
@@ -185,7 +187,7 @@ mod tests {
         }
     }
 
-    /// What `load` comes to with these statuses, a request every tenth of a second; 0 is a
+    /// Returns the verdict on requests with these statuses, sent every tenth of a second; 0 is a
     /// connection that was closed.
     fn verdict(load: &Load, statuses: &[u16], tolerated: Option<u64>) -> Verdict {
         let mut tally = Tally::default();
@@ -271,7 +273,7 @@ mod tests {
             "this machine: Cannot assign requested address"
         );
         assert_eq!(clauses[1].evidence[2], "the way in: 502, without a word");
-        // An outage that is to be seen is explained by nobody.
+        // An outage that the lab wants to be seen needs no cause.
         let outage = load("failed-at-least: 2");
         let verdict = tally.verdict(&outage, None);
         assert!(
@@ -313,7 +315,7 @@ mod tests {
         assert!(verdict_of(None).assertion.ends_with("interruption 1.1 s)"));
         assert_eq!(verdict_of(Some(2)).status, Status::Pass);
         assert_eq!(verdict_of(Some(1)).status, Status::Failed);
-        // One that never ends lasts as long as anybody looked.
+        // An interruption that never ends lasts until the last request.
         assert!(
             verdict(&any, &[200, 0, 0], None)
                 .assertion

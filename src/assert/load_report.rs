@@ -1,4 +1,4 @@
-//! What the demo application's load generator prints.
+//! The output of the demo application's load generator.
 
 use std::collections::BTreeMap;
 
@@ -6,18 +6,18 @@ use serde::Deserialize;
 
 use crate::spec::measurement::{Latencies, Series};
 
-/// A report, of which there is one in between about every second, and one at the end.
+/// A report of the load generator. It prints an interim report about every second, and a final one.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct LoadReport {
-    /// How many requests ended.
+    /// The number of requests that ended.
     pub requests: u64,
-    /// How many of them succeeded.
+    /// The number of requests that succeeded.
     pub succeeded: u64,
-    /// How many by status, or by how they failed.
+    /// The number of requests by status, or by the kind of failure.
     pub codes: BTreeMap<String, u64>,
     latency_ms: Millis,
     seconds: f64,
-    /// What became of them over time; an image that does not tell has none.
+    /// The counts over time; empty if the image does not report them.
     #[serde(default)]
     pub series: Series,
 }
@@ -30,14 +30,14 @@ struct Millis {
     max: f64,
 }
 
-/// The report that `line` is; none if it is something else.
+/// Parses `line`; `None` if it is not a report.
 #[must_use]
 pub fn parse(line: &str) -> Option<LoadReport> {
     serde_json::from_str(line).ok()
 }
 
 impl LoadReport {
-    /// How long requests took, in microseconds.
+    /// Returns the latencies of the requests, in microseconds.
     #[must_use]
     pub fn latency(&self) -> Latencies {
         let Millis { p50, p95, p99, max } = self.latency_ms;
@@ -49,7 +49,7 @@ impl LoadReport {
         }
     }
 
-    /// How long it took, in milliseconds.
+    /// Returns the duration of the load, in milliseconds.
     #[must_use]
     pub fn took(&self) -> u64 {
         thousandfold(self.seconds)

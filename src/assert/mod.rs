@@ -1,7 +1,7 @@
-//! Assertions: what they have to see, and what they come to.
+//! Assertions: the objects and answers they need, and their evaluation.
 //!
-//! [`evaluate`] is a pure function of observed objects, recorded facts and time; [`cluster`] and
-//! [`watch`] are the only parts that talk to the Kubernetes API.
+//! [`evaluate`] is a pure function of observed objects, recorded facts and time. Only [`cluster`]
+//! and [`watch`], with their helpers `served`, [`proxied`] and `ask`, do I/O.
 
 mod ask;
 pub mod back;

@@ -1,7 +1,7 @@
-//! What assertions have to see before they can be told: which objects, which answers.
+//! The objects and answers that assertions need before they can have a verdict.
 //!
-//! Pure. [`Needs::of`] names the kinds to watch; [`probes`] names what to ask, which can depend on
-//! what was seen already (from which pod a DNS name is asked for).
+//! Pure. [`Needs::of`] names the kinds to watch; [`probes`] names the probes to run, which can
+//! depend on objects that were observed before (from which pod a DNS name is resolved).
 
 use std::collections::BTreeSet;
 
@@ -26,49 +26,50 @@ use crate::spec::{Assertion, ToolName, Workload, WorkloadKind, model::Record, re
 /// The objects that a set of assertions looks at.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Needs {
-    /// One watch each.
+    /// The scopes, with one watch each.
     pub scopes: BTreeSet<Scope>,
 }
 
 /// A question that no watch answers.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Probe {
-    /// Run a command in a pod.
+    /// A command in a pod.
     Exec {
         /// The pod's namespace.
         namespace: String,
-        /// The pod.
+        /// The pod's name.
         pod: String,
         /// The program and its arguments.
         command: Vec<String>,
     },
-    /// Run a tool that the lab brought.
+    /// A run of a tool that the lab brings.
     Tool {
-        /// The tool.
+        /// The tool's name.
         name: ToolName,
-        /// Its arguments.
+        /// The tool's arguments.
         arguments: Vec<String>,
     },
-    /// Ask, as a dry run, for a pod's eviction.
+    /// The eviction of a pod, requested as a dry run.
     Evict {
         /// The pod's namespace.
         namespace: String,
-        /// The pod.
+        /// The pod's name.
         pod: String,
     },
-    /// Ask over HTTP, through a port of this machine, so many times in a row.
+    /// HTTP requests through a port of this machine, in a row.
     Http {
         /// The port's name.
         port: String,
-        /// What is asked.
+        /// The request.
         request: Request,
-        /// How often.
+        /// The number of requests.
         times: u32,
     },
 }
 
 impl Needs {
-    /// What `assertions` look at in `namespace`, and what explains why they do not hold.
+    /// Returns the objects that `assertions` look at in `namespace`, and those that explain why an
+    /// assertion does not hold.
     #[must_use]
     pub fn of(assertions: &[Assertion], namespace: &str) -> Self {
         let scopes = assertions.iter().flat_map(|a| scopes(a, namespace));
@@ -77,7 +78,7 @@ impl Needs {
         }
     }
 
-    /// The same, and what `records` are captured from.
+    /// Adds the objects that `records` are captured from.
     #[must_use]
     pub fn and_records<'a>(
         mut self,
@@ -133,7 +134,7 @@ fn scopes(assertion: &Assertion, namespace: &str) -> Vec<Scope> {
             scopes.extend(mesh_mtls::explaining());
             scopes
         }
-        // What was measured is a fact; these say why it is not what was expected.
+        // The measurement is a fact; these objects explain why it is not as expected.
         Assertion::SuccessRate(_) | Assertion::Latency(_) | Assertion::MeshRetries(_) => vec![
             Scope::of::<Pod>(namespaced),
             Scope::of::<Service>(namespaced),
@@ -145,7 +146,7 @@ fn scopes(assertion: &Assertion, namespace: &str) -> Vec<Scope> {
     }
 }
 
-/// A workload, and what leads from it to its pods.
+/// Returns the scopes of a workload and of the kind between it and its pods.
 fn workload(of: &Workload, namespace: &str) -> Vec<Scope> {
     let own = match of.kind {
         WorkloadKind::Deployment => Scope::of::<Deployment>(Some(namespace)),
@@ -155,7 +156,7 @@ fn workload(of: &Workload, namespace: &str) -> Vec<Scope> {
     std::iter::once(own).chain(between).collect()
 }
 
-/// The scopes that explain unready pods, plus `more`.
+/// Returns the scopes that explain unready pods, plus `more`.
 fn with_pods(namespace: &str, more: impl IntoIterator<Item = Scope>) -> Vec<Scope> {
     let pods = [
         Scope::of::<Pod>(Some(namespace)),
@@ -166,7 +167,7 @@ fn with_pods(namespace: &str, more: impl IntoIterator<Item = Scope>) -> Vec<Scop
     pods.into_iter().chain(more).collect()
 }
 
-/// A Service, and what says why nothing is behind it.
+/// Returns the scopes of a Service and of the objects that explain why nothing is behind it.
 fn with_backend(namespace: &str) -> Vec<Scope> {
     let mut scopes = with_pods(namespace, [Scope::of::<Service>(Some(namespace))]);
     scopes.push(Scope::of::<EndpointSlice>(Some(namespace)));
@@ -175,12 +176,12 @@ fn with_backend(namespace: &str) -> Vec<Scope> {
     scopes
 }
 
-/// All that a request passes, from the port of the node to the pods: what opens the port may be in
-/// any namespace.
+/// Returns the scopes of everything that a request passes, from the port of the node to the pods.
+/// The workload that opens the port may be in any namespace.
 fn with_the_way(namespace: &str) -> Vec<Scope> {
     let mut scopes = with_backend(namespace);
     scopes.extend([
-        // A host can be taken by an Ingress of another namespace.
+        // An Ingress of another namespace can have taken the host.
         Scope::of::<Ingress>(None),
         Scope::of::<Event>(Some(namespace)),
         rule::http_routes(namespace),
@@ -193,11 +194,11 @@ fn with_the_way(namespace: &str) -> Vec<Scope> {
     scopes
 }
 
-/// What has to be asked for `assertions` in `namespace`, given what was seen so far.
+/// Returns the probes to run for `assertions` in `namespace`, given the objects observed so far.
 ///
-/// A pod is asked only while it runs. An answer to a question that is no longer among these is to
-/// be forgotten: it came from a pod that is gone, and the next pod of that name has to be asked
-/// itself.
+/// A pod is probed only while it runs. The caller has to forget the answers of probes that are no
+/// longer returned: such an answer came from a pod that is gone, and the next pod of that name has
+/// to be probed itself.
 #[must_use]
 pub fn probes(assertions: &[Assertion], namespace: &str, observed: &Observed) -> BTreeSet<Probe> {
     let mut probes = BTreeSet::new();

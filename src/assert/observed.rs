@@ -1,4 +1,4 @@
-//! What was seen of a cluster: objects by kind, answers to probes, and what could not be asked.
+//! The observed state of a cluster: objects by kind, answers to probes, and failures to get them.
 
 use std::collections::BTreeMap;
 
@@ -8,12 +8,12 @@ use serde_json::Value;
 use super::Probe;
 use crate::event::Port;
 
-/// One kind of object in one namespace, or of the whole cluster: what one watch covers.
+/// One kind of object in one namespace or in the whole cluster: the range of one watch.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Scope {
-    /// `v1`, `apps/v1`
+    /// The API version: `v1`, `apps/v1`.
     pub api_version: String,
-    /// `Pod`
+    /// The kind: `Pod`.
     pub kind: String,
     /// The namespace; `None` for kinds that have none.
     pub namespace: Option<String>,
@@ -22,14 +22,14 @@ pub struct Scope {
 /// The objects of one scope, by name.
 pub type Objects = BTreeMap<String, Value>;
 
-/// What is known of the objects of one scope.
+/// The observed objects of one scope.
 #[derive(Debug, Clone)]
 pub enum Seen {
-    /// They could not be listed, and why.
+    /// The objects could not be listed, for this reason.
     Unreachable(String),
-    /// All of them, by name.
+    /// All objects of the scope, by name.
     Objects(Objects),
-    /// The cluster does not serve the kind, and what it serves instead.
+    /// The cluster does not serve the kind. The text says so, and may name a kind that it serves.
     Unserved(String),
 }
 
@@ -39,9 +39,9 @@ static NONE: Objects = Objects::new();
 /// The outcome of a command in a pod.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum InPod {
-    /// It ended with 0, and printed this.
+    /// The command exited with 0 and printed this.
     Printed(String),
-    /// It could not be run, or failed: why.
+    /// The command could not be run or failed, for this reason.
     Failed(String),
     /// The pod is being deleted.
     Going,
@@ -49,92 +49,93 @@ pub enum InPod {
     Absent,
 }
 
-/// What came of a probe.
+/// The answer to a probe.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ProbeResult {
-    /// A command ran in a pod.
+    /// A command that ran in a pod, or a tool.
     Ran {
-        /// Its exit code.
+        /// The exit code.
         code: i32,
-        /// What it printed on standard output, without the last line break.
+        /// The standard output, without the last line break.
         stdout: String,
-        /// What it printed on standard error.
+        /// The standard error.
         stderr: String,
     },
-    /// An eviction, asked for as a dry run, would be granted.
+    /// An eviction that would be granted, according to a dry run.
     EvictionGranted,
-    /// An eviction, asked for as a dry run, is refused by a disruption budget.
+    /// An eviction that a disruption budget refuses, according to a dry run.
     EvictionRefused {
-        /// What the API server said.
+        /// The API server's message.
         message: String,
     },
-    /// Requests over HTTP were made, in a row.
+    /// The answers to HTTP requests that were made in a row.
     Http {
-        /// Where: a port of this machine.
+        /// The port of this machine that the requests went through.
         port: Port,
-        /// What came of each. They end with the first that was not answered at all.
+        /// One answer for each request. The first request without an answer ends the row.
         answers: Vec<Answer>,
     },
-    /// The API server answered that it cannot be done: no such pod, no such container.
+    /// A refusal by the API server: no such pod, no such container.
     Refused {
-        /// What it said.
+        /// The message of the refusal.
         message: String,
     },
     /// The API server did not answer.
     Unreachable(String),
 }
 
-/// What came of one request over HTTP.
+/// The result of one HTTP request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
-    /// It was answered.
+    /// An answer.
     Given {
         /// The status.
         status: u16,
         /// The headers, by their names in lower case.
         headers: BTreeMap<String, String>,
-        /// The body, as far as it is read.
+        /// The body, as far as it was read.
         body: String,
     },
-    /// It was not: how, and what was said instead.
+    /// No answer: the reason, and a message.
     None(NoAnswer, String),
 }
 
-/// How a request was not answered.
+/// The reason why a request has no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoAnswer {
     /// Nothing listens on the port of this machine.
     Refused,
-    /// The connection was closed before the answer was whole. The engine opens the port of this
-    /// machine; that is all one sees if nothing listens on the node's.
+    /// The connection was closed before the answer was complete. The container engine opens the
+    /// port of this machine, so this is also all that a client sees if nothing listens on the
+    /// node's port.
     Closed,
-    /// It took too long.
+    /// The answer took too long.
     Late,
-    /// This machine could not ask: it has no port or descriptor left, or was too busy to notice in time
-    /// what came.
+    /// This machine could not send the request: it has no port or descriptor left, or was too busy
+    /// to notice the answer in time.
     Local,
 }
 
-/// All that was seen of a cluster at one moment.
+/// Everything that was observed of a cluster at one moment.
 #[derive(Debug, Clone, Default)]
 pub struct Observed {
-    /// Objects, by scope.
+    /// The objects, by scope.
     pub objects: BTreeMap<Scope, Seen>,
-    /// Answers, by probe. A probe that is still under way has none.
+    /// The answers, by probe. A probe without an answer is still under way.
     pub probes: BTreeMap<Probe, ProbeResult>,
 }
 
-/// Why an object could not be had.
+/// The reason why an object is missing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Missing {
-    /// It does not exist.
+    /// The object does not exist.
     Absent,
-    /// It cannot be told whether it exists.
+    /// The object's existence cannot be told, for this reason.
     Unknown(String),
 }
 
 impl Scope {
-    /// The scope of the kind `K` in `namespace`, or in the whole cluster.
+    /// Returns the scope of the kind `K` in `namespace`, or in the whole cluster.
     #[must_use]
     pub fn of<K: k8s_openapi::Resource>(namespace: Option<&str>) -> Self {
         Self {
@@ -146,8 +147,8 @@ impl Scope {
 }
 
 impl Observed {
-    /// All objects of `scope`, or why they are not known. There are none of a kind that the cluster
-    /// does not serve.
+    /// Returns all objects of `scope`, or the reason why they are not known. A kind that the
+    /// cluster does not serve has no objects.
     pub fn all(&self, scope: &Scope) -> Result<&BTreeMap<String, Value>, String> {
         match self.objects.get(scope) {
             Some(Seen::Objects(objects)) => Ok(objects),
@@ -157,8 +158,8 @@ impl Observed {
         }
     }
 
-    /// The object `name` of `scope`. Of a kind that the cluster does not serve, nothing can be told:
-    /// it may be mistyped.
+    /// Returns the object `name` of `scope`. For a kind that the cluster does not serve the result
+    /// is Unknown: the kind may be mistyped.
     pub fn object(&self, scope: &Scope, name: &str) -> Result<&Value, Missing> {
         if let Some(Seen::Unserved(why)) = self.objects.get(scope) {
             return Err(Missing::Unknown(why.clone()));
@@ -167,7 +168,8 @@ impl Observed {
         objects.get(name).ok_or(Missing::Absent)
     }
 
-    /// All objects of the kind `K` in `namespace`, typed. Objects that do not parse are left out.
+    /// Returns all objects of the kind `K` in `namespace`, typed. Objects that do not parse are
+    /// left out.
     pub fn list<K>(&self, namespace: Option<&str>) -> Result<Vec<K>, String>
     where
         K: k8s_openapi::Resource + DeserializeOwned,
@@ -176,7 +178,7 @@ impl Observed {
         Ok(objects.values().filter_map(parse).collect())
     }
 
-    /// The object `name` of the kind `K` in `namespace`, typed.
+    /// Returns the object `name` of the kind `K` in `namespace`, typed.
     pub fn get<K>(&self, namespace: Option<&str>, name: &str) -> Result<K, Missing>
     where
         K: k8s_openapi::Resource + DeserializeOwned,
@@ -191,13 +193,13 @@ impl Observed {
         })
     }
 
-    /// What came of `probe`; `None` while it is under way.
+    /// Returns the answer to `probe`; `None` while the probe is under way.
     #[must_use]
     pub fn probe(&self, probe: &Probe) -> Option<&ProbeResult> {
         self.probes.get(probe)
     }
 
-    /// Why the cluster cannot be asked, if nothing at all could be.
+    /// Returns the reason why the cluster is unreachable, if no kind at all could be listed.
     #[must_use]
     pub fn unreachable(&self) -> Option<&str> {
         let mut why = None;

@@ -1,5 +1,5 @@
-//! Which pods a workload's controller made. Labels do not tell: any pod may have them, and one that
-//! has them and another owner is none of the workload's.
+//! The pods that a workload's controller made. Labels do not decide: any pod can carry them, and a
+//! pod with these labels but another owner does not belong to the workload.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use k8s_openapi::{
 use super::{Observed, Scope};
 use crate::spec::WorkloadKind;
 
-/// The kinds that lead from a workload of `kind` to its pods, besides the pods.
+/// Returns the scope of the kind between a workload of `kind` and its pods, if there is one.
 pub(super) fn between(kind: WorkloadKind, namespace: &str) -> Option<Scope> {
     match kind {
         WorkloadKind::Deployment => Some(Scope::of::<ReplicaSet>(Some(namespace))),
@@ -19,7 +19,7 @@ pub(super) fn between(kind: WorkloadKind, namespace: &str) -> Option<Scope> {
     }
 }
 
-/// The pods of `namespace` that the controller of the workload with `metadata` made.
+/// Returns the pods of `namespace` that the controller of the workload with `metadata` made.
 pub(super) fn pods(
     kind: WorkloadKind,
     metadata: &ObjectMeta,

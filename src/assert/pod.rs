@@ -1,4 +1,4 @@
-//! What a pod says of itself.
+//! Accessors for the metadata, spec and status of a pod.
 
 use jiff::Timestamp;
 use k8s_openapi::{
@@ -8,13 +8,13 @@ use k8s_openapi::{
 
 use super::text::{age, clean};
 
-/// The pod's name.
+/// Returns the pod's name.
 pub(super) fn name(pod: &Pod) -> &str {
     pod.metadata.name.as_deref().unwrap_or_default()
 }
 
-/// The container that `kubectl exec` would take: the annotated one, else the first. The API server
-/// chooses none by itself where there are several, as in a meshed pod.
+/// Returns the container that `kubectl exec` takes: the annotated one, else the first. The API
+/// server itself chooses no container of a pod with several, such as a meshed one.
 pub(super) fn default_container(pod: &Pod) -> Option<String> {
     const DEFAULT: &str = "kubectl.kubernetes.io/default-container";
     let annotations = pod.metadata.annotations.as_ref();
@@ -23,45 +23,46 @@ pub(super) fn default_container(pod: &Pod) -> Option<String> {
     annotated.or_else(|| containers.map(|container| container.name.clone()).next())
 }
 
-/// Whether the pod is on its way out: it may still run, but it does not count any more.
+/// Returns true if the pod is being deleted: it may still run, but it no longer counts.
 pub(super) fn is_deleting(pod: &Pod) -> bool {
     pod.metadata.deletion_timestamp.is_some()
 }
 
-/// The condition of the type `of`.
+/// Returns the condition of the type `of`.
 pub(super) fn condition<'a>(pod: &'a Pod, of: &str) -> Option<&'a PodCondition> {
     let conditions = pod.status.as_ref()?.conditions.as_ref()?;
     conditions.iter().find(|condition| condition.type_ == of)
 }
 
-/// Whether `condition` is about an older spec than the pod has now. Clusters before 1.34 do not
-/// say which one it is about.
+/// Returns true if `condition` is about an older spec than the pod's present one. Clusters before
+/// 1.34 do not report which spec a condition is about.
 pub(super) fn is_stale(pod: &Pod, condition: &PodCondition) -> bool {
     matches!((condition.observed_generation, pod.metadata.generation),
         (Some(observed), Some(present)) if observed < present)
 }
 
-/// Whether the pod is Ready and stays.
+/// Returns true if the pod is Ready and not being deleted.
 pub(super) fn is_ready(pod: &Pod) -> bool {
     let ready = condition(pod, "Ready");
     !is_deleting(pod) && ready.is_some_and(|c| c.status == "True" && !is_stale(pod, c))
 }
 
-/// Whether commands can be run in the pod.
+/// Returns true if the pod can run commands.
 pub(super) fn can_run_commands(pod: &Pod) -> bool {
     !is_deleting(pod) && phase(pod) == "Running"
 }
 
-/// The pod's phase; Pending if nobody has looked at it yet.
+/// Returns the pod's phase; Pending if the pod has none yet.
 pub(super) fn phase(pod: &Pod) -> &str {
     let status = pod.status.as_ref();
     status.and_then(|s| s.phase.as_deref()).unwrap_or("Pending")
 }
 
-/// The container of a Linkerd proxy: beside the others, or, as a native sidecar, before them.
+/// The container of a Linkerd proxy: an ordinary container, or an init container as a native
+/// sidecar.
 pub(super) const PROXY: &str = "linkerd-proxy";
 
-/// Whether a Linkerd proxy runs in the pod.
+/// Returns true if the pod has a Linkerd proxy.
 pub(super) fn is_meshed(pod: &Pod) -> bool {
     let Some(spec) = &pod.spec else { return false };
     let initial = spec.init_containers.iter().flatten();
@@ -71,7 +72,7 @@ pub(super) fn is_meshed(pod: &Pod) -> bool {
         .any(|container| container.name == PROXY)
 }
 
-/// Whether a container of the pod runs.
+/// Returns true if a container of the pod runs.
 pub(super) fn has_a_running_container(pod: &Pod) -> bool {
     let statuses = pod
         .status
@@ -83,12 +84,12 @@ pub(super) fn has_a_running_container(pod: &Pod) -> bool {
     states.into_iter().any(|state| state.running.is_some())
 }
 
-/// The id of the container that is the pod's Linkerd proxy: it counts from 0 on.
+/// Returns the ID of the container of the pod's Linkerd proxy. A new container counts from 0.
 pub(super) fn proxy_id(pod: &Pod) -> Option<&str> {
     proxy(pod)?.container_id.as_deref()
 }
 
-/// What is said of the pod's proxy.
+/// Returns the status of the container of the pod's Linkerd proxy.
 pub(super) fn proxy(pod: &Pod) -> Option<&ContainerStatus> {
     let status = pod.status.as_ref()?;
     let initial = status.init_container_statuses.iter().flatten();
@@ -96,23 +97,23 @@ pub(super) fn proxy(pod: &Pod) -> Option<&ContainerStatus> {
     all.find(|container| container.name == PROXY)
 }
 
-/// The node the pod is bound to.
+/// Returns the node that the pod is bound to.
 pub(super) fn node(pod: &Pod) -> Option<&str> {
     pod.spec.as_ref()?.node_name.as_deref()
 }
 
-/// The object that controls the pod.
+/// Returns the owner that controls the pod.
 pub(super) fn controller(pod: &Pod) -> Option<&OwnerReference> {
     let owners = pod.metadata.owner_references.as_ref()?;
     owners.iter().find(|owner| owner.controller == Some(true))
 }
 
-/// The value of the pod's label `key`.
+/// Returns the value of the pod's label `key`.
 pub(super) fn label<'a>(pod: &'a Pod, key: &str) -> Option<&'a str> {
     pod.metadata.labels.as_ref()?.get(key).map(String::as_str)
 }
 
-/// The claims that the pod mounts, in the order of its volumes.
+/// Returns the claims that the pod mounts, in the order of its volumes.
 pub(super) fn claims(pod: &Pod) -> Vec<&str> {
     let volumes = pod
         .spec
@@ -123,19 +124,19 @@ pub(super) fn claims(pod: &Pod) -> Vec<&str> {
         .collect()
 }
 
-/// The ordinal at the end of the name of a pod of a `StatefulSet`.
+/// Returns the ordinal at the end of the name of a `StatefulSet`'s pod.
 pub(super) fn ordinal(name: &str) -> Option<u32> {
     name.rsplit_once('-')?.1.parse().ok()
 }
 
-/// Whether the scheduler found no node for the pod.
+/// Returns true if the scheduler found no node for the pod.
 pub(super) fn is_unschedulable(pod: &Pod) -> bool {
     node(pod).is_none()
         && condition(pod, "PodScheduled")
             .is_some_and(|c| c.status == "False" && c.reason.as_deref() == Some("Unschedulable"))
 }
 
-/// The pod's state in a few words: `Ready`, `Pending for 30 s: no node fits`.
+/// Describes the pod's state in a few words: `Ready`, `Pending for 30 s: no node fits`.
 pub(super) fn state(pod: &Pod, now: Timestamp) -> String {
     if is_deleting(pod) {
         return "being deleted".to_owned();

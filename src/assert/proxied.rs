@@ -1,5 +1,4 @@
-//! Asking what runs in a cluster over HTTP, through the API server, which passes requests on to pods
-//! and Services. I/O.
+//! HTTP requests to pods and Services through the API server, which passes them on. I/O.
 
 use http::Request;
 use http_body_util::{BodyExt, Limited};
@@ -10,28 +9,28 @@ use super::{
     text::innermost,
 };
 
-/// The most that is read of an answer, in bytes: the counters of a busy mesh proxy are some hundred
+/// The maximum size of an answer, in bytes: the counters of a busy mesh proxy are some hundred
 /// kilobytes.
 const LARGEST: usize = 8 << 20;
 
-/// What came back: from who was asked, or from the API server instead.
+/// An answer, from the target of the request or from the API server itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reply {
     /// The status.
     pub status: u16,
-    /// All of the body.
+    /// The whole body.
     pub body: String,
 }
 
 impl Reply {
-    /// Whether the API server speaks for itself: it could not pass the request on.
+    /// Returns true if the answer is the API server's own: it could not pass the request on.
     #[must_use]
     pub fn is_api_server(&self) -> bool {
         let status: Option<serde_json::Value> = serde_json::from_str(&self.body).ok();
         status.is_some_and(|status| status["kind"] == "Status" && status["apiVersion"] == "v1")
     }
 
-    /// What it says, in a line.
+    /// Returns the answer's message, in one line.
     #[must_use]
     pub fn message(&self) -> String {
         let status: Option<serde_json::Value> = serde_json::from_str(&self.body).ok();
@@ -45,7 +44,7 @@ impl Reply {
 }
 
 impl Cluster {
-    /// The answer to GET `path` of the API server, whatever its status is.
+    /// Sends GET `path` to the API server and returns the answer, whatever its status.
     pub async fn get(&self, path: &str) -> Result<Reply, ClusterError> {
         let unreachable = |why: String| ClusterError::Unreachable { why };
         let request = Request::get(path).body(Body::empty());

@@ -1,17 +1,16 @@
-//! Linkerd's annotations about retries, read as its policy controller reads them: one that it does
-//! not understand has it ignore all of them, and say so in its own log alone.
+//! Linkerd's annotations about retries, parsed as its policy controller parses them. If it does not
+//! understand one of them, it ignores them all, and says so only in its own log.
 
 use std::collections::BTreeMap;
 
-/// Which answers are asked for again.
+/// The annotation that names the answers after which a request is retried.
 pub(super) const HTTP: &str = "retry.linkerd.io/http";
-/// How often.
+/// The annotation that limits the number of retries of a request.
 pub(super) const LIMIT: &str = "retry.linkerd.io/limit";
-/// After how long without an answer.
+/// The annotation for the time without an answer after which a request is retried.
 pub(super) const TIMEOUT: &str = "retry.linkerd.io/timeout";
 
-/// What is wrong with the annotations of a Service, as far as they have to do with retries; none if
-/// failed requests are sent again.
+/// Returns the fault in the retry annotations of a Service; `None` if failed requests are retried.
 pub(super) fn trouble(annotations: &BTreeMap<String, String>) -> Option<String> {
     let Some(http) = annotations.get(HTTP) else {
         return Some(format!("has no {HTTP}: no failed request is sent again"));
@@ -40,7 +39,7 @@ pub(super) fn trouble(annotations: &BTreeMap<String, String>) -> Option<String> 
     None
 }
 
-/// What is asked for again, and how often, as the annotations say it.
+/// Describes the annotations: the answers after which a request is retried, and the limit.
 pub(super) fn shown(annotations: &BTreeMap<String, String>) -> String {
     let http = annotations.get(HTTP).map_or("", String::as_str);
     // Linkerd's own default.

@@ -1,4 +1,4 @@
-//! The kinds that a cluster serves: under which plural, and whether they have a namespace. I/O.
+//! The kinds that a cluster serves, with their plurals and scopes. I/O.
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,10 +18,10 @@ use super::{
 };
 use crate::spec::validate::nearest;
 
-/// The greatest age of the list of served kinds where one is missing from it: a definition may have
-/// come since.
+/// The maximum age of a list of served kinds that lacks the wanted one: its definition may have
+/// been created since.
 const NEWS: Duration = Duration::from_secs(1);
-/// When the cluster was asked for the kinds that it serves, and what it said.
+/// The time of the last discovery, and its result.
 pub(super) type Asked = (Instant, Arc<Served>);
 
 /// The kinds whose objects can be listed.
@@ -35,7 +35,7 @@ struct Kind {
 }
 
 impl Served {
-    /// The kinds that the API server's discovery names, of every version that it serves.
+    /// Collects the kinds that the API server's discovery names, of every version that it serves.
     #[must_use]
     pub(super) fn of(discovered: &Discovery) -> Self {
         let groups = discovered.groups();
@@ -51,8 +51,11 @@ impl Served {
         Self(kinds.collect())
     }
 
-    /// The resource of this kind, and whether it has a namespace; or that the cluster does not serve
-    /// it, and the nearest that it does.
+    /// Returns the resource of this kind, and true if it is namespaced.
+    ///
+    /// # Errors
+    ///
+    /// Says that the cluster does not serve the kind, and names the nearest one that it serves.
     pub(super) fn find(
         &self,
         api_version: &str,
@@ -85,8 +88,12 @@ impl Served {
 }
 
 impl Cluster {
-    /// Where the objects of `scope` are, or what is seen where they cannot be listed. Of a kind that is not well known, the API server says under
-    /// which plural, and whether it has a namespace.
+    /// Returns the API of `scope`. For a kind that is not well known, the API server says the
+    /// plural and if it is namespaced.
+    ///
+    /// # Errors
+    ///
+    /// Returns the observation to report for a scope that cannot be listed.
     pub(super) async fn place(&self, scope: &Scope) -> Result<Api<DynamicObject>, Seen> {
         if kinds::is_well_known(&scope.api_version, &scope.kind) {
             return Ok(self.api(scope));
@@ -114,7 +121,8 @@ impl Cluster {
         Err(Seen::Unserved(not_found))
     }
 
-    /// The kinds that the cluster serves; with `newest`, asked again if that was not just done.
+    /// Returns the kinds that the cluster serves. With `newest`, a list older than [`NEWS`] is
+    /// fetched again.
     async fn served(&self, newest: bool) -> Result<Arc<Served>, String> {
         let mut known = self.served.lock().await;
         if let Some((asked, served)) = &*known
@@ -133,16 +141,16 @@ impl Cluster {
     }
 }
 
-/// The kinds that a cluster serves.
+/// Discovers the kinds that a cluster serves.
 pub(crate) async fn discover(client: &Client) -> kube::Result<Discovery> {
-    // A cluster before 1.30 may know the older way only.
+    // A cluster before 1.30 may not support aggregated discovery.
     match Discovery::new(client.clone()).run_aggregated().await {
         Ok(discovered) => Ok(discovered),
         Err(_) => Discovery::new(client.clone()).run().await,
     }
 }
 
-/// That the cluster does not know the kind of `scope`.
+/// Reports that the cluster does not serve the kind of `scope`.
 pub(super) fn unserved(scope: &Scope) -> Seen {
     let Scope {
         api_version, kind, ..

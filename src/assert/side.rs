@@ -1,5 +1,5 @@
-//! On which side of a request that failed it failed: this machine, the way into the cluster, the
-//! application, or its database.
+//! The side on which a request failed: this machine, the way into the cluster, the application, or
+//! its database.
 
 use std::fmt;
 
@@ -12,22 +12,22 @@ use super::{
 
 /// The header by which the demo application marks each of its answers (demo/README.md).
 const MARK: &str = "x-pod";
-/// How the kinds of its answers begin that the database is the reason of.
+/// The prefix of the application's error kinds that blame the database.
 const DATABASE: &str = "database-";
 
-/// Who failed a request.
+/// The side that failed a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Side {
-    /// The machine that sent it.
+    /// The machine that sent the request.
     Machine,
-    /// What is between this machine's port and the application: the container engine, the node's port,
-    /// the controller.
+    /// Everything between this machine's port and the application: the container engine, the node's
+    /// port, the controller.
     WayIn,
     /// The application.
     Application,
-    /// The database, by the word of the application.
+    /// The database, according to the application.
     Database,
-    /// It cannot be told.
+    /// Unknown.
     Untold,
 }
 
@@ -43,14 +43,14 @@ impl fmt::Display for Side {
     }
 }
 
-/// The side on which a request that came to `answer` failed, if it did.
+/// Returns the side that failed the request, given that `answer` is a failure.
 #[must_use]
 pub fn side(answer: &Answer) -> Side {
     match answer {
-        // The port of this machine is the container engine's to open.
+        // The container engine opens the port of this machine.
         Answer::None(NoAnswer::Local | NoAnswer::Refused, _) => Side::Machine,
         Answer::None(NoAnswer::Closed, _) => Side::WayIn,
-        // Whoever had it kept it: the controller, the application, or what it waits for.
+        // The controller, the application or something it waits for can have kept the request.
         Answer::None(NoAnswer::Late, _) => Side::Untold,
         Answer::Given { .. } if !is_applications(answer) => Side::WayIn,
         Answer::Given { body, .. } => match kind(body) {
@@ -60,13 +60,13 @@ pub fn side(answer: &Answer) -> Side {
     }
 }
 
-/// Whether the application itself gave `answer`, rather than something on the way to it.
+/// Returns true if the application itself gave `answer`, not something on the way to it.
 #[must_use]
 pub fn is_applications(answer: &Answer) -> bool {
     matches!(answer, Answer::Given { headers, .. } if headers.contains_key(MARK))
 }
 
-/// What was said in `answer`, or instead of one.
+/// Returns the first line of `answer` with its status, or the error instead of an answer.
 #[must_use]
 pub fn said(answer: &Answer) -> String {
     match answer {
@@ -78,7 +78,7 @@ pub fn said(answer: &Answer) -> String {
     }
 }
 
-/// The `kind` of an error of the demo application.
+/// Returns the `kind` of an error of the demo application.
 fn kind(body: &str) -> Option<String> {
     let body: Value = serde_json::from_str(body).ok()?;
     body["kind"].as_str().map(ToOwned::to_owned)
@@ -115,7 +115,8 @@ mod tests {
             ),
             (given(200, true, "half"), Side::Application),
             (given(503, true, full), Side::Database),
-            // A proxy's word is not the application's, whatever it says.
+            // An answer without the mark is a proxy's, even if its body looks like the
+            // application's.
             (given(503, false, full), Side::WayIn),
         ] {
             assert_eq!(side(&answer), expected, "{answer:?}");

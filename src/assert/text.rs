@@ -1,19 +1,20 @@
-//! Short texts for clauses. What came from a cluster is made harmless here.
+//! Short texts for clauses. Text from a cluster is made harmless here.
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::event::Untrusted;
 
-/// Longer texts are cut: a clause is read at a glance.
+/// The maximum length of a text, in characters: a clause is read at a glance.
 const LONGEST: usize = 300;
 
-/// `text` from elsewhere, on one line.
+/// Makes untrusted `text` harmless and puts it on one line.
 pub(super) fn clean(text: &str) -> String {
     one_line(text, " ")
 }
 
-/// `text` from elsewhere, quoted, with its line breaks visible: an answer is compared to the letter.
+/// Makes untrusted `text` harmless and quotes it, with visible line breaks: an answer is compared
+/// to the letter.
 pub(super) fn quoted(text: &str) -> String {
     format!("\"{}\"", one_line(text, "\\n"))
 }
@@ -26,7 +27,7 @@ fn one_line(text: &str, line_break: &str) -> String {
     shortened(&lines.join(line_break), LONGEST)
 }
 
-/// The first lines of what a command printed.
+/// Returns the first lines of a command's output that are not blank, at most three.
 pub(super) fn first_lines(text: &str) -> Vec<String> {
     text.lines()
         .filter(|line| !line.trim().is_empty())
@@ -35,13 +36,13 @@ pub(super) fn first_lines(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// A uid, short enough to compare by eye.
+/// Shortens a uid so that it can be compared by eye.
 pub(super) fn uid(uid: &str) -> String {
     shortened(&clean(uid), 8)
 }
 
-/// A volume's name. Only provisioned names are cut: they are `pvc-` and a uid, whereas others may
-/// differ in their last character.
+/// Shortens a volume's name if it was provisioned: `pvc-` and a uid. Other names can differ in
+/// their last character only.
 pub(super) fn volume(name: &str) -> String {
     let name = clean(name);
     if name.starts_with("pvc-") {
@@ -58,7 +59,7 @@ fn shortened(text: &str, longest: usize) -> String {
     }
 }
 
-/// How long ago `since` was, in steps coarse enough that a text is not new every second; none
+/// Returns the age of `since`, in steps so coarse that a text does not change every second; `None`
 /// below the first step.
 pub(super) fn age(since: Option<&Time>, now: Timestamp) -> Option<String> {
     let seconds = now.duration_since(since?.0).as_secs();
@@ -70,7 +71,8 @@ pub(super) fn age(since: Option<&Time>, now: Timestamp) -> Option<String> {
     }
 }
 
-/// The innermost cause of `error`: `connection refused` says more than the layers around it.
+/// Returns the innermost cause of `error`: `connection refused` says more than the layers around
+/// it.
 #[must_use]
 pub fn innermost(error: &dyn std::error::Error) -> String {
     let mut innermost = error;
@@ -109,7 +111,7 @@ mod tests {
         assert_eq!(age(38).as_deref(), Some("30 s"));
         assert_eq!(age(185).as_deref(), Some("3 min"));
         assert_eq!(age(7300).as_deref(), Some("2 h"));
-        // Clocks of two machines: what happens in the future has no age.
+        // The clocks of two machines differ: a time in the future has no age.
         assert_eq!((age(3), age(-60)), (None, None));
     }
 }

@@ -1,5 +1,5 @@
-//! What holds throughout a fault: how long each assertion was interrupted, and whether that was too
-//! long. Fed with verdicts and with when they were seen; it looks at no clock.
+//! The assertions that have to hold throughout a fault: their interruptions, and those that are too
+//! long. Callers pass in verdicts and their times; nothing here reads a clock.
 
 use std::time::Duration;
 
@@ -10,36 +10,36 @@ use crate::{
     spec::Assertion,
 };
 
-/// What was seen of assertions since a fault was injected.
+/// The interruptions of assertions since a fault was injected.
 #[derive(Debug, Clone)]
 pub struct Throughout {
-    /// When the fault was injected.
+    /// The time of the fault's injection.
     began: Timestamp,
-    /// From which length on an interruption is too long.
+    /// The tolerance: an interruption of this length or longer is too long.
     tolerated: Duration,
     tracks: Vec<Track>,
 }
 
-/// What was seen of one assertion.
+/// The interruptions of one assertion.
 #[derive(Debug, Clone)]
 struct Track {
     assertion: String,
-    /// Since when it is interrupted, if it is now.
+    /// The start of the present interruption, if there is one.
     broken: Option<Duration>,
     longest: Option<Interruption>,
 }
 
-/// A time in which an assertion did not pass, counted from the fault's injection.
+/// A time in which an assertion did not pass. Its start is counted from the fault's injection.
 #[derive(Debug, Clone)]
 struct Interruption {
     since: Duration,
     lasted: Duration,
-    /// What was seen last of it.
+    /// The clauses of the last verdict that did not pass.
     clauses: Vec<Clause>,
 }
 
 impl Throughout {
-    /// Nothing was seen yet of `assertions`, which hold as the fault is injected.
+    /// Starts to track `assertions`, all of which hold when the fault is injected.
     #[must_use]
     pub fn new(assertions: &[Assertion], tolerated: Duration, began: Timestamp) -> Self {
         let track = |assertion: &Assertion| Track {
@@ -54,22 +54,23 @@ impl Throughout {
         }
     }
 
-    /// Takes in what the assertions came to, `at` after the injection. Whatever is not a pass, is
-    /// an interruption: also what cannot be told.
+    /// Adds the verdicts at the time `at` after the injection. Every verdict but Pass is an
+    /// interruption, Unknown included.
     pub fn see(&mut self, at: Duration, verdicts: &[Verdict]) {
         for (track, verdict) in self.tracks.iter_mut().zip(verdicts) {
             track.see(at, verdict);
         }
     }
 
-    /// When the first of the interruptions that go on will be too long.
+    /// Returns the time after the injection at which the first of the present interruptions becomes
+    /// too long.
     #[must_use]
     pub fn deadline(&self) -> Option<Duration> {
         let broken = self.tracks.iter().filter_map(|track| track.broken);
         broken.min().map(|since| since + self.tolerated)
     }
 
-    /// Whether an interruption was too long.
+    /// Returns true if an interruption was too long.
     #[must_use]
     pub fn is_exceeded(&self) -> bool {
         self.tracks
@@ -77,7 +78,7 @@ impl Throughout {
             .any(|track| self.too_long(track).is_some())
     }
 
-    /// Whether nothing is interrupted now.
+    /// Returns true if no assertion is interrupted now.
     #[must_use]
     pub fn holds_now(&self) -> bool {
         self.tracks.iter().all(|track| track.broken.is_none())
@@ -88,7 +89,7 @@ impl Throughout {
         longest.filter(|longest| longest.lasted >= self.tolerated)
     }
 
-    /// What was measured, a verdict for each assertion.
+    /// Returns the verdicts on the measured interruptions, one for each assertion.
     #[must_use]
     pub fn verdicts(&self) -> Vec<Verdict> {
         self.tracks
@@ -123,7 +124,7 @@ impl Throughout {
         Verdict::of(assertion, vec![clause])
     }
 
-    /// The first interruption that was too long, in words.
+    /// Describes the first assertion whose interruption was too long.
     #[must_use]
     pub fn complaint(&self) -> Option<String> {
         let track = self.tracks.iter().find(|t| self.too_long(t).is_some())?;
@@ -158,7 +159,8 @@ impl Track {
             return;
         }
         let clauses = match (longest, passes) {
-            // What it comes to once it holds again is not what it was.
+            // The verdict that ends an interruption says nothing about it: keep the last clauses
+            // that did not pass.
             (Some(longest), true) if longest.since == since => longest.clauses.clone(),
             (_, true) => Vec::new(),
             (_, false) => verdict.clauses.clone(),

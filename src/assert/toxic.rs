@@ -1,4 +1,4 @@
-//! How a toxic stands, from what Toxiproxy said, or the API server in its place.
+//! The state of a toxic, from an answer of Toxiproxy, or of the API server in its place.
 
 use k8s_openapi::api::core::v1::{Pod, Service};
 use serde_json::Value;
@@ -6,22 +6,22 @@ use serde_json::Value;
 use super::{Needs, Observed, Scope, cause::backend, observed::Missing, pod, proxied::Reply};
 use crate::spec::toxic::PlacedToxic;
 
-/// How a toxic stands.
+/// The state of a toxic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Standing {
-    /// It is there; the proxy listens on this port.
+    /// The toxic is there; the proxy listens on this port.
     Present(Option<u16>),
-    /// The proxy is there, without it.
+    /// The proxy is there without the toxic; the proxy listens on this port.
     Absent(Option<u16>),
     /// Toxiproxy has no such proxy.
     NoProxy,
-    /// There is no Service that would lead to Toxiproxy.
+    /// No Service leads to Toxiproxy.
     NoService,
-    /// Toxiproxy does not answer, and why.
+    /// Toxiproxy does not answer, for this reason.
     Silent(String),
 }
 
-/// How the toxic `placed` stands, where asking for its proxy came to `reply`.
+/// Returns the state of the toxic `placed` from `reply`, the answer to a request for its proxy.
 #[must_use]
 pub fn standing(reply: &Reply, placed: &PlacedToxic) -> Standing {
     if reply.status == 404 {
@@ -57,7 +57,7 @@ pub fn standing(reply: &Reply, placed: &PlacedToxic) -> Standing {
     }
 }
 
-/// What has to be seen to know whether Toxiproxy runs.
+/// Returns the objects from which [`may_run`] decides.
 #[must_use]
 pub fn needs(namespace: &str) -> Needs {
     let namespace = Some(namespace);
@@ -67,8 +67,8 @@ pub fn needs(namespace: &str) -> Needs {
     }
 }
 
-/// Whether a container behind the Service of `placed` runs. Where none does, its toxics are gone: a
-/// Toxiproxy that starts has none.
+/// Returns true if a container behind the Service of `placed` runs. Without one its toxics are
+/// gone: a Toxiproxy starts without any.
 pub fn may_run(placed: &PlacedToxic, observed: &Observed, namespace: &str) -> Result<bool, String> {
     let service: Service = match observed.get(Some(namespace), &placed.service) {
         Ok(service) => service,

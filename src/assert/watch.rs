@@ -1,5 +1,5 @@
-//! Watching a cluster: one watch for each kind of object, and probes asked again whenever something
-//! changed.
+//! The observation of a cluster: one watch for each kind of object, and probes that are repeated
+//! after every change.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -22,16 +22,17 @@ use super::{
     text::innermost,
 };
 
-/// A watch that says nothing for so long is begun anew, with a full list: silence can also be a
-/// connection that broke without a word (a laptop that slept).
+/// The time without an event after which a watch is started again, with a full list. Silence can
+/// also mean a connection that broke unnoticed (a laptop that slept).
 const RESYNC: Duration = Duration::from_mins(1);
-/// How long a watch that failed is left alone, at first and at most.
+/// The pause after a failed watch: the first, and the longest.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
-/// How long a probe rests in any case, and how long more if nothing changes.
+/// The pause between two runs of a probe: the part that is always kept, and the part that a change
+/// cuts short.
 const REST: Duration = Duration::from_millis(200);
 const REST_UNCHANGED: Duration = Duration::from_millis(800);
 
-/// A running watch. Everything it started ends when it is dropped.
+/// A running watch. Dropping it ends all its tasks.
 pub struct Watch {
     cluster: Cluster,
     shared: Arc<Shared>,
@@ -48,7 +49,7 @@ struct Shared {
 
 impl Shared {
     fn observed(&self) -> MutexGuard<'_, Observed> {
-        // What a task that ended in the middle of an insertion left is still a map of objects.
+        // A task that panicked in the middle of an insertion still leaves a valid map of objects.
         self.observed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -59,7 +60,7 @@ impl Shared {
 }
 
 impl Watch {
-    /// Starts watching what `needs` names.
+    /// Starts to watch the scopes of `needs`.
     #[must_use]
     pub fn start(cluster: &Cluster, needs: &Needs) -> Self {
         let (changed, seen) = watch::channel(0);
@@ -81,14 +82,14 @@ impl Watch {
         }
     }
 
-    /// What is seen now.
+    /// Returns the present observation.
     #[must_use]
     pub fn observed(&mut self) -> Observed {
         self.changes.mark_unchanged();
         self.shared.observed().clone()
     }
 
-    /// Asks `probes` again and again from now on, and no others.
+    /// Repeats `probes` from now on, and stops all others.
     pub fn probe(&mut self, probes: &BTreeSet<Probe>) {
         self.probers.retain(|probe, task| {
             let wanted = probes.contains(probe);
@@ -111,8 +112,8 @@ impl Watch {
         }
     }
 
-    /// Whether every kind was listed, and every probe answered, once: before that a verdict says
-    /// more about labctl than about the cluster.
+    /// Returns true if every kind was listed once and every probe answered once. A verdict before
+    /// that says more about labctl than about the cluster.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         let observed = self.shared.observed();
@@ -120,7 +121,7 @@ impl Watch {
             && self.probers.keys().all(|p| observed.probes.contains_key(p))
     }
 
-    /// Returns once something changed since [`Watch::observed`] was last called.
+    /// Waits for a change since the last call of [`Watch::observed`].
     pub async fn changed(&mut self) {
         if self.changes.changed().await.is_err() {
             std::future::pending::<()>().await;
@@ -136,8 +137,8 @@ impl Drop for Watch {
     }
 }
 
-/// Keeps the objects of `scope` as the cluster has them. Every error begins with a new list: what
-/// was missed in between is not to be told otherwise.
+/// Keeps the objects of `scope` up to date. After every error it starts with a new list, which
+/// alone shows the changes missed in between.
 async fn follow(cluster: Cluster, scope: Scope, shared: Arc<Shared>) {
     let mut backoff = BACKOFF.0;
     loop {
@@ -202,8 +203,8 @@ fn take(
     }
 }
 
-/// What `error` means for what is known: nothing if the API server itself answered that a watch has
-/// to begin anew (410, 429), no objects if it does not know the kind.
+/// Returns the observation that `error` leads to: none if the API server answered that a watch has
+/// to start again (410, 429), an unserved kind if the API server does not know the kind.
 fn unreachable(error: &watcher::Error, scope: &Scope) -> Option<Seen> {
     use watcher::Error;
     match error {
@@ -217,12 +218,12 @@ fn unreachable(error: &watcher::Error, scope: &Scope) -> Option<Seen> {
         Error::InitialListFailed(error) | Error::WatchStartFailed(error) => {
             Some(Seen::Unreachable(innermost(error)))
         }
-        // A watch that broke off is followed by a list, which tells.
+        // A list follows a broken watch, and shows if the cluster can be reached.
         Error::WatchFailed(_) | Error::NoResourceVersion => None,
     }
 }
 
-/// Asks `probe` whenever an object changed, and from time to time.
+/// Repeats `probe` after every change of an object, and from time to time.
 async fn keep_asking(cluster: Cluster, probe: Probe, shared: Arc<Shared>) {
     let mut changes = shared.changed.subscribe();
     loop {

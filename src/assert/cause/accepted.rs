@@ -1,5 +1,5 @@
-//! Tells if its controller accepted an Ingress. The object itself has no field for that: what tells is an
-//! event, another Ingress with the same host, and an address that is missing.
+//! The check that a controller accepted an Ingress. The object has no field for that, so the signs
+//! are its class, an event, another Ingress with the same host, and a missing address.
 
 use jiff::Timestamp;
 use k8s_openapi::api::{
@@ -14,7 +14,7 @@ use crate::assert::{Observed, observed::Missing, text::clean};
 /// oldest (`Resource.Wins` in its sources), whereas others merge them.
 const ONE_INGRESS_PER_HOST: &str = "nginx.org/ingress-controller";
 
-/// Why the controller of `ingress` does not do what it says for `host`.
+/// Explains why the controller of `ingress` does not serve `host`.
 pub(super) fn why(ingress: &Ingress, host: &str, observed: &Observed) -> Vec<String> {
     let mut why: Vec<String> = class_trouble(ingress, observed).into_iter().collect();
     why.extend(taken(ingress, host, observed));
@@ -22,7 +22,7 @@ pub(super) fn why(ingress: &Ingress, host: &str, observed: &Observed) -> Vec<Str
     why
 }
 
-/// That `ingress` has no address, which a controller gives it once it has accepted it.
+/// Explains that `ingress` has no address, which its controller assigns after accepting it.
 pub(super) fn without_address(ingress: &Ingress, observed: &Observed) -> Option<String> {
     let status = ingress
         .status
@@ -45,13 +45,13 @@ fn class(ingress: &Ingress) -> Option<&str> {
     ingress.spec.as_ref()?.ingress_class_name.as_deref()
 }
 
-/// The controller that the class called `name` is for.
+/// Returns the controller of the class called `name`.
 fn controller(name: &str, observed: &Observed) -> Option<String> {
     let class = observed.get::<IngressClass>(None, name).ok()?;
     class.spec?.controller
 }
 
-/// That nobody takes care of `ingress`, as its class does not exist.
+/// Explains that no controller reads `ingress`, because its class does not exist.
 fn class_trouble(ingress: &Ingress, observed: &Observed) -> Option<String> {
     let class = class(ingress)?;
     let absent = matches!(
@@ -64,7 +64,8 @@ fn class_trouble(ingress: &Ingress, observed: &Observed) -> Option<String> {
     })
 }
 
-/// That an older Ingress of the same class has `host`, where the controller gives it to one of them.
+/// Explains that an older Ingress of the same class has `host`, if the controller gives a host to
+/// one Ingress only.
 fn taken(ingress: &Ingress, host: &str, observed: &Observed) -> Option<String> {
     let class = class(ingress)?;
     if controller(class, observed).as_deref() != Some(ONE_INGRESS_PER_HOST) || host.is_empty() {
@@ -95,7 +96,7 @@ fn taken(ingress: &Ingress, host: &str, observed: &Observed) -> Option<String> {
     ))
 }
 
-/// The complaint of the last event about `ingress`.
+/// Returns the last event about `ingress`, if it is a complaint.
 fn complaint(ingress: &Ingress, observed: &Observed) -> Option<String> {
     let namespace = ingress.metadata.namespace.as_deref();
     let mut events = observed.list::<Event>(namespace).ok()?;
@@ -105,7 +106,7 @@ fn complaint(ingress: &Ingress, observed: &Observed) -> Option<String> {
             && of.name == ingress.metadata.name
             && (of.uid.is_none() || of.uid == ingress.metadata.uid)
     });
-    // Of two in one second the one that complains is asked for.
+    // Of two events in the same second, the complaint is the later one.
     let is_complaint = |event: &Event| event.type_.as_deref() == Some("Warning");
     let last = events
         .into_iter()

@@ -1,4 +1,4 @@
-//! Why nothing, or too little, answers behind a Service.
+//! Causes of missing or too few ready endpoints behind a Service.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,11 +13,12 @@ use k8s_openapi::{
 
 use crate::assert::{Observed, cause::why_not_ready, labels, observed::Missing, pod, text::clean};
 
-/// The label by which a slice says of which Service it is.
+/// The label that names the Service of an `EndpointSlice`.
 const SERVICE: &str = "kubernetes.io/service-name";
 
-/// Counts the ready endpoints of the Service `name`. One that stands in several slices, as a pod with
-/// addresses of two families does, and any for a moment while slices are rewritten, is one.
+/// Counts the ready endpoints of the Service `name`. An endpoint in several slices counts once: a
+/// pod with addresses of two families is in two, and any pod can be for a moment while slices are
+/// rewritten.
 pub(in crate::assert) fn ready(
     name: &str,
     observed: &Observed,
@@ -32,7 +33,7 @@ pub(in crate::assert) fn ready(
             == Some(name)
     });
     let endpoints = of_service.flat_map(|slice| &slice.endpoints);
-    // An endpoint that does not say whether it is ready is.
+    // An endpoint without the condition `ready` is ready.
     let is_ready = |ready: Option<bool>| ready != Some(false);
     let ready: BTreeSet<&str> = endpoints
         .filter(|endpoint| is_ready(endpoint.conditions.as_ref().and_then(|c| c.ready)))
@@ -45,8 +46,8 @@ pub(in crate::assert) fn ready(
     Ok(ready.len())
 }
 
-/// Why there are fewer ready endpoints behind the Service `name` than its pods could be; nothing if
-/// all of its pods are ready.
+/// Explains why the Service `name` has fewer ready endpoints than pods; empty if all of its pods
+/// are ready.
 pub(in crate::assert) fn why(name: &str, observed: &Observed, namespace: &str) -> Vec<String> {
     let service = match observed.get::<Service>(Some(namespace), name) {
         Ok(service) => service,
@@ -69,9 +70,9 @@ pub(in crate::assert) fn why(name: &str, observed: &Observed, namespace: &str) -
     pods_not_ready(&pods, observed, namespace)
 }
 
-/// Why those of `pods` that are not ready are not.
+/// Returns the causes for the unready ones of `pods`, each with the pod's name.
 pub(super) fn pods_not_ready(pods: &[Pod], observed: &Observed, namespace: &str) -> Vec<String> {
-    // Those on their way out are only a cause if there are no others.
+    // A pod that is being deleted is a cause only if all of them are.
     let is_going = |pod: &Pod| pod.metadata.deletion_timestamp.is_some();
     let all_go = pods.iter().all(is_going);
     let counts = |pod: &&Pod| !pod::is_ready(pod) && (all_go || !is_going(pod));
@@ -84,7 +85,8 @@ pub(super) fn pods_not_ready(pods: &[Pod], observed: &Observed, namespace: &str)
     why.collect()
 }
 
-/// The pods that `selector` selects, of `namespace`, or of those that were seen of all.
+/// Returns the pods that `selector` selects, from `namespace`, or from the list of all namespaces
+/// if it is `None`.
 pub(in crate::assert) fn pods(
     selector: &BTreeMap<String, String>,
     observed: &Observed,
@@ -95,7 +97,7 @@ pub(in crate::assert) fn pods(
     pods
 }
 
-/// That those Deployments have no pods which `selector` would select.
+/// Names the Deployments with 0 replicas whose pods `selector` would select.
 fn without_replicas(
     selector: &BTreeMap<String, String>,
     observed: &Observed,
@@ -108,7 +110,7 @@ fn without_replicas(
     none.collect()
 }
 
-/// The Deployments whose pods `selector` selects, whether they have any or not, by name.
+/// Returns the Deployments whose pods `selector` selects, by name, even those without pods.
 pub(super) fn deployments(
     selector: &BTreeMap<String, String>,
     observed: &Observed,
@@ -135,7 +137,7 @@ fn matches(selector: &BTreeMap<String, String>, labels: Option<&BTreeMap<String,
     labels::selects(&selector, labels)
 }
 
-/// `app=api,tier=web`
+/// Formats a selector: `app=api,tier=web`.
 pub(super) fn shown(selector: &BTreeMap<String, String>) -> String {
     let pairs: Vec<String> = selector.iter().map(|(k, v)| format!("{k}={v}")).collect();
     clean(&pairs.join(","))

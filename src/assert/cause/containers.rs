@@ -1,4 +1,4 @@
-//! Why the containers of a pod that has a node are not ready.
+//! Causes of unready containers, for a pod that has a node.
 
 use k8s_openapi::api::core::v1::{
     Container, ContainerState, ContainerStateTerminated, ContainerStateWaiting, ContainerStatus,
@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::{
 
 use crate::assert::{pod, text::clean};
 
-/// Why `pod`, which is bound to `node`, is not Ready.
+/// Explains why `pod`, which is bound to `node`, is not Ready.
 pub(super) fn why(pod: &Pod, node: &str) -> Vec<String> {
     let (Some(spec), Some(status)) = (pod.spec.as_ref(), pod.status.as_ref()) else {
         return vec![not_started(node)];
@@ -16,7 +16,7 @@ pub(super) fn why(pod: &Pod, node: &str) -> Vec<String> {
     let why: Vec<String> = init
         .filter_map(|c| of_init(c, find(spec.init_containers.as_deref(), &c.name)))
         .collect();
-    // The containers proper wait for the init containers.
+    // The other containers wait for the init containers.
     if !why.is_empty() {
         return why;
     }
@@ -41,14 +41,15 @@ fn find<'a>(containers: Option<&'a [Container]>, name: &str) -> Option<&'a Conta
     containers?.iter().find(|container| container.name == name)
 }
 
-/// What is wrong with an init container.
+/// Explains why an init container holds the pod up; `None` if it does not.
 fn of_init(status: &ContainerStatus, spec: Option<&Container>) -> Option<String> {
-    // One that is always restarted is a sidecar: it has to run and be ready, not to end.
+    // An init container that is always restarted is a sidecar: it has to run and be ready, not to
+    // end.
     let sidecar = spec.and_then(|s| s.restart_policy.as_deref()) == Some("Always");
     let state = status.state.as_ref();
     let waiting = state.and_then(|s| s.waiting.as_ref());
     if waiting.is_some_and(|w| w.reason.as_deref() == Some("PodInitializing")) {
-        // Its turn has not come.
+        // It waits for the init containers before it.
         return None;
     }
     if !sidecar && state.is_some_and(|s| s.running.is_some()) {
@@ -111,7 +112,7 @@ fn of_waiting(waiting: &ContainerStateWaiting, status: &ContainerStatus) -> Stri
                 status.restart_count
             )
         }
-        // CreateContainerConfigError and its like.
+        // CreateContainerConfigError and similar.
         reason => format!("cannot start ({}){said}", clean(reason)),
     }
 }
@@ -127,7 +128,7 @@ fn of_running(status: &ContainerStatus, spec: Option<&Container>) -> &'static st
     }
 }
 
-/// How a container ended: `exit code 137 (OOMKilled)`.
+/// Describes the end of a container: `exit code 137 (OOMKilled)`.
 fn exit(ended: &ContainerStateTerminated) -> String {
     let reason = ended.reason.as_deref().map(|r| format!(" ({})", clean(r)));
     let message = ended.message.as_deref().filter(|m| !m.trim().is_empty());
@@ -136,7 +137,7 @@ fn exit(ended: &ContainerStateTerminated) -> String {
     format!("exit code {}{said}", ended.exit_code)
 }
 
-/// What else Ready waits for, once all containers are.
+/// Returns the causes that keep a pod from being Ready although all its containers are.
 fn of_conditions(pod: &Pod) -> Vec<String> {
     let ready = pod::condition(pod, "Ready");
     if ready.is_some_and(|c| c.status == "True" && pod::is_stale(pod, c)) {

@@ -1,13 +1,13 @@
-//! What the pods behind a Service are told to depend on: other Services, and Secrets.
+//! The dependencies that the pods behind a Service are configured with: other Services and Secrets.
 
 use k8s_openapi::api::core::v1::{EnvVar, Service};
 
 use super::backend;
 use crate::assert::{Observed, observed::Missing, text::clean};
 
-/// Why the pods behind the Service `name`, which are all well, may answer with an error: a host that
-/// they are told is a Service which is not there, or behind which nothing is ready. Which Secrets
-/// they are given is told as well; what is in those is never seen.
+/// Explains why the pods behind the Service `name` may answer with an error although all of them
+/// are well: a host in their environment is a Service that does not exist or has nothing ready
+/// behind it. Also names the Secrets that the pods use; the contents of a Secret are never read.
 pub(super) fn why(name: &str, observed: &Observed, namespace: &str) -> Vec<String> {
     let Ok(service) = observed.get::<Service>(Some(namespace), name) else {
         return Vec::new();
@@ -27,7 +27,8 @@ pub(super) fn why(name: &str, observed: &Observed, namespace: &str) -> Vec<Strin
     why
 }
 
-/// What is wrong with the Service that a variable such as `PGHOST` names, if it names one.
+/// Explains why the Service that a variable such as `PGHOST` names does not work; `None` if it
+/// does, or if the variable names no Service.
 fn of_host(variable: &EnvVar, observed: &Observed, namespace: &str) -> Option<Vec<String>> {
     let value = variable.value.as_deref()?;
     if !variable.name.to_ascii_uppercase().ends_with("HOST") {
@@ -66,7 +67,7 @@ fn of_host(variable: &EnvVar, observed: &Observed, namespace: &str) -> Option<Ve
     })
 }
 
-/// The Secret that a variable is taken from.
+/// Names the Secret that a variable is taken from.
 fn of_secret(variable: &EnvVar) -> Option<Vec<String>> {
     let from = variable.value_from.as_ref()?.secret_key_ref.as_ref()?;
     Some(vec![format!(

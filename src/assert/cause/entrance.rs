@@ -1,4 +1,4 @@
-//! What opens a port of a node, and why nothing does.
+//! The workloads that open a port of a node, and the causes of a port that none opens.
 
 use k8s_openapi::{
     api::{
@@ -14,7 +14,8 @@ use super::{
 };
 use crate::assert::{Observed, pod, text::clean};
 
-/// Why the port `node` of the node is not open; nothing if what opens it is well, or cannot be told.
+/// Explains why the port `node` of the node is not open; empty if the workload that opens it is
+/// well, or if that cannot be told.
 pub(super) fn why(node: u16, observed: &Observed) -> Vec<String> {
     let found = (
         observed.list::<Deployment>(None),
@@ -78,8 +79,8 @@ pub(super) fn why(node: u16, observed: &Observed) -> Vec<String> {
     why
 }
 
-/// Which rights the pods that open the port `node` of the node lack: a controller works with the API
-/// server, and without rights it runs, and knows of nothing.
+/// Returns the rights that the pods with the host port `node` lack. A controller works with the API
+/// server: without rights it runs, but sees no objects.
 pub(super) fn without_rights(node: u16, observed: &Observed) -> Vec<String> {
     let mut pods = observed.list::<Pod>(None).unwrap_or_default();
     pods.retain(|pod| pod.spec.as_ref().is_some_and(|spec| opens(spec, node)));
@@ -98,19 +99,20 @@ pub(super) fn without_rights(node: u16, observed: &Observed) -> Vec<String> {
     why
 }
 
-/// Whether a pod of this template opens the port `node` of its node.
+/// Returns true if a pod of this template opens the port `node` of its node.
 fn template_opens(template: &PodTemplateSpec, node: u16) -> bool {
     template.spec.as_ref().is_some_and(|spec| opens(spec, node))
 }
 
-/// Returns if a pod of this specification opens the port `node` of its node.
+/// Returns true if a pod of this specification opens the port `node` of its node.
 fn opens(spec: &PodSpec, node: u16) -> bool {
     let containers = spec.containers.iter();
     let mut ports = containers.flat_map(|container| container.ports.iter().flatten());
     ports.any(|port| port.host_port == Some(i32::from(node)))
 }
 
-/// What is wrong with the pods of `of`, if none of them is ready.
+/// Returns the causes of the unready pods of the object called `of`; empty if at least one of them
+/// is ready.
 fn of_pods(
     of: &str,
     metadata: &ObjectMeta,
@@ -132,7 +134,7 @@ fn of_pods(
     why.into_iter().map(|why| format!("{of}: {why}")).collect()
 }
 
-/// `deployment traefik of namespace traefik`
+/// Formats an object's name: `deployment traefik of namespace traefik`.
 fn named(kind: &str, metadata: &ObjectMeta) -> String {
     let name = clean(metadata.name.as_deref().unwrap_or_default());
     let namespace = clean(metadata.namespace.as_deref().unwrap_or_default());

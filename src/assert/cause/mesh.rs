@@ -1,5 +1,5 @@
-//! Why a measurement is not what was expected: what keeps a mesh from sending requests again, and
-//! what hides a toxic.
+//! Causes of an unexpected measurement: conditions that keep a mesh from retrying requests, and
+//! conditions that hide a toxic.
 
 use k8s_openapi::{
     api::core::v1::{Pod, Service, ServicePort},
@@ -16,12 +16,12 @@ use crate::{
     },
 };
 
-/// Which ports Linkerd does not look into unless it is told otherwise: its `opaquePorts`.
+/// The ports that Linkerd treats as opaque by default: its `opaquePorts`.
 const OPAQUE: [u16; 8] = [25, 587, 3306, 4444, 5432, 6379, 9300, 11211];
-/// The annotation that says so of a Service or a pod, instead of the default.
+/// The annotation that replaces this default for a Service or a pod.
 const OPAQUE_PORTS: &str = "config.linkerd.io/opaque-ports";
 
-/// The scope of `ServiceProfile`s. A cluster without Linkerd has none.
+/// Returns the scope of `ServiceProfile`s. A cluster without Linkerd has none.
 #[must_use]
 pub(in crate::assert) fn service_profiles(namespace: &str) -> Scope {
     Scope {
@@ -31,7 +31,7 @@ pub(in crate::assert) fn service_profiles(namespace: &str) -> Scope {
     }
 }
 
-/// Why more, or fewer, requests succeeded than were expected to.
+/// Explains why more, or fewer, requests succeeded than expected.
 pub(in crate::assert) fn of_rate(
     measured: &Measurement,
     side: Side,
@@ -46,7 +46,7 @@ pub(in crate::assert) fn of_rate(
             why
         }
         Side::Below => {
-            // Where there is no mesh, and nobody asks for one, nothing is missing.
+            // Without a mesh, and without annotations that ask for retries, no retry is missing.
             let annotated = service(measured, observed, namespace)
                 .and_then(|service| service.metadata.annotations)
                 .is_some_and(|all| all.keys().any(|name| name.starts_with("retry.linkerd.io/")));
@@ -58,7 +58,7 @@ pub(in crate::assert) fn of_rate(
     }
 }
 
-/// Why requests are not sent again.
+/// Explains why requests are not retried.
 pub(in crate::assert) fn of_retries(
     measured: &Measurement,
     observed: &Observed,
@@ -94,7 +94,7 @@ pub(in crate::assert) fn of_retries(
     why
 }
 
-/// What hides the toxics that should act.
+/// Explains why toxics do not act as they should.
 pub(in crate::assert) fn of_toxics(
     measured: &Measurement,
     observed: &Observed,
@@ -123,7 +123,7 @@ pub(in crate::assert) fn of_toxics(
     why
 }
 
-/// That failed requests are sent again, although none should be.
+/// Explains that failed requests are retried, although none should be.
 fn sent_again(measured: &Measurement, observed: &Observed, namespace: &str) -> Option<String> {
     let Mesh::Counted { before, after } = &measured.mesh else {
         return None;
@@ -153,7 +153,7 @@ fn unmeshed(measured: &Measurement, observed: &Observed, namespace: &str) -> Str
     )
 }
 
-/// The Service that was asked.
+/// Returns the Service that the requests were sent to.
 fn service(measured: &Measurement, observed: &Observed, namespace: &str) -> Option<Service> {
     let asked = client_load::service(&measured.url, namespace)?;
     if asked.namespace != namespace {
@@ -162,7 +162,8 @@ fn service(measured: &Measurement, observed: &Observed, namespace: &str) -> Opti
     observed.get(Some(namespace), &asked.name).ok()
 }
 
-/// That a mesh may keep connections on the way to `toxic`.
+/// Explains that the mesh may keep connections on the way to `toxic`, because the port is not
+/// opaque.
 fn not_opaque(toxic: &OpenToxic, observed: &Observed, namespace: &str) -> Option<String> {
     let listens = toxic.listens?;
     let service: Service = observed.get(Some(namespace), &toxic.at.service).ok()?;
@@ -194,7 +195,7 @@ fn not_opaque(toxic: &OpenToxic, observed: &Observed, namespace: &str) -> Option
     })
 }
 
-/// The port of the pods that `port` leads to.
+/// Returns the port of the pods that `port` leads to.
 fn target(port: &ServicePort, pods: &[Pod]) -> Option<u16> {
     let number = match &port.target_port {
         None => port.port,
@@ -211,7 +212,7 @@ fn target(port: &ServicePort, pods: &[Pod]) -> Option<u16> {
     u16::try_from(number).ok()
 }
 
-/// Whether `port` is among `ports`: `4143,8000-8010`.
+/// Returns true if the list `ports` contains `port`: `4143,8000-8010`.
 fn is_in(ports: &str, port: u16) -> bool {
     ports.split(',').any(|part| {
         let (first, last) = part.split_once('-').unwrap_or((part, part));

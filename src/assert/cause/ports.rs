@@ -1,4 +1,4 @@
-//! The ports of a Service: whether the one that a rule names is among them, and where it leads.
+//! The ports of a Service: the one that a rule names, and the port of the pods that it leads to.
 
 use k8s_openapi::{
     api::core::v1::{ContainerPort, Pod, Service, ServicePort},
@@ -14,8 +14,8 @@ pub(super) enum Port {
     Number(i32),
 }
 
-/// Why requests to `port` of the Service `name` reach nobody: the Service does not have it, or it leads
-/// to a port that none of its pods has.
+/// Explains why requests to `port` of the Service `name` reach no pod: the Service has no such
+/// port, or it leads to a port that none of its pods has.
 pub(super) fn why(name: &str, port: &Port, observed: &Observed, namespace: &str) -> Vec<String> {
     let Ok(service) = observed.get::<Service>(Some(namespace), name) else {
         return Vec::new();
@@ -46,7 +46,7 @@ pub(super) fn why(name: &str, port: &Port, observed: &Observed, namespace: &str)
         .collect()
 }
 
-/// `it has http (8080)`
+/// Lists a Service's ports: `it has http (8080)`.
 fn has(ports: &[ServicePort]) -> String {
     let shown = |of: &ServicePort| match &of.name {
         Some(name) => format!("{} ({})", clean(name), of.port),
@@ -60,8 +60,9 @@ fn has(ports: &[ServicePort]) -> String {
     }
 }
 
-/// The port of `pods` to which `of` leads, if they say which ports they have and it is not among them. A
-/// pod may listen on more than it says, so a number is no proof; a name that nobody has is.
+/// Describes the port of `pods` to which `of` leads, if the pods declare ports but not this one. A
+/// pod may listen on a port that it does not declare, so a missing number is no proof; a missing
+/// name is.
 fn leads_nowhere(of: &ServicePort, pods: &[Pod]) -> Option<String> {
     let containers = pods.iter().flat_map(|pod| pod.spec.iter());
     let containers = containers.flat_map(|spec| &spec.containers);

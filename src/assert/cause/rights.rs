@@ -1,4 +1,4 @@
-//! The rights of a pod's service account at the API server, and those of them that are missing.
+//! The rights of a pod's service account at the API server, and the rights that it lacks.
 
 use std::collections::BTreeMap;
 
@@ -12,13 +12,13 @@ use k8s_openapi::{
 
 use crate::assert::{Observed, Scope, text::clean};
 
-/// The label by which charts say to which release an object belongs.
+/// The label by which charts name the release that an object belongs to.
 const INSTANCE: &str = "app.kubernetes.io/instance";
 
-/// The prefix of the labels by which a role becomes part of another.
+/// The prefix of the labels that make a role a part of another role.
 const AGGREGATED: &str = "rbac.authorization.k8s.io/aggregate-to-";
 
-/// The scopes that are looked at.
+/// Returns the scopes of roles and bindings.
 pub(in crate::assert) fn scopes() -> [Scope; 4] {
     [
         Scope::of::<ClusterRole>(None),
@@ -28,23 +28,23 @@ pub(in crate::assert) fn scopes() -> [Scope; 4] {
     ]
 }
 
-/// A binding of either kind.
+/// A `ClusterRoleBinding` or a `RoleBinding`.
 struct Binding {
-    /// `ClusterRoleBinding`
+    /// `ClusterRoleBinding` or `RoleBinding`.
     kind: &'static str,
     metadata: ObjectMeta,
     role: RoleRef,
     subjects: Vec<Subject>,
 }
 
-/// A role of either kind.
+/// A `ClusterRole` or a `Role`.
 struct Granted {
     kind: &'static str,
     metadata: ObjectMeta,
 }
 
-/// Which rights `pod` lacks that somebody meant it to have: a role of its release that no binding binds,
-/// a binding whose role is gone.
+/// Returns the rights that `pod` lacks although somebody meant it to have them: a role of its
+/// release without a binding, or a binding whose role does not exist.
 pub(super) fn why(pod: &Pod, observed: &Observed) -> Vec<String> {
     let Some((account, namespace)) = account(pod) else {
         return Vec::new();
@@ -88,7 +88,8 @@ pub(super) fn why(pod: &Pod, observed: &Observed) -> Vec<String> {
     dangling.chain(unbound).collect()
 }
 
-/// That no binding at all names the service account of `pod`, which works with the API server.
+/// Explains that no binding names the service account of `pod`, whose program works with the API
+/// server.
 pub(super) fn has_none(pod: &Pod, observed: &Observed) -> Option<String> {
     let (account, namespace) = account(pod)?;
     let (_, bindings) = seen(observed)?;
@@ -105,7 +106,8 @@ pub(super) fn has_none(pod: &Pod, observed: &Observed) -> Option<String> {
     })
 }
 
-/// The service account of `pod` and its namespace, if it is one of its own and its token is in the pod.
+/// Returns the service account of `pod` and the account's namespace, if the account is not
+/// `default` and its token is mounted in the pod.
 fn account(pod: &Pod) -> Option<(&str, &str)> {
     let spec = pod.spec.as_ref()?;
     let account = spec.service_account_name.as_deref()?;
@@ -113,7 +115,7 @@ fn account(pod: &Pod) -> Option<(&str, &str)> {
     is_own.then_some((account, pod.metadata.namespace.as_deref()?))
 }
 
-/// All roles and all bindings, if both were seen.
+/// Returns all roles and all bindings, if all four kinds were listed.
 fn seen(observed: &Observed) -> Option<(Vec<Granted>, Vec<Binding>)> {
     let granted = |kind, metadata| Granted { kind, metadata };
     let everywhere = observed.list::<ClusterRole>(None).ok()?.into_iter();
@@ -140,7 +142,7 @@ fn seen(observed: &Observed) -> Option<(Vec<Granted>, Vec<Binding>)> {
 }
 
 impl Binding {
-    /// Returns if it is for the service account `account` of `namespace`.
+    /// Returns true if the binding is for the service account `account` of `namespace`.
     fn names(&self, account: &str, namespace: &str) -> bool {
         self.subjects.iter().any(|subject| {
             subject.kind == "ServiceAccount"
@@ -149,7 +151,7 @@ impl Binding {
         })
     }
 
-    /// Whether it gives `role` to somebody.
+    /// Returns true if the binding refers to `role`.
     fn binds(&self, role: &Granted) -> bool {
         self.role.kind == role.kind
             && Some(&self.role.name) == role.metadata.name.as_ref()
@@ -158,8 +160,8 @@ impl Binding {
 }
 
 impl Granted {
-    /// Whether it looks as if it were there for `pod`: by the release that both say they are of, or by
-    /// the name of the service account.
+    /// Returns true if the role looks as if it was made for `pod`: it belongs to the same release,
+    /// or has the name of the service account.
     fn is_meant_for(&self, pod: &Pod, account: &str, namespace: &str) -> bool {
         let instance = |labels: &Option<BTreeMap<String, String>>| {
             let label = labels.as_ref().and_then(|labels| labels.get(INSTANCE));
@@ -169,7 +171,7 @@ impl Granted {
         let is_of_release = of_pod.is_some() && of_pod == instance(&self.metadata.labels);
         let is_near =
             self.kind == "ClusterRole" || self.metadata.namespace.as_deref() == Some(namespace);
-        // One that is part of another is bound with that.
+        // A role that is a part of another role is bound together with it.
         let mut labels = self.metadata.labels.iter().flatten();
         let is_part = labels.any(|(label, _)| label.starts_with(AGGREGATED));
         is_near && !is_part && (is_of_release || self.metadata.name.as_deref() == Some(account))

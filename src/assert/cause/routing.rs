@@ -1,4 +1,4 @@
-//! Which way a request takes through a cluster, and why it does not arrive.
+//! The way of a request through a cluster, and the causes that keep it from arriving.
 
 use super::{
     accepted, backend, dependency, entrance, ports,
@@ -9,9 +9,10 @@ use crate::{
     spec::request::Request,
 };
 
-/// Why `request`, through the port `node` of the node, comes to `answer` instead of what is expected: by
-/// what opens the port, the rule for its host and path, whether its controller accepted that, the
-/// Service behind it, and what its pods depend on.
+/// Explains why `request`, sent through the port `node` of the node, got `answer` instead of the
+/// expected one. Checks, in this order, the workload that opens the port, the rule for the
+/// request's host and path, the rule's acceptance by its controller, the Service behind it, and the
+/// dependencies of the Service's pods.
 #[must_use]
 pub(in crate::assert) fn why(
     request: &Request,
@@ -45,7 +46,7 @@ pub(in crate::assert) fn why(
     };
     let mut why = vec![format!("the way is {}", rule.shown())];
     why.extend(rule.trouble.clone());
-    // What the application itself says has come all the way.
+    // An answer of the application itself came all the way.
     let came_through = is_applications(answer);
     let ingress = rule.ingress.as_ref().filter(|_| !came_through);
     why.extend(
@@ -92,13 +93,17 @@ pub(in crate::assert) fn why(
     why
 }
 
-/// The rule that decides about `host` and `path`, or that there is none.
+/// Returns the rule that decides about `host` and `path`.
+///
+/// # Errors
+///
+/// Says that there is no such rule, and names those that exist.
 fn decide(mut rules: Vec<Rule>, host: &str, path: &str) -> Result<Rule, String> {
     let all: Vec<String> = rules.iter().map(Rule::shown).collect();
     rules.retain(|rule| rule.is_for(host));
     let is_host_known = !rules.is_empty();
     rules.retain(|rule| rule.takes(path));
-    // The longest path decides, and of two, the exact one.
+    // The longest path decides; of two equal ones, the exact rule.
     let longest = rules
         .into_iter()
         .max_by_key(|rule| (rule.path.len(), rule.exact));

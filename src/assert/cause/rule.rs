@@ -1,4 +1,5 @@
-//! The rules by which requests are led to Services: of Ingresses, and of routes of the Gateway API.
+//! The rules that lead requests to Services: from Ingresses, and from `HTTPRoute`s of the Gateway
+//! API.
 
 use k8s_openapi::api::networking::v1::{Ingress, IngressBackend};
 use serde_json::Value;
@@ -6,7 +7,7 @@ use serde_json::Value;
 use super::ports::Port;
 use crate::assert::{Observed, Scope, text::clean};
 
-/// The scope of routes of the Gateway API. A cluster without that has none.
+/// Returns the scope of `HTTPRoute`s. A cluster without the Gateway API has none.
 #[must_use]
 pub(in crate::assert) fn http_routes(namespace: &str) -> Scope {
     Scope {
@@ -18,18 +19,18 @@ pub(in crate::assert) fn http_routes(namespace: &str) -> Scope {
 
 /// A rule that leads requests to a Service.
 pub(super) struct Rule {
-    /// `Ingress shop`
+    /// The object of the rule: `Ingress shop`.
     of: String,
-    /// None is for every host.
+    /// The hosts; an empty list matches every host.
     pub(super) hosts: Vec<String>,
     pub(super) path: String,
     pub(super) exact: bool,
     pub(super) service: Option<String>,
     /// The Service's port.
     pub(super) port: Option<Port>,
-    /// The Ingress that it stands in, if it does in one.
+    /// The Ingress of the rule; `None` for a rule of an `HTTPRoute`.
     pub(super) ingress: Option<Ingress>,
-    /// What its controller complains of.
+    /// The complaints of the rule's controller.
     pub(super) trouble: Vec<String>,
 }
 
@@ -38,7 +39,7 @@ impl Rule {
         self.hosts.is_empty() || self.hosts.iter().any(|of| fits(of, host))
     }
 
-    /// Prefixes go by whole parts of a path.
+    /// Returns true if the rule matches `path`. A prefix matches whole segments of a path.
     pub(super) fn takes(&self, path: &str) -> bool {
         if self.exact {
             return self.path == path;
@@ -48,7 +49,7 @@ impl Rule {
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
-    /// `Ingress shop: shop.localhost/api → Service api`
+    /// Formats the rule: `Ingress shop: shop.localhost/api → Service api`.
     pub(super) fn shown(&self) -> String {
         let service = match &self.service {
             Some(service) => format!("Service {service}"),
@@ -59,7 +60,7 @@ impl Rule {
     }
 }
 
-/// Whether `of`, the host of a rule, is for `host`.
+/// Returns true if `of`, the host of a rule, matches `host`.
 pub(super) fn fits(of: &str, host: &str) -> bool {
     match of.strip_prefix("*.") {
         Some(domain) => host
@@ -69,7 +70,7 @@ pub(super) fn fits(of: &str, host: &str) -> bool {
     }
 }
 
-/// All rules of `namespace`.
+/// Returns all rules of `namespace`.
 pub(super) fn rules(observed: &Observed, namespace: &str) -> Result<Vec<Rule>, String> {
     let mut ingresses = observed.list::<Ingress>(None)?;
     ingresses.retain(|ingress| ingress.metadata.namespace.as_deref() == Some(namespace));

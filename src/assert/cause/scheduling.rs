@@ -1,4 +1,4 @@
-//! Why no node takes a pod.
+//! Reasons why no node takes a pod.
 
 use k8s_openapi::api::core::v1::{Node, PersistentVolume, PersistentVolumeClaim, Pod};
 
@@ -12,7 +12,7 @@ use crate::assert::{
 
 const HOSTNAME: &str = "kubernetes.io/hostname";
 
-/// Why `pod`, which has no node, has none.
+/// Explains why `pod` has no node.
 pub(super) fn why(pod: &Pod, observed: &Observed, namespace: &str) -> Vec<String> {
     let claims = pod::claims(pod);
     let mut why: Vec<String> = claims
@@ -25,7 +25,7 @@ pub(super) fn why(pod: &Pod, observed: &Observed, namespace: &str) -> Vec<String
     why
 }
 
-/// What the scheduler says, where the objects do not.
+/// Returns the scheduler's reason, for a pod whose objects show none.
 fn of_condition(pod: &Pod) -> String {
     let scheduled = pod::condition(pod, "PodScheduled").filter(|c| c.status != "True");
     let Some(scheduled) = scheduled else {
@@ -41,7 +41,8 @@ fn of_condition(pod: &Pod) -> String {
     }
 }
 
-/// What is wrong with a claim that the pod mounts, or with where its volume is.
+/// Explains why a claim that the pod mounts, or the nodes of its volume, keep the pod from being
+/// scheduled; empty if they do not.
 fn of_claim(name: &str, observed: &Observed, namespace: &str) -> Vec<String> {
     let claim = match observed.get::<PersistentVolumeClaim>(Some(namespace), name) {
         Ok(claim) => claim,
@@ -58,7 +59,7 @@ fn of_claim(name: &str, observed: &Observed, namespace: &str) -> Vec<String> {
     if status.and_then(|s| s.phase.as_deref()) == Some("Lost") {
         return vec![format!("claim {name} has lost its volume")];
     }
-    // A claim may well wait for its pod to be scheduled: that it is not bound is no cause.
+    // A claim may wait for its pod to be scheduled, so an unbound claim is no cause.
     let Some(bound) = claim.spec.and_then(|spec| spec.volume_name) else {
         return Vec::new();
     };
@@ -74,7 +75,8 @@ fn of_claim(name: &str, observed: &Observed, namespace: &str) -> Vec<String> {
     }
 }
 
-/// What keeps a pod away from all nodes that a volume is bound to; nothing if one of them is well.
+/// Explains, for each node that a volume is bound to, why it takes no pods; empty if one of them
+/// does.
 fn of_volume(bound: &PersistentVolume, observed: &Observed) -> Vec<String> {
     let Ok(nodes) = observed.list::<Node>(None) else {
         return Vec::new();
@@ -90,7 +92,7 @@ fn of_volume(bound: &PersistentVolume, observed: &Observed) -> Vec<String> {
     why
 }
 
-/// The nodes, by their label, that a volume is bound to.
+/// Returns the nodes that a volume is bound to, by their hostname label.
 fn hosts(volume: &PersistentVolume) -> Vec<&str> {
     let affinity = volume
         .spec
@@ -109,7 +111,8 @@ fn hosts(volume: &PersistentVolume) -> Vec<&str> {
         .collect()
 }
 
-/// The node with the hostname `host` and why it takes no pods; `None` if it does.
+/// Returns the node with the hostname `host` and the reasons why it takes no pods; `None` if it
+/// takes them.
 fn of_host(host: &str, nodes: &[Node]) -> Option<String> {
     let labelled = |node: &&Node| {
         let labels = node.metadata.labels.as_ref();

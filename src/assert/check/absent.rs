@@ -1,4 +1,4 @@
-//! `absent`
+//! The assertion `absent`.
 
 use serde_json::Value;
 
@@ -19,7 +19,7 @@ pub(super) fn check(a: &ObjectRef, context: &Context<'_>) -> Vec<Clause> {
     }]
 }
 
-/// How an object that is there stands: what keeps one that is being deleted.
+/// Describes an object that exists, or the finalizers that keep it if it is being deleted.
 pub(super) fn present(object: &Value) -> String {
     let metadata = &object["metadata"];
     let Some(since) = metadata["deletionTimestamp"].as_str() else {

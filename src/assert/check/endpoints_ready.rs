@@ -1,4 +1,4 @@
-//! `endpoints-ready`
+//! The assertion `endpoints-ready`.
 
 use k8s_openapi::api::core::v1::Service;
 
@@ -61,11 +61,11 @@ mod tests {
         moved["metadata"]["name"] = serde_json::json!("api-x2");
         let one = World::shop().add(slice("api", &[true])).add(moved.clone());
         assert_eq!(one.fault(API).actual, "1");
-        // One of another family has another address, and is the same pod.
+        // An endpoint of the other address family has another address, but the same pod.
         moved["endpoints"][0]["addresses"] = serde_json::json!(["fd00::1"]);
         let one = World::shop().add(slice("api", &[true])).add(moved.clone());
         assert_eq!(one.fault(API).actual, "1");
-        // Without a pod behind it, the address tells.
+        // An endpoint without a pod is identified by its address.
         moved["endpoints"][0]["targetRef"] = serde_json::Value::Null;
         World::shop()
             .add(slice("api", &[true]))

@@ -1,4 +1,4 @@
-//! `evicted-refused`
+//! The assertion `evicted-refused`.
 
 use k8s_openapi::api::{core::v1::Pod, policy::v1::PodDisruptionBudget};
 
@@ -12,7 +12,7 @@ use crate::{
     spec::assertion::EvictedRefused,
 };
 
-/// How the eviction is asked for.
+/// Returns the probe that requests the eviction.
 pub(in crate::assert) fn probe(a: &EvictedRefused, namespace: &str) -> Probe {
     Probe::Evict {
         namespace: namespace.to_owned(),
@@ -44,8 +44,8 @@ pub(super) fn check(a: &EvictedRefused, context: &Context<'_>) -> Vec<Clause> {
     ]
 }
 
-/// The clause about the budget's status. A budget that was not looked at by its controller yet
-/// refuses everything, and not because too few pods would be left.
+/// Makes the clause about the budget's status. A budget that its controller has not observed yet
+/// refuses every eviction, but not because too few pods would be left.
 fn is_current(a: &EvictedRefused, budget: &PodDisruptionBudget) -> Clause {
     let what = format!("budget {} was seen by its controller", a.budget);
     let generation = budget.metadata.generation.unwrap_or(0);
@@ -68,7 +68,7 @@ fn is_meant(a: &EvictedRefused, budget: &PodDisruptionBudget, pod: &Pod) -> Clau
     let what = format!("budget {} selects pod {}", a.budget, a.pod);
     let selector = budget.spec.as_ref().and_then(|spec| spec.selector.as_ref());
     let labels = pod.metadata.labels.as_ref();
-    // Without a selector it selects nothing; an empty one selects everything.
+    // A budget without a selector selects nothing; an empty selector selects everything.
     let holds = selector.is_some_and(|selector| labels::selects(selector, labels));
     let actual = if holds {
         "selected"
@@ -119,8 +119,8 @@ fn allowed_text(allowed: Option<i32>) -> String {
     }
 }
 
-/// The budget that the API server names as the one in the way, if its message has the cause in
-/// it: "The disruption budget NAME needs 2 healthy pods and has 2 currently".
+/// Returns the budget that refuses, if the API server's message contains the cause: "The disruption
+/// budget NAME needs 2 healthy pods and has 2 currently".
 fn refusing_budget(message: &str) -> Option<&str> {
     let (_, rest) = message.split_once("disruption budget ")?;
     let (name, rest) = rest.split_once(' ')?;

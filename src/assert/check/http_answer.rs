@@ -1,4 +1,4 @@
-//! `http`
+//! The assertion `http`.
 
 use super::{
     Context,
@@ -16,7 +16,7 @@ use crate::{
     spec::request::Http,
 };
 
-/// How it is asked.
+/// Returns the probe that sends the requests.
 pub(in crate::assert) fn probe(a: &Http) -> Probe {
     Probe::Http {
         port: a.port.clone(),
@@ -97,13 +97,13 @@ fn of_answers(a: &Http, port: &Port, answers: &[Answer], context: &Context<'_>) 
     faults
 }
 
-/// Whether `answer` is as `a` expects.
+/// Returns true if `answer` is as `a` expects.
 #[must_use]
 pub(in crate::assert) fn fits(a: &Http, answer: &Answer) -> bool {
     faults(a, answer).is_empty()
 }
 
-/// A clause for everything that is not as `a` expects.
+/// Makes a clause for every part of the answer that is not as `a` expects.
 fn faults(a: &Http, answer: &Answer) -> Vec<Clause> {
     let asked = format!("{} {a}", a.method.as_str());
     let pending = |what: String, expected: String, actual: String| {
@@ -157,7 +157,8 @@ fn faults(a: &Http, answer: &Answer) -> Vec<Clause> {
     faults
 }
 
-/// A clause for every field of `json` that the answer `body` to `asked` does not have like that.
+/// Makes a clause for every field of `json` that differs in `body`, the answer to the request
+/// `asked`.
 fn of_json(json: &serde_json::Value, body: &str, asked: &str) -> Vec<Clause> {
     let pending = |what: String, expected: String, actual: String| {
         Clause::new(Status::Pending, what, expected, actual)

@@ -1,4 +1,4 @@
-//! `image-running`
+//! The assertion `image-running`.
 
 use k8s_openapi::api::core::v1::PodSpec;
 
@@ -55,7 +55,7 @@ pub(super) fn check(a: &ImageRunning, context: &Context<'_>) -> Vec<Clause> {
     vec![template, running]
 }
 
-/// The image of the container that `a` means.
+/// Returns the image of the container that `a` names, or of the first one.
 fn image<'a>(a: &ImageRunning, spec: &'a PodSpec) -> Option<&'a str> {
     let mut containers = spec.containers.iter();
     let container = match &a.container {

@@ -1,4 +1,4 @@
-//! `linkerd-check`: the checks that Linkerd's own program makes, and which of them failed.
+//! The assertion `linkerd-check`: the checks of Linkerd's own program, and those that failed.
 
 use serde::Deserialize;
 
@@ -12,8 +12,8 @@ use crate::{
     spec::{ToolName, mesh::LinkerdCheck},
 };
 
-/// One document of the program's answer. With extensions installed it prints several, one after the
-/// other.
+/// One document of the program's output. With extensions installed the program prints several, one
+/// after the other.
 #[derive(Debug, Deserialize)]
 struct Report {
     success: bool,
@@ -39,7 +39,7 @@ struct Check {
     hint: String,
 }
 
-/// How the program is asked.
+/// Returns the probe that runs the program.
 pub(in crate::assert) fn probe(a: &LinkerdCheck, namespace: &str) -> Probe {
     let arguments = a.arguments(namespace).into_iter();
     Probe::Tool {
@@ -64,19 +64,19 @@ pub(super) fn check(a: &LinkerdCheck, context: &Context<'_>) -> Vec<Clause> {
     };
     match reports(stdout) {
         Some(reports) => reports.iter().flat_map(of_report).collect(),
-        // Without an answer in the form that was asked for, it says on standard error why not.
+        // A program that cannot print JSON gives the reason on standard error.
         None => pending("no answer that is JSON", first_lines(stderr)),
     }
 }
 
-/// The documents of `stdout`; none if there is none, or something else between them.
+/// Parses the documents of `stdout`; `None` if there is none, or anything else between them.
 fn reports(stdout: &str) -> Option<Vec<Report>> {
     let documents = serde_json::Deserializer::from_str(stdout).into_iter();
     let reports: Result<Vec<Report>, _> = documents.collect();
     reports.ok().filter(|reports| !reports.is_empty())
 }
 
-/// A clause for each category, and one for each check in it that failed.
+/// Makes a clause for each category whose checks all succeeded, and one for each check that failed.
 fn of_report(report: &Report) -> Vec<Clause> {
     let mut clauses = Vec::new();
     for category in &report.categories {
@@ -127,7 +127,7 @@ fn of_check(category: &str, check: &Check) -> Clause {
         .evidence(evidence)
 }
 
-/// What is behind a check that failed, where it can be said better than by the check itself.
+/// Returns the cause of a failed check, where labctl can explain it better than the check itself.
 fn cause(description: &str, error: &str) -> Option<&'static str> {
     let says = |text: &str| description.contains(text) || error.contains(text);
     if says("Gateway API") || says("gateway.networking.k8s.io") {
@@ -238,7 +238,8 @@ mod tests {
             )),
             "gateway-api-crd: Gateway API CRDs are installed (the definitions of the Gateway API)"
         );
-        // Two documents; what fails in the second is what the first one says.
+        // The output has two documents; the failure in the second follows from the one in the
+        // first.
         let expired = cause(include_str!(
             "../testdata/linkerd-check/issuer-expired.json"
         ));
@@ -271,7 +272,7 @@ mod tests {
         assert_eq!(nothing.status, Status::Pending);
         let half = one("x", "success", "") + "{\"success\": true, \"cat";
         assert_eq!(answered(&half, "").fault(PRE).status, Status::Pending);
-        // A report that has nothing to say was not a check of anything.
+        // A report without categories checked nothing.
         let empty = answered(r#"{"success": true, "categories": []}"#, "");
         assert_ne!(empty.verdict(PRE).status, Status::Pass);
     }

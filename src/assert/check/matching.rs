@@ -1,4 +1,4 @@
-//! Comparing a tree of fields with what is: the fields that are asserted, and no others.
+//! The comparison of asserted fields with an object or an answer. Other fields do not matter.
 
 use serde_json::{Number, Value};
 
@@ -6,20 +6,20 @@ use crate::assert::text::clean;
 
 /// A field that does not match.
 pub(super) struct Mismatch {
-    /// As kubectl's jsonpath writes it.
+    /// The field's path, as kubectl's jsonpath writes it.
     pub(super) path: String,
     pub(super) expected: String,
     pub(super) actual: String,
 }
 
-/// The fields of `expected` that `actual` does not have like that.
+/// Returns the fields of `expected` that are different or missing in `actual`.
 pub(super) fn mismatches(expected: &Value, actual: &Value) -> Vec<Mismatch> {
     let mut wrong = Vec::new();
     compare(expected, Some(actual), &mut String::new(), &mut wrong);
     wrong
 }
 
-/// Compares the fields of `expected` with those of `actual`: maps key by key, all else as a whole.
+/// Compares `expected` with `actual`: maps key by key, everything else as a whole.
 fn compare(expected: &Value, actual: Option<&Value>, path: &mut String, wrong: &mut Vec<Mismatch>) {
     if let (Value::Object(fields), Some(Value::Object(object))) = (expected, actual) {
         for (key, expected) in fields {
@@ -30,7 +30,7 @@ fn compare(expected: &Value, actual: Option<&Value>, path: &mut String, wrong: &
         }
         return;
     }
-    // An author who writes null means a field that is not set.
+    // An author who writes null means that the field is not set.
     if !same(expected, actual.unwrap_or(&Value::Null)) {
         wrong.push(Mismatch {
             path: path.clone(),
@@ -53,7 +53,7 @@ fn push_key(path: &mut String, key: &str) {
     path.push_str(key);
 }
 
-/// Whether two values are the same.
+/// Returns true if the two values are equal.
 fn same(expected: &Value, actual: &Value) -> bool {
     match (expected, actual) {
         (Value::Number(a), Value::Number(b)) => same_number(a, b),
@@ -68,12 +68,13 @@ fn same(expected: &Value, actual: &Value) -> bool {
     }
 }
 
-/// YAML and JSON may write the same number with and without a fraction.
+/// Returns true if the numbers are equal: YAML and JSON may write a number with or without a
+/// fraction.
 fn same_number(a: &Number, b: &Number) -> bool {
     a == b || (a.is_f64() || b.is_f64()) && a.as_f64() == b.as_f64()
 }
 
-/// A value as a clause shows it.
+/// Formats a value for a clause.
 pub(super) fn shown(value: Option<&Value>) -> String {
     match value {
         None | Some(Value::Null) => "absent".to_owned(),

@@ -1,4 +1,5 @@
-//! `success-rate`, `latency`: what a load measured. It is over: what does not hold will not.
+//! The assertions `success-rate` and `latency` about the measurement of a load. The load is over,
+//! so an assertion that does not hold never will.
 
 use super::{Context, unknown};
 use crate::{
@@ -10,7 +11,7 @@ use crate::{
     },
 };
 
-/// What the step `of` measured, or the clause about why that is not known.
+/// Returns the measurement of the step `of`, or the clause that says why there is none.
 pub(super) fn measurement<'a>(
     of: Option<&StepId>,
     context: &Context<'a>,
@@ -75,7 +76,7 @@ pub(super) fn latency(asserted: &LatencyOf, context: &Context<'_>) -> Vec<Clause
     if measured.requests == 0 {
         return vec![unknown(what, expected, "there were no requests")];
     }
-    // A time that fell is not above the other one.
+    // A time that is lower than the base is 0 above it.
     let difference = time.saturating_sub(base.unwrap_or(0));
     let side = match (asserted.at_least, asserted.at_most) {
         (Some(least), _) if difference < least.micros() => Side::Below,

@@ -1,4 +1,4 @@
-//! `mesh-injected`: every pod of a workload has a proxy.
+//! The assertion `mesh-injected`: every pod of a workload has a proxy.
 
 use k8s_openapi::api::{
     apps::v1::Deployment,
@@ -15,10 +15,10 @@ use crate::{
 /// Linkerd's own namespace.
 const LINKERD: &str = "linkerd";
 const INJECTOR: &str = "linkerd-proxy-injector";
-/// The annotation by which a namespace, or a pod, asks for a proxy.
+/// The annotation by which a namespace or a pod requests a proxy.
 const INJECT: &str = "linkerd.io/inject";
 
-/// What says why a pod has no proxy.
+/// Returns the scopes that explain why a pod has no proxy.
 pub(in crate::assert) fn explaining() -> [Scope; 2] {
     [
         Scope::of::<Namespace>(None),
@@ -61,8 +61,8 @@ pub(super) fn check(a: &MeshInjected, context: &Context<'_>) -> Vec<Clause> {
     vec![clause.because(because)]
 }
 
-/// Why pods of `of` have no proxy: nobody asked for one, it was asked not to, the injector was not
-/// there, or they are from before.
+/// Explains why pods of `of` have no proxy: nobody requested one, somebody disabled it, the
+/// injector does not run, or the pods are older than the annotation.
 pub(super) fn why_not(
     of: &Workload,
     template: &PodTemplateSpec,

@@ -1,8 +1,10 @@
-//! `mesh-mtls`: what two workloads say to each other is encrypted, and each proves who it is.
+//! The assertion `mesh-mtls`: the connections between two workloads are encrypted, and both sides
+//! prove their identity.
 //!
-//! Viz tells of each connection between two workloads (an edge) which identity each side proved, or
-//! why there was no TLS. It knows of six reasons and passes on any other as none, so that both
-//! identities are asked for, too. Edges are what its Prometheus saw of open connections.
+//! For each connection between two workloads (an edge), Viz reports the identity that each side
+//! proved, or the reason why there was no TLS. Viz knows six reasons and reports any other as none,
+//! so labctl checks both identities, too. Edges are the open connections that the Prometheus of Viz
+//! saw.
 
 use k8s_openapi::api::apps::v1::Deployment;
 use serde::Deserialize;
@@ -20,14 +22,15 @@ use crate::{
 /// The namespace of Viz.
 const VIZ: &str = "linkerd-viz";
 
-/// What says why an edge is not known.
+/// Returns the scopes that explain why an edge is not known.
 pub(in crate::assert) fn explaining() -> Vec<Scope> {
     let mut scopes = vec![Scope::of::<Deployment>(Some(VIZ))];
     scopes.extend(mesh_injected::explaining());
     scopes
 }
 
-/// How it is asked: Viz, or the called itself through a pod of the caller, if there is one.
+/// Returns the probe: a question to Viz, or a request from a ready pod of the caller to the called
+/// workload itself. `None` if there is no such pod.
 pub(in crate::assert) fn probe(
     a: &MeshMtls,
     namespace: &str,
@@ -79,7 +82,7 @@ pub(super) fn check(a: &MeshMtls, context: &Context<'_>) -> Vec<Clause> {
     }
 }
 
-/// The identity of a workload's pods, as Viz has it: `SERVICE-ACCOUNT.NAMESPACE`.
+/// Returns the identity of a workload's pods in the form of Viz: `SERVICE-ACCOUNT.NAMESPACE`.
 fn identity(pods: &WorkloadPods, namespace: &str) -> String {
     let spec = pods.template.spec.as_ref();
     let account = spec.and_then(|spec| spec.service_account_name.as_deref());
@@ -101,7 +104,7 @@ struct Edge {
     no_tls_reason: String,
 }
 
-/// What `/api/whoami` of the demo API says, as far as it is looked at.
+/// The fields of `/api/whoami` of the demo API that are used here.
 #[derive(Debug, Deserialize)]
 struct Whoami {
     caller: Caller,
@@ -138,7 +141,7 @@ impl Ends<'_> {
         }
         let here = context.namespace;
         let each = between.into_iter().flat_map(|edge| {
-            // Where one side proves nothing, that is the side for which there is a reason.
+            // If only one side proves nothing, the reason is about that side.
             let is_one_sided = edge.client_id.is_empty() != edge.server_id.is_empty();
             let client = (from, &edge.client_id, identity(self.from, here), to);
             let server = (to, &edge.server_id, identity(self.to, here), from);
@@ -189,7 +192,7 @@ impl Ends<'_> {
         }
     }
 
-    /// Which of the two has pods without a proxy, and why.
+    /// Names each of the two workloads that has pods without a proxy, and explains why.
     fn unmeshed(&self, context: &Context<'_>) -> Vec<String> {
         let each = [(&self.a.from, self.from), (&self.a.to, self.to)];
         let lacks = |pods: &WorkloadPods| {
@@ -204,7 +207,7 @@ impl Ends<'_> {
         why.collect()
     }
 
-    /// Why Viz knows of no connection.
+    /// Explains why Viz knows no connection.
     fn why_unknown(&self, context: &Context<'_>) -> Vec<String> {
         let mut because = self.unmeshed(context);
         if self.a.by.is_some() {

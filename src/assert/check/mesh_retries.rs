@@ -1,5 +1,5 @@
-//! `mesh-retries`: what the client's Linkerd proxy counted while a load ran. Its counters begin at 0
-//! with the pod: only differences count.
+//! The assertion `mesh-retries`: the counts of the client's Linkerd proxy during a load. Its
+//! counters start at 0 with the pod, so only differences count.
 
 use super::{Context, measured::measurement, unknown};
 use crate::{
@@ -89,7 +89,7 @@ struct Judge<'a> {
 }
 
 impl Judge<'_> {
-    /// The clause about a number, if something is asserted of it.
+    /// Makes the clause about a number; `None` if the lab asserts nothing about it.
     fn clause(&self, what: &str, range: Range, number: f64, actual: String) -> Option<Clause> {
         if range.is_any() {
             return None;
@@ -98,7 +98,7 @@ impl Judge<'_> {
         let holds = side == Side::Within;
         let clause = Clause::when(holds, Status::Failed, what, range.to_string(), actual);
         let (observed, namespace) = (self.context.observed, self.context.namespace);
-        // Fewer retries than expected: none is made, or nothing fails.
+        // Too few retries have two causes: the mesh makes none, or no request fails.
         let because = if holds {
             Vec::new()
         } else if self.counters.retries == 0 && self.counters.effective.bad == 0 {

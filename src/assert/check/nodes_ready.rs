@@ -1,4 +1,4 @@
-//! `nodes-ready`
+//! The assertion `nodes-ready`.
 
 use k8s_openapi::api::core::v1::Node;
 
@@ -31,7 +31,7 @@ pub(super) fn check(a: &NodesReady, context: &Context<'_>) -> Vec<Clause> {
     };
     let troubles: Vec<String> = nodes.iter().filter_map(trouble).collect();
     let well = nodes.len() - troubles.len();
-    // No node at all is no cluster, however few were asked for.
+    // A cluster has at least one node, however few the lab asks for.
     let holds = well >= a.count.max(1);
     let clause = Clause::when(holds, Status::Pending, what, expected, well.to_string());
     vec![clause.evidence(troubles)]

@@ -1,4 +1,4 @@
-//! `object`
+//! The assertion `object`.
 
 use serde_json::Value;
 
@@ -21,7 +21,8 @@ pub(super) fn check(a: &ObjectMatch, context: &Context<'_>) -> Vec<Clause> {
         Ok(object) => object,
         Err(why) => return vec![missing(format!("{object_name} exists"), "exists", &why)],
     };
-    // What goes is as good as gone, unless the lab looks at just that.
+    // An object that is being deleted counts as gone, unless the lab asserts its deletion
+    // timestamp.
     let is_going = object["metadata"]["deletionTimestamp"].is_string();
     if is_going && a.fields["metadata"]["deletionTimestamp"].is_null() {
         let what = format!("{object_name} exists");
@@ -65,7 +66,7 @@ pub(super) fn check(a: &ObjectMatch, context: &Context<'_>) -> Vec<Clause> {
         .collect()
 }
 
-/// The clause about a status that is asserted and that is about an older spec.
+/// Makes the clause about an asserted status that is about an older spec.
 fn stale(a: &ObjectMatch, object_name: &str, object: &Value) -> Option<Clause> {
     a.fields.get("status")?;
     let generation = object["metadata"]["generation"].as_i64()?;

@@ -1,4 +1,4 @@
-//! `pvc-bound`
+//! The assertion `pvc-bound`.
 
 use k8s_openapi::api::{apps::v1::StatefulSet, core::v1::PersistentVolumeClaim};
 
@@ -28,7 +28,7 @@ pub(super) fn check(a: &PvcBound, context: &Context<'_>) -> Vec<Clause> {
         .and_then(|s| s.volume_claim_templates.as_deref())
         .unwrap_or_default();
     if templates.is_empty() {
-        // Claim templates cannot be changed.
+        // Claim templates cannot be changed, so the set never gets claims.
         return vec![Clause::new(
             Status::Failed,
             what,
@@ -62,7 +62,7 @@ fn claim_clause(set: &StatefulSet, template: &str, ordinal: i32, context: &Conte
     let claim: PersistentVolumeClaim = match context.observed.get(namespace, &name) {
         Ok(claim) => claim,
         Err(why) => {
-            // A claim is made just before its pod is.
+            // The controller creates a claim just before its pod.
             let because = match why {
                 Missing::Absent if context.pod(&pod).is_err_and(|e| e == Missing::Absent) => {
                     cause::why_missing(set, ordinal, context.observed, context.namespace)
@@ -88,7 +88,7 @@ fn claim_clause(set: &StatefulSet, template: &str, ordinal: i32, context: &Conte
             "Bound",
             format!("Bound to volume {}", volume(bound)),
         ),
-        // The volume it was bound to is gone, and with it the data.
+        // The volume of the claim is gone, and the data with it.
         ("Lost", _) => Clause::new(Status::Failed, what, "Bound", "Lost: its volume is gone"),
         (phase, _) => {
             let class = spec.storage_class_name.as_deref();

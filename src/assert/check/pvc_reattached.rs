@@ -1,4 +1,4 @@
-//! `pvc-reattached`
+//! The assertion `pvc-reattached`.
 
 mod storage;
 
@@ -33,7 +33,11 @@ pub(super) fn check(a: &PvcReattached, context: &Context<'_>) -> Vec<Clause> {
     ]
 }
 
-/// The pod and the claim as they were, or what of them is not recorded.
+/// Returns the recorded pod and claim.
+///
+/// # Errors
+///
+/// Says which of the two is not recorded.
 fn recorded<'a>(
     a: &PvcReattached,
     context: &Context<'a>,
@@ -97,7 +101,7 @@ fn mounts(
         [] => "it mounts no claim".to_owned(),
         others => format!("it mounts {}", others.join(", ")),
     };
-    // The volumes of a pod cannot be changed; only another replacement could mount it.
+    // The volumes of a pod cannot be changed; only another replacement can mount the claim.
     let going = pod::is_deleting(pod) || pod.metadata.uid.as_ref() == Some(&before.uid);
     let otherwise = if going {
         Status::Pending

@@ -1,4 +1,4 @@
-//! `rollout-complete`: what the two kinds of workload have in common.
+//! The assertion `rollout-complete`: the part that both kinds of workload share.
 
 mod deployment;
 mod pods;
@@ -41,20 +41,20 @@ pub(super) fn check(a: &RolloutComplete, context: &Context<'_>) -> Vec<Clause> {
     }
 }
 
-/// What a workload and its controller say of a rollout.
+/// The rollout of a workload, as its spec and its controller describe it.
 struct Rollout<'a> {
     metadata: &'a ObjectMeta,
     /// `status.observedGeneration`
     observed: Option<i64>,
     /// `spec.replicas`
     asked: i32,
-    /// What of the status is compared.
+    /// The fields of the status that are compared.
     fields: Vec<Field>,
-    /// What the controller complains of.
+    /// The complaints of the controller.
     complaints: Vec<String>,
 }
 
-/// One field of a status, and what it has to be.
+/// One field of a status, with its expected value.
 struct Field {
     what: &'static str,
     expected: String,
@@ -63,9 +63,9 @@ struct Field {
 }
 
 impl Field {
-    /// A count that has to be exact.
+    /// Compares a count that has to be exact.
     fn count(what: &'static str, expected: i32, actual: Option<i32>) -> Self {
-        // The API leaves a count of zero out.
+        // The API omits a count of zero.
         let actual = actual.unwrap_or(0);
         Self {
             what,
@@ -110,14 +110,14 @@ fn clauses(
             format!("generation {generation}"),
             actual,
         ));
-        // The rest of the status is about what was asked for before.
+        // The rest of the status is about the older generation.
         return clauses;
     }
     clauses.extend(counts(a, rollout));
     let mut pods = pods();
     let is_pending = |clause: &&mut Clause| clause.status == Status::Pending;
     if pods.status == Status::Pass {
-        // What keeps new pods from it keeps the rollout, if anything does.
+        // A cause that keeps new pods from being ready also keeps the rollout from completing.
         let (because, evidence) = (take(&mut pods.because), take(&mut pods.evidence));
         if let Some(first) = clauses.iter_mut().find(is_pending) {
             first.because.extend(because);
@@ -131,8 +131,9 @@ fn clauses(
     clauses
 }
 
-/// The clause about how many replicas the workload asks for, if something is asserted of that: a
-/// number, or, where the lab names none, that there are any. None at all are complete at any time.
+/// Makes the clause about the number of replicas that the workload asks for: it has to be the lab's
+/// number or, if the lab gives none, not 0, because a rollout of no replicas is always complete.
+/// `None` if the lab gives no number and the workload asks for some.
 fn asked(a: &RolloutComplete, asked: i32) -> Option<Clause> {
     let what = format!("replicas asked for by {}", a.of);
     match a.replicas {
@@ -152,7 +153,7 @@ fn asked(a: &RolloutComplete, asked: i32) -> Option<Clause> {
     }
 }
 
-/// A clause for each field that does not hold, or one that all do.
+/// Makes a clause for each field that does not hold, or one clause if all hold.
 fn counts(a: &RolloutComplete, rollout: &Rollout<'_>) -> Vec<Clause> {
     let wrong: Vec<Clause> = rollout
         .fields

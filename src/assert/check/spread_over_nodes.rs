@@ -1,4 +1,4 @@
-//! `spread-over-nodes`
+//! The assertion `spread-over-nodes`.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! `sql`
+//! The assertion `sql`.
 
 use k8s_openapi::api::core::v1::Pod;
 
@@ -12,13 +12,13 @@ use crate::{
     spec::assertion::Sql,
 };
 
-/// `psql` as the user and in the database that the image's own variables name. The query is an
-/// argument of its own, so no shell reads it.
+/// The command that runs `psql` with the user and the database of the image's own variables. The
+/// query is a separate argument, so no shell parses it.
 const PSQL: &str = "exec psql -XAtq -v ON_ERROR_STOP=1 -U \"${POSTGRES_USER:-postgres}\" \
     -d \"${POSTGRES_DB:-${POSTGRES_USER:-postgres}}\" -c \"$1\"";
 
 impl Probe {
-    /// `query`, asked in `pod`.
+    /// Makes the probe that runs `query` in `pod`.
     #[must_use]
     pub fn sql(pod: &str, query: &str, namespace: &str) -> Self {
         let command = ["sh", "-c", PSQL, "psql", query];
@@ -30,7 +30,7 @@ impl Probe {
     }
 }
 
-/// How the query is asked.
+/// Returns the probe that runs the query.
 pub(in crate::assert) fn probe(a: &Sql, namespace: &str) -> Probe {
     Probe::sql(&a.pod, &a.query, namespace)
 }
@@ -41,14 +41,14 @@ pub(super) fn check(a: &Sql, context: &Context<'_>) -> Vec<Clause> {
 
 fn clause(a: &Sql, context: &Context<'_>) -> Clause {
     let what = format!("answer of {} to `{}`", a.pod, clean(a.query.trim()));
-    // A block of YAML ends in a line break, which is taken from answers.
+    // A block of YAML ends with a line break; answers have theirs trimmed.
     let equals = a.equals.trim_end_matches(['\n', '\r']);
     let expected = quoted(equals);
     let pod = match context.pod(&a.pod) {
         Ok(pod) => pod,
         Err(why) => return missing(format!("pod {} exists", a.pod), "exists", &why),
     };
-    // An answer of a pod that is going is not one of the pod that comes after it.
+    // An answer of a pod that is being deleted says nothing about the pod that replaces it.
     if !pod::can_run_commands(&pod) {
         let actual = format!(
             "not asked: pod {} is {}",
@@ -68,8 +68,8 @@ fn clause(a: &Sql, context: &Context<'_>) -> Clause {
     if stdout.is_empty() {
         return Clause::new(Status::Pending, what, expected, "nothing");
     }
-    // A wrong answer of a database that is ready does not come right by itself; one that is not
-    // may still be starting.
+    // A ready database will not correct a wrong answer; a database that is not ready may still be
+    // starting.
     let status = if pod::is_ready(&pod) {
         Status::Failed
     } else {
@@ -78,7 +78,7 @@ fn clause(a: &Sql, context: &Context<'_>) -> Clause {
     Clause::new(status, what, expected, quoted(stdout))
 }
 
-/// `clause`, with why the pod is not ready, if it is not; what was printed stays the evidence.
+/// Adds the causes for an unready pod to `clause`. The printed output stays the first evidence.
 fn explained_by_readiness(clause: Clause, pod: &Pod, context: &Context<'_>) -> Clause {
     let evidence = clause.evidence.clone();
     let mut clause = explained(clause, pod, context);

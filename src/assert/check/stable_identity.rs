@@ -1,4 +1,4 @@
-//! `stable-identity`
+//! The assertion `stable-identity`.
 
 mod asking;
 mod dns;
@@ -44,7 +44,7 @@ pub(super) fn check(a: &StableIdentity, context: &Context<'_>) -> Vec<Clause> {
     ]
 }
 
-/// The clause about a label by which a `StatefulSet` tells its pods apart.
+/// Makes the clause about a label by which a `StatefulSet` identifies its pods.
 fn label(a: &StableIdentity, pod: &Pod, key: &str, expected: Option<String>) -> Clause {
     let what = format!("label {key} of pod {}", a.pod);
     let Some(expected) = expected else {
@@ -62,8 +62,8 @@ fn label(a: &StableIdentity, pod: &Pod, key: &str, expected: Option<String>) -> 
     )
 }
 
-/// The clause about the name that the pod's spec gives it: what its hostname and its DNS name are
-/// made from.
+/// Makes the clause about the names in the pod's spec, from which its hostname and its DNS name are
+/// made.
 fn asked_name(a: &StableIdentity, pod: &Pod) -> Clause {
     let what = format!("hostname and subdomain of pod {}", a.pod);
     let spec = pod.spec.as_ref();
@@ -81,7 +81,7 @@ fn asked_name(a: &StableIdentity, pod: &Pod) -> Clause {
     )
 }
 
-/// The clause about the name that the pod's processes see.
+/// Makes the clause about the hostname that the pod's processes see.
 fn hostname(a: &StableIdentity, pod: &Pod, context: &Context<'_>) -> Clause {
     let what = format!("hostname inside pod {}", a.pod);
     if !pod::can_run_commands(pod) {
@@ -96,7 +96,7 @@ fn hostname(a: &StableIdentity, pod: &Pod, context: &Context<'_>) -> Clause {
     }
 }
 
-/// The clause about the Service that makes the pods' DNS names.
+/// Makes the clause about the Service that provides the pods' DNS names.
 fn headless(a: &StableIdentity, context: &Context<'_>) -> Clause {
     let what = format!("service {} is headless", a.service);
     let expected = "headless Service";

@@ -1,4 +1,4 @@
-//! What no assertion may do, whatever it is about.
+//! Properties that hold for every assertion.
 
 use proptest::{prelude::*, sample::select};
 use serde_json::json;
@@ -98,7 +98,7 @@ fn assertion() -> impl Strategy<Value = Assertion> {
     ]
 }
 
-/// The world with an answer that would please to everything that can be asked of `assertion`.
+/// Returns the world with an answer to every probe of `assertion` that would let it pass.
 fn pleasing(mut world: World, assertion: &Assertion) -> World {
     let asked = needs::probes(std::slice::from_ref(assertion), NS, &World::well().observed);
     for probe in asked {

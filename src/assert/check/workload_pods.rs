@@ -1,4 +1,4 @@
-//! The ready pods of a workload, whatever its kind.
+//! The pods of a workload of either kind.
 
 use k8s_openapi::{
     api::{
@@ -15,17 +15,17 @@ use crate::{
     spec::{Workload, WorkloadKind},
 };
 
-/// What a workload asks for, and its pods.
+/// A workload's pod template and pods.
 pub(in crate::assert) struct WorkloadPods {
-    /// What its pods are made from.
+    /// The template of its pods.
     pub(in crate::assert) template: PodTemplateSpec,
-    /// Those that its controller made and that are Ready and stay.
+    /// The pods that its controller made that are Ready and not being deleted.
     pub(in crate::assert) ready: Vec<Pod>,
-    /// Those that are not.
+    /// The other pods that its controller made.
     pub(in crate::assert) others: Vec<Pod>,
 }
 
-/// The workload `of` itself, and what its pods are made from.
+/// Returns the metadata and the pod template of the workload `of`.
 fn asked(
     of: &Workload,
     namespace: &str,
@@ -42,7 +42,7 @@ fn asked(
     }
 }
 
-/// A Ready pod of `of`, if there is one.
+/// Returns a Ready pod of `of`, if there is one.
 pub(in crate::assert) fn any_ready(
     of: &Workload,
     namespace: &str,
@@ -53,7 +53,7 @@ pub(in crate::assert) fn any_ready(
     pods.into_iter().find(pod::is_ready)
 }
 
-/// The pods of `of`, or the clause about why they are not known.
+/// Returns the pods of `of`, or the clause that says why they are not known.
 pub(in crate::assert) fn of(
     of: &Workload,
     context: &Context<'_>,

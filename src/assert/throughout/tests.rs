@@ -1,4 +1,4 @@
-//! Tests of what is measured while a fault acts.
+//! Tests of the interruptions that are measured while a fault acts.
 
 use super::*;
 use crate::assert::fixture::assertion;
@@ -12,7 +12,7 @@ fn throughout(tolerated: u64) -> Throughout {
     Throughout::new(&[assertion(SQL), assertion(NODES)], tolerated, began)
 }
 
-/// Sees, at each of these tenths of a second, what the two assertions come to.
+/// Adds the verdicts of the two assertions at each of these tenths of a second.
 fn seen(tolerated: u64, moments: &[(u64, Status, Status)]) -> Throughout {
     let mut throughout = throughout(tolerated);
     for (tenths, sql, nodes) in moments {
@@ -79,7 +79,7 @@ fn an_interruption_that_goes_on_is_too_long_at_its_deadline() {
         (Failed, "4.0 s, since 14:13:21 UTC")
     );
     assert_eq!(clause.because, ["what: expected this, was that"]);
-    // That it holds again afterwards makes it no better.
+    // A later Pass does not make up for an interruption that was too long.
     moments.push((60, Pass, Pass));
     assert!(seen(4, &moments).is_exceeded());
 }

@@ -1,4 +1,4 @@
-//! Tests of why a request does not arrive: each fault of the way, named with its object.
+//! Tests of the causes that keep a request from arriving: each fault is named with its object.
 
 use serde_json::json;
 
@@ -202,7 +202,8 @@ fn prefixes_go_by_parts_of_the_path_and_the_longest_rule_decides() {
     assert!(at("/apis").ends_with("Service web"));
 }
 
-/// The first line is the way, and the answer is not called the application's own.
+/// Asserts that the first line names the way and that no line attributes the answer to the
+/// application, and returns the other lines.
 #[track_caller]
 fn misled_by_nothing(why: &[String]) -> &[String] {
     assert_eq!(why[0], WAY);
@@ -258,7 +259,7 @@ fn a_target_port_that_no_pod_has_is_named() {
         misled_by_nothing(&to(json!("htp"), http.clone())),
         ["Service api leads to the port called htp, which none of its pods has"]
     );
-    // A pod need not say on which number it listens.
+    // A pod need not declare the port that it listens on.
     for (target, ports) in [
         (json!(8080), http.clone()),
         (json!("http"), http),
@@ -268,7 +269,7 @@ fn a_target_port_that_no_pod_has_is_named() {
     }
 }
 
-/// An event about the Ingress of the shop.
+/// Returns an event about the Ingress of the shop.
 fn event(name: &str, kind: &str, reason: &str, message: &str, at: &str) -> serde_json::Value {
     json!({"apiVersion": "v1", "kind": "Event", "metadata": {"name": name, "namespace": "default"},
         "involvedObject": {"kind": "Ingress", "name": "shop", "uid": "shop", "namespace": "default"},
@@ -316,7 +317,7 @@ fn an_ingress_that_its_controller_rejected_is_told_by_its_last_event() {
         why[1].starts_with("its controller says: AddedOrUpdatedWithWarning: host"),
         "{why:?}"
     );
-    // It was put right since; or it is about one of that name which is gone.
+    // The Ingress was corrected since, or the events are about a deleted Ingress of the same name.
     let added = event(
         "shop.4",
         "Normal",
@@ -369,7 +370,7 @@ fn a_host_that_an_older_ingress_has_is_named_where_the_controller_gives_it_to_on
     );
     let younger = World::shop().nginx().add(other("2026-11-21T09:59:00Z"));
     assert!(younger.why(API, given(404, ""))[1].contains("most likely its own"));
-    // Traefik takes both.
+    // Traefik merges both.
     let merged = World::shop().add(other(older));
     assert!(merged.why(API, given(404, ""))[1].contains("most likely its own"));
 }
@@ -397,12 +398,12 @@ fn a_controller_without_a_binding_is_told_whether_it_runs_or_ends() {
     let lacks = "no ClusterRoleBinding gives the ClusterRole nginx-nginx-ingress to its service account \
                  nginx-nginx-ingress of namespace default: the API server refuses what it asks for";
     let unbound = World::shop().nginx().without("ClusterRoleBinding", name);
-    // It was started again: it runs, and knows of nothing.
+    // The controller was restarted: it runs, but sees no objects.
     assert_eq!(
         misled_by_nothing(&unbound.why(API, given(404, ""))),
         [format!("pod traefik-0: {lacks}")]
     );
-    // Or it ends.
+    // The controller exits.
     let ended = json!({"status": {
         "conditions": [{"type": "Ready", "status": "False"}],
         "containerStatuses": [{"name": "nginx", "ready": false, "restartCount": 3, "image": "",

@@ -1,4 +1,4 @@
-//! Tests of `http`: it passes, and each way in which it must not.
+//! Tests of `http`: it passes, and every case in which it must not.
 
 use super::*;
 use crate::assert::fixture::{
@@ -10,7 +10,7 @@ fn assertion(yaml: &str) -> String {
     format!("http: {yaml}")
 }
 
-/// The clauses that do not pass of a request that was answered so.
+/// Returns the clauses that do not pass for requests with these answers.
 fn faults(yaml: &str, answers: Vec<Answer>) -> Vec<Clause> {
     World::shop()
         .answered(yaml, answers)

@@ -27,7 +27,7 @@ fn a_rate_lies_where_it_should() {
         "Failed: requests that succeeded: expected exactly 100 %, is 94.5 %: 189 of 200 \
          (200 × 189, 503 × 11)"
     );
-    // Without a mesh, and without anybody who asks for retries, nothing is missing.
+    // Without a mesh, and without annotations that ask for retries, no retry is missing.
     assert_eq!(fault.because, [""; 0]);
 }
 
@@ -68,7 +68,7 @@ fn a_time_is_compared_with_that_of_another_step() {
     );
     let fault = slow.fault("latency: {of: load, quantile: p95, at-most: 8ms}");
     assert_eq!(said(&fault), "Failed: p95: expected at most 8ms, is 9.0 ms");
-    // Faster than the other one is not slower by much.
+    // A load that was faster than the other one is within every upper bound above it.
     slow.recorded("slower", {
         let mut load = measured(200);
         load.latency.p50 = 900_000;
@@ -77,7 +77,7 @@ fn a_time_is_compared_with_that_of_another_step() {
     .passes("latency: {of: load, quantile: p50, at-most: 1ms, above: slower}");
 }
 
-/// Why more succeeded than should have.
+/// Returns the causes of too many successes.
 fn too_well(world: &World) -> String {
     let fault = world.fault("success-rate: {of: load, at-most: 10}");
     assert_eq!(fault.status, Status::Failed);
@@ -114,7 +114,7 @@ fn kept_connections_hide_a_toxic() {
 #[test]
 fn a_hop_that_the_mesh_looks_into_hides_a_toxic() {
     let world = with(|load| load.toxics = vec![toxic(true)], 200).meshed();
-    // 5432 is opaque unless somebody says otherwise.
+    // 5432 is opaque by default.
     assert_eq!(too_well(&world), "");
     let opaque = |ports: &str| {
         let annotations = json!({"config.linkerd.io/opaque-ports": ports});

@@ -44,7 +44,7 @@ fn viz(world: World, edges: &[Value]) -> World {
 fn both_have_to_prove_who_they_are() {
     let both = edge(["default.default", "default.default"], "");
     viz(meshed(), std::slice::from_ref(&both)).passes(BY_VIZ);
-    // Each of two: one that is encrypted does not speak for the other.
+    // Every edge counts: an encrypted one does not make up for another.
     let plain = edge(["default.default", ""], "Not Provided By Service Discovery");
     let clause = viz(meshed(), &[both.clone(), plain]).fault(BY_VIZ);
     assert_eq!(
@@ -52,7 +52,7 @@ fn both_have_to_prove_who_they_are() {
         "Pending: deployment/api proves to deployment/web who it is: expected default.default, is \
          nothing is proved: Not Provided By Service Discovery"
     );
-    // A reason that Viz does not know is none, and still no proof.
+    // Viz reports a reason that it does not know as none, but that is no proof.
     let silent = viz(meshed(), &[edge(["", "default.default"], "")]).fault(BY_VIZ);
     assert_eq!(silent.actual, "nothing is proved");
     let somebody = viz(meshed(), &[edge(["other.shop", "default.default"], "")]);
@@ -75,7 +75,7 @@ fn who_has_no_proxy_is_the_cause() {
 
 #[test]
 fn connections_that_nobody_knows_never_pass() {
-    // Recorded: edges of Prometheus, and of other namespaces, are not those asked about.
+    // The recorded edges are of Prometheus and of other namespaces, not of the two workloads.
     let recorded = include_str!("edges.json");
     let clause = answered(meshed(), BY_VIZ, recorded).fault(BY_VIZ);
     assert_eq!(clause.actual, "none");

@@ -10,7 +10,7 @@ use crate::{
     spec::{Measurement, measurement::Mesh},
 };
 
-/// The shop in a mesh, where so many of 200 requests succeeded after so many retries.
+/// Returns the shop in a mesh, where `good` of 200 requests succeeded after this many retries.
 fn world(good: u64, retries: u64, retry_successes: u64) -> World {
     with(good, retries, retry_successes, |_| {})
 }
@@ -26,7 +26,7 @@ const THREE_TIMES: &str =
     "mesh-retries: {of: load, per-request: {exactly: 3}, given-up: {exactly: 1}}";
 const SOME: &str = "mesh-retries: {of: load, per-request: {at-least: 0.5}}";
 
-#[allow(clippy::needless_pass_by_value)] // what json! makes
+#[allow(clippy::needless_pass_by_value)] // json! makes an owned value
 fn well(annotations: Value) -> Value {
     let mut all = json!({"retry.linkerd.io/http": "5xx", "retry.linkerd.io/limit": "3"});
     all.as_object_mut()
@@ -37,16 +37,16 @@ fn well(annotations: Value) -> Value {
 
 #[test]
 fn the_demonstration_by_arithmetic() {
-    // Nothing fails, nothing is sent again.
+    // No request fails, so none is retried.
     world(200, 0, 0).passes(
         "mesh-retries: {of: load, per-request: {exactly: 0}, given-up: {exactly: 0}, \
          effective: {exactly: 100}, actual: {exactly: 100}}",
     );
-    // All fail: each is sent three times more, and given up.
+    // All requests fail: each is retried three times and then given up.
     world(0, 600, 0).passes(THREE_TIMES);
     world(0, 600, 0)
         .passes("mesh-retries: {of: load, effective: {exactly: 0}, actual: {exactly: 0}}");
-    // Half of them fail: about 94 of 100 succeed in the end.
+    // Half of the attempts fail: about 94 of 100 requests succeed in the end.
     world(189, 172, 86).passes(
         "mesh-retries: {of: load, per-request: {at-least: 0.7, at-most: 1.05}, \
          given-up: {at-most: 0.12}, effective: {at-least: 88}, actual: {at-least: 40, at-most: 60}}",
@@ -101,7 +101,7 @@ fn requests_that_the_proxy_did_not_see_are_not_a_pass() {
     assert!(fault.because[0].contains("http://api/entries"), "{fault:?}");
 }
 
-/// The only cause why requests are not sent again in `world`.
+/// Returns the only cause of missing retries in `world`.
 #[track_caller]
 fn cause(world: &World) -> String {
     let fault = world.fault(SOME);

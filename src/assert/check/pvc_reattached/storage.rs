@@ -1,4 +1,4 @@
-//! The claim and its volume, which have to be the recorded ones.
+//! The clauses about the claim and its volume, which have to be the recorded ones.
 
 use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
 
@@ -13,7 +13,7 @@ use crate::{
     spec::ClaimFact,
 };
 
-/// The clause about the claim, and which volume it is bound to.
+/// Makes the clause about the claim's identity and the volume that the claim is bound to.
 pub(super) fn same_claim(
     before: &ClaimFact,
     claim: Result<PersistentVolumeClaim, Missing>,
@@ -40,7 +40,7 @@ pub(super) fn same_claim(
         Some("Bound") => String::new(),
         _ => ", not Bound".to_owned(),
     };
-    // Neither a uid nor a volume's name changes once it is there.
+    // The uid of a claim never changes, nor does the name of its volume once it is set.
     let same = present == before.uid && bound.is_none_or(|bound| bound == before.volume);
     let status = match (same, bound) {
         (false, _) => Status::Failed,
@@ -51,7 +51,7 @@ pub(super) fn same_claim(
     Clause::new(status, what, expected, actual)
 }
 
-/// The clause about the volume, and which claim it is bound to.
+/// Makes the clause about the volume's identity and the claim that the volume is bound to.
 pub(super) fn same_volume(before: &ClaimFact, bound: Result<PersistentVolume, Missing>) -> Clause {
     let what = format!("volume {} is the same", volume(&before.volume));
     let identity = |id: &str, of: &str| format!("uid {} · of claim uid {}", uid(id), uid(of));

@@ -7,7 +7,7 @@ use crate::{
 
 const REATTACHED: &str = "pvc-reattached: {pod: postgres-0, since: before}";
 
-/// The world in which the recorded pod still runs.
+/// Returns the world in which the recorded pod still runs.
 fn not_killed() -> World {
     World::well().with(
         "Pod",
@@ -147,7 +147,7 @@ fn what_is_absent_or_going_is_waited_for() {
         status(World::well().with(claim.0, claim.1, unbound)),
         Status::Pending
     );
-    // The old pod may well mount something else.
+    // The old pod may mount something else: it will be replaced.
     let old = not_killed().with("Pod", "postgres-0", json!({"spec": {"volumes": null}}));
     assert_eq!(status(old), Status::Pending);
 }

@@ -29,7 +29,7 @@ pub(super) fn rollout(deployment: &Deployment) -> Rollout<'_> {
         .flatten()
         .filter(|c| match c.type_.as_str() {
             "ReplicaFailure" => c.status == "True",
-            // False once its deadline is exceeded. That ends nothing: it goes on trying.
+            // False after the deadline is exceeded. The controller keeps trying nevertheless.
             "Progressing" => c.status == "False",
             _ => false,
         })
@@ -60,7 +60,7 @@ pub(super) fn rollout(deployment: &Deployment) -> Rollout<'_> {
     }
 }
 
-/// The clause about the pods that the controller of `deployment` made.
+/// Makes the clause about the pods that the controller of `deployment` made.
 pub(super) fn pods(a: &RolloutComplete, deployment: &Deployment, context: &Context<'_>) -> Clause {
     let asked = asked(deployment);
     let own = owned::pods(

@@ -1,4 +1,4 @@
-//! The pods of a workload, looked at themselves.
+//! The pods of a workload, checked directly and not by the workload's status.
 
 use k8s_openapi::api::core::v1::Pod;
 
@@ -8,9 +8,9 @@ use crate::{
     spec::assertion::RolloutComplete,
 };
 
-/// The clause about the pods themselves: a status can be older than they are, and count a pod as
-/// ready that was killed just now. `ready` of them are, and `why` says what is wrong with others: new ones that do not get Ready, though as
-/// many old ones as are asked for still are.
+/// Makes the clause about the pods themselves. A status can be older than the pods, and count a pod
+/// as ready that was killed just now. `ready` is the number of ready pods. `why` explains the
+/// others: new pods may not get ready although as many old ones as asked for still are.
 pub(super) fn clause(a: &RolloutComplete, asked: i32, ready: usize, why: Trouble) -> Clause {
     let what = format!("pods of {} are Ready", a.of);
     let holds = i32::try_from(ready).is_ok_and(|ready| ready >= asked);
@@ -19,7 +19,7 @@ pub(super) fn clause(a: &RolloutComplete, asked: i32, ready: usize, why: Trouble
     clause.because(why.because).evidence(why.evidence)
 }
 
-/// What is wrong with the pods of a workload.
+/// The causes and the evidence for the unready pods of a workload.
 #[derive(Default)]
 pub(super) struct Trouble {
     pub(super) because: Vec<String>,
@@ -27,7 +27,7 @@ pub(super) struct Trouble {
 }
 
 impl Trouble {
-    /// Adds why `pod` is not ready.
+    /// Adds the causes and the evidence of the unready `pod`.
     pub(super) fn add(&mut self, pod: &Pod, context: &Context<'_>) {
         let because = cause::why_not_ready(pod, context.observed, context.namespace);
         let named = |text: String| format!("pod {}: {text}", pod::name(pod));

@@ -19,7 +19,7 @@ fn asked(set: &StatefulSet) -> i32 {
         .unwrap_or(1)
 }
 
-/// How many pods, from the first ordinal on, keep their revision on purpose.
+/// Returns the number of pods, from the first ordinal on, that keep their revision on purpose.
 fn partition(set: &StatefulSet) -> i32 {
     let strategy = set
         .spec
@@ -61,8 +61,8 @@ pub(super) fn rollout(set: &StatefulSet) -> Rollout<'_> {
         Field::count("ready replicas", asked, status.ready_replicas),
         Field::count("available replicas", asked, status.available_replicas),
     ];
-    // The controller makes the newest revision the current one once a rolling update is through;
-    // it never does so with OnDelete, nor while a partition holds pods back.
+    // The controller makes the newest revision the current one after a rolling update is complete.
+    // It never does so with OnDelete, nor while a partition holds pods back.
     let on_delete = is_on_delete(set);
     if !on_delete && partition == 0 {
         let revision = |name: Option<String>| clean(name.as_deref().unwrap_or("none"));
@@ -91,7 +91,7 @@ pub(super) fn rollout(set: &StatefulSet) -> Rollout<'_> {
     }
 }
 
-/// The clause about the pods of `set`, each known by its ordinal.
+/// Makes the clause about the pods of `set`, identified by their ordinals.
 pub(super) fn pods(a: &RolloutComplete, set: &StatefulSet, context: &Context<'_>) -> Clause {
     let first = cause::first_ordinal(set);
     let asked = asked(set);

@@ -35,7 +35,7 @@ fn a_rollout_that_is_through_passes() {
     web().passes(WEB);
 }
 
-/// `world` with all that it has in a namespace in `ingress` instead.
+/// Moves everything in `world` that has a namespace to the namespace `ingress`.
 fn elsewhere(mut world: World) -> World {
     let objects = std::mem::take(&mut world.observed.objects).into_iter();
     let moved = objects.map(|(mut scope, seen)| {
@@ -58,10 +58,10 @@ fn a_workload_of_another_namespace_is_looked_for_there_alone() {
     );
     let scopes = Needs::of(&[assertion(there)], NS).scopes;
     assert!(scopes.iter().all(|s| s.namespace.as_deref() != Some(NS)));
-    // One of the lab's own namespace is not it, and the other way round.
+    // A workload of the same name in another namespace does not count, in either direction.
     assert_ne!(evaluate(&web(), there).status, Status::Pass);
     assert_ne!(evaluate(&elsewhere(web()), WEB).status, Status::Pass);
-    // A restart that cannot go on, as the old pod holds what the new one waits for.
+    // A restart is stuck: the old pod holds something that the new one waits for.
     let stuck = json!({"metadata": {"generation": 3},
         "status": {"observedGeneration": 3, "replicas": 3, "updatedReplicas": 1}});
     let stuck = elsewhere(web().with("Deployment", "web", stuck));

@@ -1,4 +1,4 @@
-//! What `stable-identity` asks, and from which pod.
+//! The probes of `stable-identity`, and the pods that they run in.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use crate::{
     spec::assertion::StableIdentity,
 };
 
-/// All that can be asked, given what was seen so far.
+/// Returns all probes that can run, given the objects observed so far.
 pub(in crate::assert) fn probes(
     a: &StableIdentity,
     namespace: &str,
@@ -31,13 +31,13 @@ pub(in crate::assert) fn probes(
         .collect()
 }
 
-/// The question for the hostname that processes in the pod see.
+/// Makes the probe for the hostname that processes in the pod see.
 pub(super) fn hostname(a: &StableIdentity, namespace: &str) -> Probe {
     exec(namespace, &a.pod, &["uname", "-n"])
 }
 
-/// The question for the addresses of the name of `subject`; `None` while it has no address, or
-/// there is no pod to ask from.
+/// Makes the probe for the addresses of the DNS name of `subject`; `None` while `subject` has no
+/// address, or if no other pod can run the probe.
 pub(super) fn dns(
     a: &StableIdentity,
     namespace: &str,
@@ -62,18 +62,18 @@ fn exec(namespace: &str, pod: &str, command: &[&str]) -> Probe {
     }
 }
 
-/// The name that the headless Service gives the pod.
+/// Returns the DNS name that the headless Service gives the pod.
 pub(super) fn dns_name(a: &StableIdentity, namespace: &str) -> String {
     format!("{}.{}.{namespace}.svc", a.pod, a.service)
 }
 
-/// The pod's present address.
+/// Returns the pod's present address.
 pub(super) fn address(pod: &Pod) -> Option<&str> {
     let address = pod.status.as_ref()?.pod_ip.as_deref()?;
     (!address.is_empty()).then_some(address)
 }
 
-/// The addresses in an answer of getent: the first column.
+/// Returns the addresses in the output of getent: its first column.
 pub(super) fn addresses(stdout: &str) -> BTreeSet<&str> {
     stdout
         .lines()
@@ -81,8 +81,8 @@ pub(super) fn addresses(stdout: &str) -> BTreeSet<&str> {
         .collect()
 }
 
-/// The Ready pod to ask from: a sibling, which has the same tools, before any other; the first by
-/// name, so that the question stays the same.
+/// Returns the Ready pod that runs the DNS probe: a sibling, which has the same tools, before any
+/// other pod. The first by name, so that the probe stays the same.
 fn asker<'a>(subject: &Pod, pods: &'a [Pod]) -> Option<&'a Pod> {
     let owner = |pod| pod::controller(pod).map(|owner: &_| owner.uid.as_str());
     let family = owner(subject);

@@ -1,4 +1,4 @@
-//! The pod's DNS name.
+//! The clause about the pod's DNS name.
 
 use k8s_openapi::api::core::v1::Pod;
 
@@ -14,10 +14,11 @@ use crate::{
     spec::assertion::StableIdentity,
 };
 
-/// What getent ends with if the name is not known.
+/// The exit code of getent for an unknown name.
 const NOT_FOUND: i32 = 2;
 
-/// The clause about the pod's DNS name, asked from another pod: its own it has in `/etc/hosts`.
+/// Makes the clause about the pod's DNS name, resolved in another pod: the pod itself finds its own
+/// name in `/etc/hosts`.
 pub(super) fn check(a: &StableIdentity, pod: &Pod, context: &Context<'_>) -> Clause {
     let name = asking::dns_name(a, context.namespace);
     let what = format!("address of {name}");
@@ -56,8 +57,8 @@ pub(super) fn check(a: &StableIdentity, pod: &Pod, context: &Context<'_>) -> Cla
     Clause::new(Status::Pending, what, expected, actual.join(", ")).evidence(vec![cached])
 }
 
-/// Why a name has no address: a headless Service lists the pods that are Ready, unless it says
-/// otherwise.
+/// Explains why a name has no address: a headless Service lists only Ready pods, unless it is
+/// configured otherwise.
 fn unlisted(a: &StableIdentity, pod: &Pod, context: &Context<'_>) -> Vec<String> {
     if pod::is_ready(pod) {
         return Vec::new();
