@@ -338,7 +338,7 @@ impl Cluster {
         match tokio::time::timeout(limit, ran).await {
             Err(_) => InPod::Failed(format!("no answer within {} s", limit.as_secs())),
             Ok(Err(error)) => InPod::Failed(innermost(&error)),
-            Ok(Ok(ProbeResult::Ran { stdout, .. })) if stdout.len() as u64 >= MOST - 2 => {
+            Ok(Ok(ProbeResult::Ran { stdout, .. })) if stdout.len() as u64 >= MOST => {
                 InPod::Failed(format!("it prints more than {} KiB", MOST >> 10))
             }
             Ok(Ok(ProbeResult::Ran {
@@ -420,7 +420,12 @@ impl Cluster {
         };
         let text = |bytes: &[u8]| {
             let text = String::from_utf8_lossy(bytes);
-            text.trim_end_matches(['\n', '\r']).to_owned()
+            // Line breaks at which the output was cut are not its last ones.
+            if bytes.len() as u64 >= most {
+                text.into_owned()
+            } else {
+                text.trim_end_matches(['\n', '\r']).to_owned()
+            }
         };
         Ok(ProbeResult::Ran {
             code,

@@ -1,4 +1,4 @@
-//! How an image is built that is on no registry.
+//! Commands that build an image that is on no registry.
 
 use std::path::PathBuf;
 
@@ -8,13 +8,13 @@ use crate::{
     tool::{Invocation, docker},
 };
 
-/// Where the sources of `image` are put for that.
+/// Returns the directory for the build's sources.
 #[must_use]
 pub fn sources(image: &ImageRef, target: &Target) -> PathBuf {
     target.dir.join("build").join(image.file_name())
 }
 
-/// The command that builds `image`.
+/// Returns the command that builds `image`.
 #[must_use]
 pub fn command(image: &ImageRef, build: &Build, target: &Target) -> Invocation {
     docker::build(image, &build.args, &sources(image, target))

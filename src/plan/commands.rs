@@ -11,7 +11,7 @@ use crate::{
     tool::{Invocation, kind, kubectl::Kubectl},
 };
 
-/// An environment, as far as command lines have to know it.
+/// The part of an environment that command lines need.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
     /// kind's name of the cluster.
@@ -22,22 +22,22 @@ pub struct Target {
     pub kind_config: PathBuf,
     /// The environment's directory.
     pub dir: PathBuf,
-    /// The charts that a bundle has, by what names them and their version.
+    /// The charts of a bundle, by their reference and version.
     pub charts: BTreeMap<(String, String), PathBuf>,
-    /// The files that a bundle has, by the URL of the one they stand for.
+    /// The files of a bundle, by the URL that each one replaces.
     pub files: BTreeMap<String, PathBuf>,
     /// The directory of the tools that the lab brought.
     pub tools: PathBuf,
     /// The directory of the applied lab.
     pub lab_dir: PathBuf,
-    /// How kubectl reaches the cluster.
+    /// The cluster's connection details for kubectl.
     pub kubectl: Kubectl,
-    /// What kind is told to use as node image, if anything.
+    /// The node image to pass to kind; kind's default if absent.
     pub node_image: Option<String>,
 }
 
-/// The command lines of `action`, in order. What an earlier step has yet to record stands in them
-/// as a placeholder in angle brackets, unless `facts` has it.
+/// Returns the command lines of `action`, in order. A fact that an earlier step has yet to record
+/// is a placeholder in angle brackets, unless `facts` has it.
 #[must_use]
 pub fn commands(action: &Action, target: &Target, facts: &Facts) -> Vec<Invocation> {
     let kubectl = &target.kubectl;
@@ -61,7 +61,7 @@ pub fn commands(action: &Action, target: &Target, facts: &Facts) -> Vec<Invocati
             let apply = kubectl.apply(&path, apply.server_side);
             made.into_iter().chain([apply]).collect()
         }
-        // labctl does these itself.
+        // labctl itself does these.
         Action::Tool(_) | Action::Certificates(_) | Action::Observe => Vec::new(),
         Action::Helm(helm) => super::helm::commands(helm, target),
         Action::Exec(exec) => {
@@ -88,14 +88,15 @@ pub fn commands(action: &Action, target: &Target, facts: &Facts) -> Vec<Invocati
     }
 }
 
-/// Where a file that the lab names by URL and digest is: in the bundle, or kept by the environment.
+/// Returns the path of a file that the lab names by URL and digest: the bundle's, or the one that
+/// the environment keeps.
 #[must_use]
 pub fn pinned(file: &Pinned<'_>, target: &Target) -> PathBuf {
     let kept = || below(&target.dir.join("files"), format!("{}.yaml", file.sha256));
     target.files.get(file.url).cloned().unwrap_or_else(kept)
 }
 
-/// The command lines that take a fault back.
+/// Returns the command lines that heal a fault.
 #[must_use]
 pub fn undo(undo: &Undo, target: &Target, facts: &Facts) -> Vec<Invocation> {
     match undo {
@@ -109,7 +110,7 @@ pub fn undo(undo: &Undo, target: &Target, facts: &Facts) -> Vec<Invocation> {
     }
 }
 
-/// The node that `undo` gives back.
+/// Returns the node that `undo` uncordons.
 #[must_use]
 pub fn drained(undo: &Undo, cluster: &str, facts: &Facts) -> Option<String> {
     match undo {
@@ -118,7 +119,7 @@ pub fn drained(undo: &Undo, cluster: &str, facts: &Facts) -> Option<String> {
     }
 }
 
-/// The node's name in the cluster of this name; none as long as it is not recorded.
+/// Returns the node's name in the cluster with this name, or `None` if it is not yet recorded.
 #[must_use]
 pub fn node(of: &Node, cluster: &str, facts: &Facts) -> Option<String> {
     match of {
@@ -137,7 +138,7 @@ fn recorded(facts: &Facts, name: &str, part: impl Fn(&PodFact) -> &String) -> Op
     facts.get(name)?.pod.as_ref().map(part).cloned()
 }
 
-/// The names of the facts that `action` cannot be done without and that `facts` lacks.
+/// Returns the name of the fact that `action` needs and `facts` lacks.
 #[must_use]
 pub fn missing_facts<'a>(action: &'a Action, facts: &Facts) -> Option<&'a str> {
     let name = match action {
@@ -149,7 +150,7 @@ pub fn missing_facts<'a>(action: &'a Action, facts: &Facts) -> Option<&'a str> {
     (!known).then_some(name)
 }
 
-/// The name of the fact that `undo` cannot be done without and that `facts` lacks.
+/// Returns the name of the fact that `undo` needs and `facts` lacks.
 #[must_use]
 pub fn missing_for_undo<'a>(undo: &'a Undo, facts: &Facts) -> Option<&'a str> {
     let Undo::Uncordon(node) = undo else {

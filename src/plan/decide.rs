@@ -1,4 +1,4 @@
-//! Whether a step is done or skipped, and why.
+//! The decision to do a step or to skip it, with the reason.
 
 use jiff::{Timestamp, tz::TimeZone};
 
@@ -7,44 +7,45 @@ use crate::{
     spec::{Lab, Step, StepId},
 };
 
-/// What is known of a step when it is decided on.
+/// The input to a decision about a step.
 #[derive(Debug, Clone, Copy)]
 pub struct Known<'a> {
-    /// What the journal says of the environment.
+    /// The state of the environment according to the journal.
     pub state: &'a RunState,
-    /// The step's fingerprint as it would be done now.
+    /// The fingerprint that the step would have if it were done now.
     pub fingerprint: &'a str,
-    /// What its lasting expectations come to now; `None` if they were not looked at.
+    /// The current verdicts of the step's lasting expectations; `None` if they were not evaluated.
     pub verdicts: Option<&'a [Verdict]>,
 }
 
-/// What is decided.
+/// A decision about a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
-    /// It is done.
+    /// A step to do.
     Run {
-        /// Why.
+        /// The reason.
         reason: String,
     },
-    /// It is left alone.
+    /// A step to leave alone.
     Skip {
-        /// Why.
+        /// The reason.
         reason: String,
     },
-    /// It is not done again; what it expects does not hold now, and may yet by waiting.
+    /// A step not to repeat, although its expectations do not hold now: they may yet hold.
     Wait {
-        /// What is waited for.
+        /// The reason, with the expectation to wait for.
         reason: String,
     },
-    /// It can neither be left nor mended by doing it again.
+    /// A step that can neither be left alone nor be repaired by repeating it.
     Broken {
-        /// Why.
+        /// The reason.
         reason: String,
     },
 }
 
-/// Whether the expectations of the step at `index` are still checked once the cursor is at
-/// `cursor`: unless they are seen once, or a later step that was reached ends them.
+/// Returns whether the expectations of the step at `index` are still checked once the cursor is at
+/// `cursor`. They are not if they are evaluated only once, or if a later step that was reached ends
+/// them.
 #[must_use]
 pub fn lasts(lab: &Lab, index: usize, cursor: Option<usize>) -> Lasts {
     let step = &lab.steps[index];
@@ -58,8 +59,8 @@ pub fn lasts(lab: &Lab, index: usize, cursor: Option<usize>) -> Lasts {
     }
 }
 
-/// The position of the last step that was seen to hold. If the lab no longer has the one that the
-/// journal names, as its author renamed it, that is the last one that it still has.
+/// Returns the position of the last step whose expectations were observed to hold. If the author
+/// renamed the step that the journal names, this is the last verified step that the lab still has.
 #[must_use]
 pub fn cursor(lab: &Lab, state: &RunState) -> Option<usize> {
     let id = state.cursor.as_ref()?;
@@ -69,18 +70,18 @@ pub fn cursor(lab: &Lab, state: &RunState) -> Option<usize> {
     })
 }
 
-/// Whether expectations are still checked.
+/// The lifetime of a step's expectations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lasts {
-    /// They are.
+    /// The expectations are still checked.
     Yes,
-    /// They were seen once.
+    /// The expectations are evaluated only once.
     SeenOnce,
-    /// The step at this position ended them.
+    /// The step at this position ended the expectations.
     EndedBy(usize),
 }
 
-/// Decides on the step at `index` of `lab`.
+/// Decides about the step at `index` of `lab`.
 #[must_use]
 pub fn decide(lab: &Lab, index: usize, known: &Known<'_>) -> Decision {
     let step = &lab.steps[index];
@@ -115,7 +116,8 @@ pub fn decide(lab: &Lab, index: usize, known: &Known<'_>) -> Decision {
     }
 }
 
-/// Returns the step of an open fault that `step` ends. A fault is not injected twice to end another.
+/// Returns the step whose open fault `step` ends. Returns `None` for a `step` that injects a fault:
+/// it is not injected twice to end another one.
 fn open_fault(lab: &Lab, step: &Step, state: &RunState) -> Option<StepId> {
     let ends = |id: &StepId| {
         let at = lab.position(id);
@@ -125,7 +127,7 @@ fn open_fault(lab: &Lab, step: &Step, state: &RunState) -> Option<StepId> {
     open.find(ends).filter(|_| !step.is_fault())
 }
 
-/// The step that ends what `step` expects, if that was begun: how far it came is not known.
+/// Returns the step that ends the expectations of `step`, if it was begun. Its progress is unknown.
 fn begun_end<'a>(step: &'a Step, state: &RunState) -> Option<&'a StepId> {
     let end = step.ends_at()?;
     state.steps.get(end).is_some_and(|s| s.begun).then_some(end)
@@ -159,7 +161,7 @@ fn changed(step: &Step, at: &str) -> Decision {
 }
 
 fn holds_still(step: &Step, at: &str, verdicts: &[Verdict]) -> Decision {
-    // The one that says most against it, the first of several.
+    // Picks the worst verdict, or the first of several.
     let broken = verdicts.iter().rev().max_by_key(|v| v.status);
     let broken = broken.filter(|v| v.status != Status::Pass);
     match broken {
@@ -186,7 +188,8 @@ fn skip(reason: String) -> Decision {
     Decision::Skip { reason }
 }
 
-/// The time of day in UTC: these texts are compared and replayed, on any machine.
+/// Formats the time of day in UTC, so that texts are the same on any machine when they are compared
+/// and replayed.
 fn clock(at: Timestamp) -> String {
     let zoned = at.to_zoned(TimeZone::UTC);
     zoned.strftime("%H:%M:%S UTC").to_string()

@@ -1,5 +1,5 @@
-//! Everything that a lab would do, for somebody to judge before any of it is done. The question about a
-//! lab from elsewhere and `labctl plan` both print from it.
+//! Everything that a lab would do, for a person to judge before it is done. The question about a
+//! lab from elsewhere and `labctl plan` both print it.
 
 mod chart;
 
@@ -19,91 +19,92 @@ use crate::{
     tool::{Invocation, docker, invocation::quote},
 };
 
-/// What a lab would do.
+/// The actions of a lab.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Disclosure {
     /// The images of its workloads.
     pub images: Vec<ImageUse>,
     /// Its steps.
     pub steps: Vec<StepUse>,
-    /// What keeps its data and puts it back.
+    /// The commands that save and restore its data.
     pub data: Vec<DataUse>,
 }
 
-/// How an image of the lab is had.
+/// The source of an image of the lab.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ImageUse {
     /// Its name.
     pub name: ImageRef,
-    /// The values with which it is used; empty, if it always is.
+    /// The values with which it is used; empty if it always is.
     pub with: String,
-    /// Where it comes from, if not from a registry.
+    /// The source, if it is not a registry.
     pub note: Option<String>,
-    /// What fetches or builds it.
+    /// The command that pulls or builds it.
     pub get: Option<Invocation>,
-    /// What brings it into the nodes then; the node's name is left open.
+    /// The commands that then bring it into a node, with a placeholder for the node's name.
     pub import: Vec<Invocation>,
-    /// The files of the lab that it is built from, the one that says how first.
+    /// The files of the lab from which it is built, the Dockerfile first.
     pub built_from: Vec<String>,
-    /// What its build takes from elsewhere: lines of the Dockerfile.
+    /// The Dockerfile's lines that take something from elsewhere.
     pub takes: Vec<String>,
 }
 
-/// An image that a bundle has.
+/// An image of a bundle.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Supplied {
-    /// What it was made from.
+    /// The origin of the image.
     pub note: String,
     /// Its archive.
     pub archive: PathBuf,
 }
 
-/// What a step would do.
+/// The actions of a step.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StepUse {
     /// The step.
     pub id: StepId,
-    /// The values with which it is there; empty, if it always is.
+    /// The values with which the step exists; empty if it always does.
     pub with: String,
     /// The commands, in order.
     pub commands: Vec<Invocation>,
-    /// The programs that are run to know how something stands.
+    /// The programs that labctl runs to learn a state.
     pub asks: Vec<Invocation>,
-    /// What is asked in pods.
+    /// The probes that run in Pods.
     pub probes: Vec<String>,
-    /// The commands that take it back.
+    /// The commands that heal its fault.
     pub undo: Vec<Invocation>,
-    /// What is fetched from elsewhere, the whole URL and what it has to be.
+    /// The files to fetch from elsewhere, each with its whole URL and its digest.
     pub fetches: Vec<String>,
-    /// The node image, if it makes the cluster.
+    /// The node image, if the step creates the cluster.
     pub node_image: Option<String>,
-    /// The objects that its manifests make.
+    /// The objects in its manifests.
     pub objects: Vec<String>,
-    /// The images that its manifests name.
+    /// The images in its manifests.
     pub images: Vec<String>,
-    /// What of its manifests reaches beyond its pods.
+    /// The parts of its manifests that reach beyond their Pods.
     pub reaches: Vec<Reach>,
-    /// Helm's hooks: lines of its chart that make an object one.
+    /// Helm's hooks: the lines of its chart that make an object a hook.
     pub hooks: Vec<String>,
-    /// What cannot be told before it is done.
+    /// The effects that are unknown until the step is done.
     pub unseen: Vec<String>,
-    /// The files of the lab that it uses.
+    /// The files of the lab that the step uses.
     pub files: Vec<String>,
 }
 
-/// What keeps the data of pods aside, and what puts it back.
+/// The commands for the data of Pods.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DataUse {
-    /// The commands by which it is known.
+    /// The commands that print the data's fingerprint.
     pub asks: Vec<Invocation>,
-    /// The commands that keep it and put it back.
+    /// The commands that save and restore the data.
     pub commands: Vec<Invocation>,
     /// The files of the lab whose texts are in these commands.
     pub files: Vec<String>,
 }
 
 impl Disclosure {
-    /// What `lab`, whose files are `tree`, would do. `supplied` is what a bundle has for an image.
+    /// Returns the actions of `lab`, whose files are `tree`. `supplied` returns the bundle's
+    /// archive of an image.
     #[must_use]
     pub fn of(
         lab: &Lab,
@@ -122,7 +123,7 @@ impl Disclosure {
         }
     }
 
-    /// How much it is, in one line: whoever is shown a lot of it sees at its end what it was.
+    /// Returns the totals in one line, for a reader who has just scrolled past a long list.
     #[must_use]
     pub fn summary(&self) -> String {
         let of = |count: &dyn Fn(&StepUse) -> usize| self.steps.iter().map(count).sum::<usize>();
@@ -207,7 +208,7 @@ fn image(wanted: &Image, tree: &LabTree, target: &Target, supplied: Option<Suppl
     used
 }
 
-/// The lines of a Dockerfile that name an image, a URL or another place.
+/// Returns the lines of a Dockerfile that name an image, a URL or another place.
 fn taken(dockerfile: &str) -> Vec<String> {
     let lines = dockerfile.replace("\\\n", " ");
     let takes = |line: &&str| {
@@ -271,7 +272,7 @@ fn step(step: &Step, tree: &LabTree, target: &Target) -> StepUse {
     used
 }
 
-/// What is run, and asked, to know whether `assertion` holds.
+/// Adds the programs and probes that evaluate `assertion`.
 fn asked(used: &mut StepUse, assertion: &Assertion, target: &Target) {
     let namespace = target.kubectl.namespace.as_str();
     let linkerd = |arguments: &[&str]| {
@@ -294,7 +295,7 @@ fn asked(used: &mut StepUse, assertion: &Assertion, target: &Target) {
     }
 }
 
-/// What `apply` makes.
+/// Adds the objects and files of an `apply`.
 fn applied(used: &mut StepUse, apply: &Apply, tree: &LabTree) {
     if let Some(file) = apply.pinned() {
         let (url, digest) = (visible(file.url), visible(file.sha256));
@@ -314,7 +315,7 @@ fn applied(used: &mut StepUse, apply: &Apply, tree: &LabTree) {
     }
 }
 
-/// What the manifests in `text`, the file `name`, make.
+/// Adds the objects in the manifest `text` of the file `name`.
 fn manifests(used: &mut StepUse, name: &str, text: &str) {
     for document in yaml::documents(text) {
         let object = document.as_object().and_then(reach::object);
@@ -329,7 +330,7 @@ fn manifests(used: &mut StepUse, name: &str, text: &str) {
     }
 }
 
-/// A program, and where it would be taken from.
+/// Describes a tool and its sources.
 fn brought(tool: &Tool) -> String {
     let Tool { name, version, .. } = tool;
     let version = visible(version);

@@ -1,25 +1,26 @@
-//! What evictions that were cut short leave behind.
+//! Traces of interrupted evictions.
 //!
-//! The API server enters a pod into its budget's `status.disruptedPods`, and takes it off the allowed
-//! disruptions, before it deletes the pod. If who asked for the eviction goes away in between, the pod
-//! stays, and the disruption controller counts it as missing for two minutes (its `DeletionTimeout`):
-//! so long, every further eviction is refused.
+//! The API server enters a Pod into its budget's `status.disruptedPods`, and counts it against the
+//! allowed disruptions, before it deletes the Pod. If the client that asked for the eviction goes
+//! away in between, the Pod stays, and the disruption controller counts it as missing for two
+//! minutes (its `DeletionTimeout`). Until then every further eviction is refused.
 
 use k8s_openapi::api::{core::v1::Pod, policy::v1::PodDisruptionBudget};
 
-/// Pods that a budget counts as evicted, and that nobody is going to delete.
+/// Pods that a budget counts as evicted although nobody is going to delete them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CutShort {
     /// The budget's namespace.
     pub namespace: String,
     /// The budget.
     pub budget: String,
-    /// The pods, sorted.
+    /// The Pods, sorted.
     pub pods: Vec<String>,
 }
 
-/// What evictions from `node` that were cut short left in `budgets`, given all `pods`. A pod that is
-/// being deleted was evicted; one that is gone, the controller forgets by itself.
+/// Returns the traces in `budgets` of interrupted evictions from `node`, given all `pods`. Skips a
+/// Pod that is being deleted, as its eviction succeeded, and one that is gone, which the controller
+/// forgets by itself.
 #[must_use]
 pub fn cut_short(node: &str, pods: &[Pod], budgets: &[PodDisruptionBudget]) -> Vec<CutShort> {
     let stays = |namespace: Option<&str>, name: &str| {

@@ -1,12 +1,14 @@
-//! The fingerprint of a step: whether what was verified is what would be done now.
+//! The fingerprint of a step, which tells whether the verified step is the one that would be done
+//! now.
 
 use crate::{
     digest,
     spec::{Action, LabTree, Step, helm::Chart},
 };
 
-/// The fingerprint of `step`: what it does, the bytes of the files it uses, and the cluster it is
-/// done to. Texts for the reader and assertions are left out, so that mending them redoes nothing.
+/// Returns the fingerprint of `step`: of its action, the files that it uses, and the cluster that
+/// it acts on. It leaves out texts for the reader and assertions, so that correcting them redoes
+/// nothing.
 #[must_use]
 pub fn fingerprint(step: &Step, tree: &LabTree, template: Option<&str>, cluster: &str) -> String {
     let mut parts: Vec<(String, String)> = vec![
@@ -14,7 +16,7 @@ pub fn fingerprint(step: &Step, tree: &LabTree, template: Option<&str>, cluster:
         ("template".into(), template.unwrap_or_default().to_owned()),
     ];
     match &step.action {
-        // It makes the cluster, or knows none: no cluster is part of what it is.
+        // These create the cluster or need none, so no cluster is part of their fingerprint.
         Action::KindCluster(_) | Action::Tool(_) => {}
         Action::Apply(apply) => {
             parts.push(("cluster".into(), cluster.to_owned()));
@@ -38,7 +40,7 @@ pub fn fingerprint(step: &Step, tree: &LabTree, template: Option<&str>, cluster:
     hex
 }
 
-/// The files of `tree` that `path` names, each with its digest.
+/// Returns the files of `tree` at `path`, each with its digest.
 fn files<'a>(tree: &'a LabTree, path: &'a str) -> impl Iterator<Item = (String, String)> + 'a {
     let files = tree.under(path);
     files.map(|(name, bytes)| (name.to_owned(), digest::hex(bytes)))

@@ -1,5 +1,5 @@
-//! A release: where its chart comes from, the command that makes it, and what is to be done about
-//! one that an interrupted helm left behind.
+//! Helm releases: the source of the chart, the command that installs it, and the remedy for a
+//! release that an interrupted Helm left behind.
 
 use std::path::PathBuf;
 
@@ -17,18 +17,18 @@ use crate::{
     },
 };
 
-/// A chart that is fetched first, so that its digest can be compared.
+/// A chart that is fetched first, so that its digest can be checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fetched {
-    /// The command that fetches it.
+    /// The command that fetches the chart.
     pub pull: Invocation,
-    /// Where it then is.
+    /// The path of the fetched chart.
     pub file: PathBuf,
-    /// The digest that it has to have.
+    /// The expected digest.
     pub digest: String,
 }
 
-/// The release of `helm`.
+/// Returns the release of `helm`.
 #[must_use]
 pub fn release<'a>(helm: &'a Helm, target: &'a Target) -> Release<'a> {
     Release {
@@ -38,15 +38,15 @@ pub fn release<'a>(helm: &'a Helm, target: &'a Target) -> Release<'a> {
     }
 }
 
-/// The chart archive of the bundle that stands for the chart of `helm`.
+/// Returns the bundle's archive of the chart of `helm`.
 #[must_use]
 pub fn bundled<'a>(helm: &Helm, target: &'a Target) -> Option<&'a PathBuf> {
     let version = helm.version.clone().unwrap_or_default();
     target.charts.get(&(helm.chart.reference()?, version))
 }
 
-/// How the chart of `helm` is fetched before it is used, if it is: helm checks the digest of an OCI
-/// chart itself, and that of a repository's chart not at all.
+/// Returns the way to fetch the chart of `helm` before its use, if it has to be fetched. Helm
+/// checks the digest of an OCI chart itself, but not that of a repository's chart.
 #[must_use]
 pub fn fetched(helm: &Helm, target: &Target) -> Option<Fetched> {
     let (Chart::Repository { repository, name }, Some(digest)) = (&helm.chart, &helm.digest) else {
@@ -64,7 +64,7 @@ pub fn fetched(helm: &Helm, target: &Target) -> Option<Fetched> {
     })
 }
 
-/// The commands that make the release of `helm`.
+/// Returns the commands that create the release of `helm`.
 pub(super) fn commands(helm: &Helm, target: &Target) -> Vec<Invocation> {
     let fetched = fetched(helm, target);
     let file = |path: &PathBuf| ChartArgs {
@@ -95,7 +95,7 @@ pub(super) fn commands(helm: &Helm, target: &Target) -> Vec<Invocation> {
         .values
         .as_ref()
         .map(|path| below(&target.lab_dir, path));
-    // A lab whose paths are wrong was refused before.
+    // Validation has already refused a lab with invalid paths.
     let set = helm.nested_set().ok().filter(|_| !helm.set.is_empty());
     let upgrade = release(helm, target).upgrade(&chart, values.as_deref(), set.as_ref());
     fetched
@@ -105,50 +105,51 @@ pub(super) fn commands(helm: &Helm, target: &Target) -> Vec<Invocation> {
         .collect()
 }
 
-/// `upgrade` without the comparison of the values with the chart's schema.
+/// Returns `upgrade` without the validation of the values against the chart's schema.
 #[must_use]
 pub fn without_schema(upgrade: &Invocation) -> Invocation {
     upgrade.clone().arg("--skip-schema-validation")
 }
 
-/// The address elsewhere to which the schema of a chart's values refers and which did not answer, if
-/// that is why `helm upgrade`, whose last lines are `tail`, failed. Helm renders nothing then.
+/// Returns the URL of a schema that could not be loaded, if this is why `helm upgrade` failed.
+/// `tail` is its last lines. The chart's schema refers to that URL, and Helm renders nothing
+/// without it.
 #[must_use]
 pub fn unloaded_schema(tail: &[String]) -> Option<&str> {
-    // As helm's JSON Schema library says it (`LoadURLError`).
+    // This is the message of Helm's JSON Schema library (`LoadURLError`).
     let named = tail
         .iter()
         .filter_map(|line| line.split_once("failing loading \""));
     let mut addresses = named.filter_map(|(_, rest)| Some(rest.split_once('"')?.0));
-    // One of the chart's own files that is missing is the chart's fault.
+    // A missing file of the chart's own is the chart's fault.
     addresses.find(|address| address.starts_with("http://") || address.starts_with("https://"))
 }
 
-/// A revision of a release, as `helm history` tells it.
+/// A revision of a release, as `helm history` reports it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Revision {
     /// Its number.
     pub revision: u32,
-    /// How it stands: `deployed`.
+    /// Its status, such as `deployed`.
     pub status: String,
 }
 
-/// A release that helm is at work on, or was when it ended.
+/// A release with an operation that is under way or was interrupted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unfinished {
-    /// How it stands: `pending-install`.
+    /// Its status, such as `pending-install`.
     pub status: String,
-    /// The last revision that was seen to be whole, if there is one to go back to.
+    /// The last complete revision, if there is one to roll back to.
     pub whole: Option<u32>,
 }
 
-/// What `helm history` answered, if that is it.
+/// Parses the output of `helm history`, or returns `None` if it is something else.
 #[must_use]
 pub fn revisions(history: &str) -> Option<Vec<Revision>> {
     serde_json::from_str(history).ok()
 }
 
-/// Whether the release with these revisions, the oldest first, is unfinished.
+/// Returns the unfinished operation of a release with these revisions, the oldest first.
 #[must_use]
 pub fn unfinished(revisions: &[Revision]) -> Option<Unfinished> {
     let status = revisions.last()?.status.clone();
@@ -168,7 +169,7 @@ pub fn unfinished(revisions: &[Revision]) -> Option<Unfinished> {
 }
 
 impl Unfinished {
-    /// The command after which the release can be made anew.
+    /// Returns the command after which the release can be installed again.
     #[must_use]
     pub fn remedy(&self, release: Release<'_>) -> Invocation {
         match self.whole {
@@ -207,7 +208,7 @@ mod tests {
             whole(&["superseded", "failed", "pending-rollback"]),
             Some(Some(1))
         );
-        // A first install that failed is nothing to go back to.
+        // A first install that failed leaves nothing to roll back to.
         assert_eq!(whole(&["failed", "pending-upgrade"]), Some(None));
     }
 

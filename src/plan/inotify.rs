@@ -1,7 +1,8 @@
-//! Whether the kernel's limits on inotify suffice for kind's nodes. Where they do not, programs in
-//! them end with "too many open files", some of them, at some time: the first of kind's known issues.
+//! Checks of the kernel's limits on inotify against the needs of kind's nodes. If a limit is too
+//! low, some of the nodes' programs end at some time with "too many open files": kind's known
+//! issues list this first.
 
-/// What the kernel allows each user. The nodes' programs all count as root's.
+/// The limits of a user. The programs of the nodes all count as root's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// `fs.inotify.max_user_instances`
@@ -10,17 +11,17 @@ pub struct Limits {
     pub watches: u64,
 }
 
-/// Nodes of kind clusters that run, or are about to.
+/// The nodes of kind clusters that run or are about to run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Nodes {
-    /// How many clusters they are of: each has a control plane.
+    /// The number of clusters; each has a control plane.
     pub clusters: u64,
-    /// How many there are, control planes included.
+    /// The number of nodes, control planes included.
     pub nodes: u64,
 }
 
-/// What a node takes, as counted in nodes of Kubernetes 1.34: 12 instances and 141 watches, and a
-/// control plane 13 and 145 more. Pods bring watches of their own.
+/// The needs of a node. Nodes of Kubernetes 1.34 were counted to use 12 instances and 141 watches,
+/// and a control plane 13 and 145 more. Pods add watches of their own.
 const OF_NODE: Limits = Limits {
     instances: 12,
     watches: 500,
@@ -29,18 +30,18 @@ const OF_CONTROL_PLANE: Limits = Limits {
     instances: 13,
     watches: 500,
 };
-/// What root's programs outside of the nodes take: systemd, udev, the engine.
+/// The needs of root's programs outside of the nodes: systemd, udev, the engine.
 const OF_MACHINE: Limits = Limits {
     instances: 30,
     watches: 1000,
 };
-/// What kind's known issues recommend.
+/// The limits that kind's known issues recommend.
 const RECOMMENDED: Limits = Limits {
     instances: 512,
     watches: 524_288,
 };
 
-/// What does not suffice for `nodes`, and how it is raised; a text for each.
+/// Returns a message for each limit that is too low for `nodes`, with a command that raises it.
 #[must_use]
 pub fn shortages(limits: Limits, nodes: Nodes) -> Vec<String> {
     let need = |of: fn(&Limits) -> u64| {
@@ -89,7 +90,7 @@ mod tests {
             ]
         );
         assert_eq!(short(512, 524_288, 5), [""; 0]);
-        // Where the recommended limit would not do either.
+        // Even the recommended limit is too low here.
         assert!(short(512, 524_288, 9)[0].contains("max_user_instances=1158"));
     }
 

@@ -1,4 +1,4 @@
-//! Tools that a lab brings along: where they are, and how they are called.
+//! Tools of a lab: their paths and command lines.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use crate::{
 };
 
 impl Target {
-    /// A command line of the lab's tool `name`. It knows the environment's cluster by the kubeconfig.
+    /// Returns a command line of the lab's tool `name`, with the environment's kubeconfig.
     #[must_use]
     pub fn lab_tool(&self, name: &ToolName, arguments: &[String]) -> Invocation {
         let program = self.tools.join(name.as_str());
@@ -19,7 +19,7 @@ impl Target {
     }
 }
 
-/// The command that prints `output` into `file`.
+/// Returns the command that prints `output` into `file`.
 pub(super) fn output(output: &Output, target: &Target, file: &Path) -> Invocation {
     let mut arguments = output.arguments.clone();
     for (option, certificate) in &output.certificates {
@@ -32,7 +32,8 @@ pub(super) fn output(output: &Output, target: &Target, file: &Path) -> Invocatio
         .at_most(output.at_most(), "`at-most` of the `output` of this step")
 }
 
-/// Where what the tool prints is kept: a name that says what it is, and that no other output has.
+/// Returns the path of the file for a tool's output. Its name describes the output, and no other
+/// output has the same.
 #[must_use]
 pub fn output_file(output: &Output, target: &Target) -> PathBuf {
     let is_word = |word: &&str| word.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');

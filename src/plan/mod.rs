@@ -1,5 +1,5 @@
-//! What is going to be done, and why: a lab and what is known of its environment, turned into
-//! decisions and command lines. Pure.
+//! The planner: turns a lab and the known state of its environment into decisions and command
+//! lines. Pure.
 
 pub mod build;
 pub mod commands;

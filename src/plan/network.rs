@@ -1,4 +1,4 @@
-//! The command that makes the network of the nodes.
+//! The command that creates the nodes' network.
 
 use super::Target;
 use crate::{
@@ -6,15 +6,15 @@ use crate::{
     tool::{Invocation, docker},
 };
 
-/// Returns the command that makes the network of `target` for the environment with this id.
+/// Returns the command that creates the network of `target` for the environment with this id.
 #[must_use]
 pub fn create(target: &Target, id: &str, subnet: Option<&str>, mtu: Option<u32>) -> Invocation {
     docker::create_network(&target.network, &target.cluster, id, subnet, mtu)
 }
 
-/// Returns the IPv6 subnet that is tried first, second …, for the network of this name: from the
-/// unique local addresses, so that networks do not get in each other's way, as kind does it
-/// (`generateULASubnetFromName`).
+/// Returns the IPv6 subnet to try at this attempt, counted from 0, for the network with this name.
+/// It is from the unique local addresses and derived from the name, so that networks do not
+/// collide, as in kind's `generateULASubnetFromName`.
 #[must_use]
 pub fn subnet(network: &str, attempt: u32) -> String {
     let digits = digest::hex(format!("{network} {attempt}").as_bytes());

@@ -1,23 +1,23 @@
-//! Which port of this machine a mapping gets.
+//! The choice of a port of this machine for a mapping.
 
 use crate::{event::Port, spec::action::PortMapping};
 
-/// What is tried in the place of a port that cannot be had, in this order: the same ones each time,
-/// so that they can be remembered.
+/// The ports to try in place of one that is not available, in this order. They are the same each
+/// time, so that students can remember them.
 const INSTEAD: std::ops::RangeInclusive<u16> = 8080..=8099;
 const INSTEAD_OF_TLS: std::ops::RangeInclusive<u16> = 8443..=8462;
 
-/// A port that was chosen, and why it is not the one that was wished for.
+/// A chosen port, with the reason if it is not the wished-for one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Chosen {
     /// The port.
     pub port: Port,
-    /// Why the wished-for one cannot be had.
+    /// The reason why the wished-for port is not available.
     pub instead: Option<String>,
 }
 
 impl Chosen {
-    /// What the user is told, unless there is nothing to tell.
+    /// Returns the message for the user, if the port is not the wished-for one.
     #[must_use]
     pub fn notice(&self) -> Option<String> {
         let Port { name, wanted, .. } = &self.port;
@@ -30,9 +30,10 @@ impl Chosen {
     }
 }
 
-/// Chooses a port for `mapping`. `before` is the one that it had when its cluster was last made, or
-/// begun: it stays, as long as the lab wishes for the same one. `refusal` says why a port cannot be
-/// had, and `any` gives one that is free. `None` if there is none.
+/// Chooses a port for `mapping`. `before` is the port that it had when its cluster was last
+/// created, or when that was begun; it stays as long as the lab wishes for the same port. `refusal`
+/// returns the reason why a port is not available, and `any` returns a free one. Returns `None` if
+/// no port is free.
 pub fn choose(
     mapping: &PortMapping,
     before: Option<&Port>,
@@ -68,7 +69,7 @@ pub fn choose(
     Some(chosen(free, Some(why)))
 }
 
-/// The ports of `mappings` as they are wished for.
+/// Returns the ports that `mappings` wish for.
 #[must_use]
 pub fn wished(mappings: &[PortMapping]) -> Vec<Port> {
     let wished = |mapping: &PortMapping| Port {
@@ -80,11 +81,11 @@ pub fn wished(mappings: &[PortMapping]) -> Vec<Port> {
     mappings.iter().map(wished).collect()
 }
 
-/// Which of `ports` an engine could not open, by the last lines that `kind create cluster` printed,
-/// and the line that says so.
+/// Finds the port that a container engine could not open in `tail`, the last lines of `kind create
+/// cluster`. Returns that one of `ports` and the line that names it.
 #[must_use]
 pub fn refused<'a, 'b>(ports: &'a [Port], tail: &'b [String]) -> Option<(&'a Port, &'b str)> {
-    /// What engines say, in the versions of the last years.
+    /// The messages of the engines' versions of recent years.
     const SAID: [&str; 5] = [
         "already allocated",
         "address already in use",

@@ -1,25 +1,26 @@
-//! What of a manifest reaches beyond its pods: to their node, and so to the container engine.
+//! The parts of a manifest that reach beyond its Pods: to their node, and so to the container
+//! engine.
 
 use serde_json::{Map, Value};
 
 use crate::{spec::name::OF_THE_CLUSTER, tool::invocation::quote};
 
-/// A kind node is a privileged container; said wherever a person decides what may run on one.
+/// The reason why reaching a node matters; printed wherever a person decides what may run on one.
 pub const NODES_ARE_PRIVILEGED: &str = "a kind node is a privileged container: a privileged pod, and \
     one that has its node's files, reaches as far as the container engine does";
 
-/// An object and what it has of its node.
+/// An object with its access to its node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reach {
     /// The object: `DaemonSet agent`.
     pub object: String,
-    /// Each thing that it asks for, once: `is privileged`.
+    /// Each access, once: `is privileged`.
     pub asks: Vec<String>,
 }
 
-/// The objects of `document` that reach beyond their pods. Every part of the document is looked at,
-/// however deep: pods stand in templates of many kinds, and of kinds that are defined elsewhere. What
-/// is not plainly denied counts as asked for: `yes` is true to some readers of YAML.
+/// Returns the objects of `document` that reach beyond their Pods. Searches every part of the
+/// document: many kinds have Pod templates, and so do custom resources. A field that is not plainly
+/// denied counts as requested, as some readers of YAML take `yes` for true.
 #[must_use]
 pub fn of(document: &Value, called: &str) -> Vec<Reach> {
     let mut found = Vec::new();
@@ -27,12 +28,12 @@ pub fn of(document: &Value, called: &str) -> Vec<Reach> {
     found
 }
 
-/// Every image that `document` names, wherever it does.
+/// Returns every image that `document` names, wherever it does.
 #[must_use]
 pub fn images(document: &Value) -> Vec<String> {
     let mut found = Vec::new();
     each(document, &mut |map| {
-        // That of a volume is below `reference`.
+        // The image of a volume is below `reference`.
         let image = map.get("image");
         let image = image.and_then(|image| image.get("reference").or(Some(image)));
         if let Some(Value::String(image)) = image {
@@ -44,7 +45,7 @@ pub fn images(document: &Value) -> Vec<String> {
     found
 }
 
-/// The names of fields that reach beyond a pod.
+/// The fields that reach beyond a Pod.
 pub const FIELDS: [&str; 8] = [
     "privileged",
     "hostPath",
@@ -56,7 +57,7 @@ pub const FIELDS: [&str; 8] = [
     "capabilities",
 ];
 
-/// The object that `map` is: `Kind name`, each quoted where it has to be.
+/// Returns the name of the object `map`, as `Kind name`, with quotes where they are needed.
 pub fn object(map: &Map<String, Value>) -> Option<String> {
     let kind = map.get("kind")?.as_str()?;
     let metadata = map.get("metadata").and_then(Value::as_object);
@@ -92,13 +93,13 @@ fn walk(value: &Value, called: &str, found: &mut Vec<Reach>) {
                 if let Some(asks) = asked(key, value) {
                     add(found, called, asks);
                 }
-                // A schema tells of fields, and has none of them.
+                // A schema describes such fields and does not have them.
                 if key != "openAPIV3Schema" {
                     walk(value, called, found);
                 }
             }
         }
-        // A text may be a manifest that something in the cluster reads.
+        // A text may be a manifest that a program in the cluster reads.
         Value::String(text) if text.contains('\n') => {
             let named: Vec<&str> = FIELDS.into_iter().filter(|f| text.contains(f)).collect();
             if !named.is_empty() {
@@ -133,7 +134,7 @@ fn add(found: &mut Vec<Reach>, object: &str, asks: String) {
     }
 }
 
-/// What the field `key` asks for, if it is one of those.
+/// Returns the access that the field `key` requests, if it requests one.
 fn asked(key: &str, value: &Value) -> Option<String> {
     let is_denied = matches!(value, Value::Null | Value::Bool(false));
     if is_denied {
@@ -155,7 +156,7 @@ fn asked(key: &str, value: &Value) -> Option<String> {
             "mounts the host's path {}",
             said(value.get("path").unwrap_or(value))
         ),
-        // A PersistentVolume of a directory on its node.
+        // This is a PersistentVolume of a directory on its node.
         "local" => format!("mounts the host's path {}", said(value.get("path")?)),
         "capabilities" => {
             let added = value

@@ -1,9 +1,9 @@
-//! Where `reset` goes back to.
+//! The choice of the step that `reset` restores.
 
 use crate::spec::Lab;
 
-/// Whether a fault is open while the lab stands at the step at `index`: injected there or before,
-/// and taken back later.
+/// Tests whether a fault is open at the step at `index`: injected there or before, and healed
+/// later.
 fn has_an_open_fault(lab: &Lab, index: usize) -> bool {
     lab.steps[..=index].iter().any(|step| {
         let end = step.until.as_ref().and_then(|until| lab.position(until));
@@ -11,15 +11,16 @@ fn has_an_open_fault(lab: &Lab, index: usize) -> bool {
     })
 }
 
-/// Whether the step at `index` can be gone back to as it was, and so has a snapshot. Objects can be
-/// put back; what a fault does to the rest of the cluster cannot, only injected anew.
+/// Tests whether the state after the step at `index` can be restored, and so has a snapshot.
+/// Objects can be restored, but the effects of a fault on the rest of the cluster can only be
+/// injected again.
 #[must_use]
 pub fn is_base(lab: &Lab, index: usize) -> bool {
     !has_an_open_fault(lab, index)
 }
 
-/// The step that is put back for a reset to the step at `index`: it, or the last one before it at
-/// which no fault is open. What is between the two is done again.
+/// Returns the step to restore for a reset to the step at `index`: that step, or the last one
+/// before it without an open fault. The steps between the two are done again.
 #[must_use]
 pub fn base(lab: &Lab, index: usize) -> Option<usize> {
     (0..=index).rev().find(|at| is_base(lab, *at))

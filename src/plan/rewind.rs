@@ -1,11 +1,12 @@
-//! Which steps no longer count as seen to hold when something is taken back.
+//! The steps that no longer count as verified when a fault is healed early or the cursor moves
+//! back.
 
 use crate::{
     event::{Rewound, RunState},
     spec::{Lab, Step, StepId},
 };
 
-/// What to forget so that the step at `index`, and all behind it, are done anew.
+/// Returns the state to forget so that the step at `index` and all later ones are done again.
 #[must_use]
 pub fn rewind(lab: &Lab, index: usize, state: &RunState) -> Rewound {
     let verified = |steps: &[Step]| {
@@ -19,8 +20,8 @@ pub fn rewind(lab: &Lab, index: usize, state: &RunState) -> Rewound {
     }
 }
 
-/// What to forget if the fault of `step` is taken back now: nothing if its time has come, if it was
-/// never seen to act, or if the lab does not know it any more.
+/// Returns the state to forget if the fault of `step` is healed now. Returns `None` if its time has
+/// come, if it was never observed to act, or if the lab has no such step any more.
 #[must_use]
 pub fn taken_back_early(lab: &Lab, step: &StepId, state: &RunState) -> Option<Rewound> {
     let index = lab.position(step)?;
@@ -87,7 +88,7 @@ mod tests {
     fn at_its_time_or_before_it_acted_nothing_is_forgotten() {
         assert_eq!(early("b", &["a", "b", "c", "d"]), None);
         assert_eq!(early("b", &["a"]), None);
-        // Without `until` its time is over once its own step is.
+        // Without `until`, the time of a fault ends with its own step.
         assert_eq!(early("e", &["a", "b", "c", "d", "e"]), None);
         assert_eq!(early("a-step-of-an-older-lab", &["a", "b"]), None);
     }

@@ -1,10 +1,10 @@
-//! Rendering of kind configurations: templates are strict, a name that is not given is an error.
+//! Rendering of kind configurations. Templates are strict: an undefined name is an error.
 
 use minijinja::{Environment, UndefinedBehavior, context, value::Serde};
 
 use crate::event::Port;
 
-/// The kind configuration that `template` gives for the cluster `name` with these `ports`.
+/// Renders `template` to the kind configuration of the cluster `name` with these `ports`.
 pub fn kind_config(template: &str, name: &str, ports: &[Port]) -> Result<String, String> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
@@ -14,8 +14,8 @@ pub fn kind_config(template: &str, name: &str, ports: &[Port]) -> Result<String,
         .map_err(|error| format!("the kind template cannot be rendered: {error:#}"))
 }
 
-/// The roles of the nodes in a kind configuration, in its order; one control plane if it names
-/// none, as kind itself does.
+/// Returns the roles of the nodes in a kind configuration, in its order. Like kind, it assumes one
+/// control plane if the configuration names no nodes.
 pub fn roles(config: &str) -> Result<Vec<String>, String> {
     crate::spec::yaml::kind_roles(config).map(|roles| {
         if roles.is_empty() {

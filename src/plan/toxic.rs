@@ -1,5 +1,5 @@
-//! How Toxiproxy is asked: through the API server, which passes requests on to Services. So a student
-//! needs no more than kubectl, and nothing has to listen on this machine.
+//! Commands for Toxiproxy's API. They go through the API server, which forwards requests to
+//! Services: a student needs only kubectl, and nothing has to listen on this machine.
 
 use serde_json::json;
 
@@ -8,7 +8,7 @@ use crate::{
     tool::{Invocation, kubectl::Kubectl},
 };
 
-/// Where Toxiproxy's API has the proxy of `placed`, in `namespace`.
+/// Returns the path of the proxy of `placed` in Toxiproxy's API, in `namespace`.
 #[must_use]
 pub fn proxy_path(placed: &PlacedToxic, namespace: &str) -> String {
     let PlacedToxic {
@@ -20,7 +20,7 @@ pub fn proxy_path(placed: &PlacedToxic, namespace: &str) -> String {
     format!("/api/v1/namespaces/{namespace}/services/{service}:{port}/proxy/proxies/{proxy}")
 }
 
-/// Adds the toxic, or disables the proxy.
+/// Returns the command that adds the toxic or disables the proxy.
 pub(super) fn inject(toxic: &Toxic, kubectl: &Kubectl) -> Invocation {
     let path = proxy_path(&toxic.placed(), &kubectl.namespace);
     if toxic.kind == ToxicKind::Down {
@@ -36,7 +36,7 @@ pub(super) fn inject(toxic: &Toxic, kubectl: &Kubectl) -> Invocation {
     kubectl.create_raw(&format!("{path}/toxics"), &body)
 }
 
-/// Removes the toxic, or enables the proxy.
+/// Returns the command that removes the toxic or enables the proxy.
 #[must_use]
 pub fn remove(placed: &PlacedToxic, kubectl: &Kubectl) -> Invocation {
     let path = proxy_path(placed, &kubectl.namespace);

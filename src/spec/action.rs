@@ -1,4 +1,4 @@
-//! Actions: what a step does, and how a fault is taken back.
+//! Actions: the `do` of a step, and the `undo` that heals a fault.
 
 use std::collections::BTreeMap;
 
@@ -13,26 +13,26 @@ use super::{
     workload::Workload,
 };
 
-/// How a fault is taken back.
+/// The way in which a fault is healed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Undo {
-    /// The system heals itself.
+    /// No action: the system heals itself.
     None,
-    /// A drained node takes pods again.
+    /// Uncordons a drained node.
     Uncordon(Node),
-    /// A toxic is removed, or a proxy enabled again. Follows from the action, and is not written in
+    /// Removes a toxic, or enables a disabled proxy. Follows from the action and is not written in
     /// labs.
     RemoveToxic(PlacedToxic),
 }
 
-/// What a step does.
+/// The action of a step.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Action {
     /// Creates a kind cluster from a template.
     KindCluster(KindCluster),
-    /// Puts a program that the lab pins into the environment.
+    /// Puts a program that the lab pins into the environment's tools.
     Tool(Tool),
     /// Makes a trust anchor and an issuer.
     Certificates(Certificates),
@@ -40,31 +40,31 @@ pub enum Action {
     Apply(Apply),
     /// Installs or upgrades a release of a chart.
     Helm(Helm),
-    /// Runs a command in a pod. It must be repeatable: it is run again when what the step expects
-    /// no longer holds.
+    /// Runs a command in a Pod. The command must be repeatable: it runs again when an expectation
+    /// of the step no longer holds.
     Exec(Exec),
-    /// Deletes a pod, with the recorded uid as a precondition.
+    /// Deletes a Pod, with the recorded uid as a precondition.
     DeletePod(DeletePod),
     /// Sets and removes annotations of an object.
     Annotate(Annotate),
-    /// Replaces all pods of workloads, as `kubectl rollout restart` does.
+    /// Replaces all Pods of workloads, as `kubectl rollout restart` does.
     RolloutRestart(RolloutRestart),
-    /// Asks for another number of replicas, as `kubectl scale` does.
+    /// Changes the number of replicas, as `kubectl scale` does.
     Scale(Scale),
     /// Drains a node.
     Drain(Node),
-    /// Lets a drained node take pods again.
+    /// Uncordons a node.
     Uncordon(Node),
     /// Has Toxiproxy inject a fault.
     Toxic(Toxic),
-    /// Sends requests from a pod, and records what came of them.
+    /// Sends requests from a Pod and records the measurement.
     Load(ClientLoad),
-    /// Nothing to do, only something to see.
+    /// Does nothing: the step only shows something.
     Observe,
 }
 
 impl Action {
-    /// The action's name as written in `lab.yaml`.
+    /// Returns the action's name as written in `lab.yaml`.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
@@ -86,8 +86,9 @@ impl Action {
         }
     }
 
-    /// Whether doing it again leads to the same state, so that it may be redone when a lasting
-    /// expectation broke. A cluster is never recreated and a fault never injected again unasked.
+    /// Tests whether repeating the action leads to the same state, so that it may be redone when a
+    /// lasting expectation no longer holds. labctl never recreates a cluster or injects a fault
+    /// again unasked.
     #[must_use]
     pub fn is_repeatable(&self) -> bool {
         matches!(
@@ -104,15 +105,16 @@ impl Action {
         )
     }
 
-    /// Whether it is done whatever holds already: what is only looked at is looked at, and what
-    /// expectations say of a fault or of a measurement is true only while it is new.
+    /// Tests whether the action runs even if the step's expectations already hold. `observe` exists
+    /// to show something each time, and expectations about a fault or a measurement are true only
+    /// while it is new.
     #[must_use]
     pub fn is_always_done(&self) -> bool {
         matches!(self, Self::Observe | Self::Toxic(_) | Self::Load(_))
     }
 }
 
-/// `kind-cluster`
+/// The arguments of `kind-cluster`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct KindCluster {
@@ -131,47 +133,47 @@ pub struct KindCluster {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct PortMapping {
-    /// What assertions name it by. `http` and `https` are shown as URLs.
+    /// The name that assertions use. `http` and `https` are shown as URLs.
     pub name: String,
-    /// The port of 127.0.0.1 that is wished for. Another is chosen where it is in use.
+    /// The preferred port of 127.0.0.1. labctl chooses another one if it is in use.
     pub host: u16,
-    /// The port of the node: a host port of a pod, or a Service's node port.
+    /// The port of the node: a Pod's host port, or a Service's node port.
     pub node: u16,
 }
 
-/// `apply`
+/// The arguments of `apply`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Apply {
     /// A file or a directory inside the lab.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
-    /// A file elsewhere, instead of `path`.
+    /// The URL of a file elsewhere, instead of `path`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
-    /// The SHA-256 that the file at `url` has to have, in hexadecimal digits.
+    /// The SHA-256 that the file at `url` must have, in hexadecimal digits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
-    /// What a tool of the lab prints, instead of `path`.
+    /// The output of a tool of the lab, instead of `path`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<Output>,
-    /// Has the API server apply it, which knows no limit of size; what somebody changed by other
-    /// means becomes the manifest's again.
+    /// True to apply on the API server, which has no limit on the manifest's size. Fields that
+    /// somebody changed by other means get the manifest's values again.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub server_side: bool,
 }
 
-/// A file that is named by where it is and by what it has to be.
+/// A file identified by its URL and its digest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pinned<'a> {
-    /// Where it is.
+    /// Its URL.
     pub url: &'a str,
     /// Its SHA-256, in hexadecimal digits.
     pub sha256: &'a str,
 }
 
 impl Apply {
-    /// The file elsewhere, if it is one.
+    /// Returns the file at `url`, if this applies one.
     #[must_use]
     pub fn pinned(&self) -> Option<Pinned<'_>> {
         Some(Pinned {
@@ -180,61 +182,61 @@ impl Apply {
         })
     }
 
-    /// The file or directory of the lab; empty, if it is a file elsewhere.
+    /// Returns the path of the file or directory in the lab, or an empty text if there is none.
     #[must_use]
     pub fn in_lab(&self) -> &str {
         self.path.as_deref().unwrap_or_default()
     }
 }
 
-/// `exec`
+/// The arguments of `exec`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Exec {
-    /// The pod.
+    /// The Pod.
     #[serde(rename = "in")]
     pub pod: String,
-    /// The container; the pod's default one if absent.
+    /// The container; the Pod's default one if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub container: Option<String>,
     /// The program and its arguments, not passed through a shell.
     pub command: Vec<String>,
-    /// How long it may take; by default 5m.
+    /// The time limit of the command; 5m if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub within: Option<Within>,
 }
 
 impl Exec {
-    /// How long it may take.
+    /// Returns the time limit of the command.
     #[must_use]
     pub fn within(&self) -> Within {
         self.within.unwrap_or(Within::seconds(300))
     }
 }
 
-/// `delete-pod`
+/// The arguments of `delete-pod`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct DeletePod {
-    /// The pod.
+    /// The Pod.
     pub name: String,
-    /// The fact that holds the uid of the pod to delete: its replacement is never deleted.
+    /// The fact that holds the uid of the Pod to delete, so that its replacement is never deleted.
     pub since: String,
 }
 
-/// A node, by what a lab knows of it.
+/// A node, as a lab can name it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Node {
-    /// The one on which a recorded pod ran: the fact that holds the pod.
+    /// The node on which a recorded Pod ran, by the name of the fact.
     NodeOf(String),
-    /// A worker of the lab's kind cluster, by its number from 1 on: kind calls them
+    /// A worker of the lab's kind cluster, by its number, counted from 1. kind calls the workers
     /// `NAME-worker`, `NAME-worker2`, and so on.
     Worker(u8),
 }
 
 impl Node {
-    /// The fact without which it is not known.
+    /// Returns the fact that names the node, if one does.
     #[must_use]
     pub fn fact(&self) -> Option<&str> {
         match self {
@@ -244,31 +246,31 @@ impl Node {
     }
 }
 
-/// How many replicas a workload is to have.
+/// The arguments of `scale`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Scale {
     /// The workload.
     pub of: Workload,
-    /// How many.
+    /// The number of replicas.
     pub to: u32,
 }
 
-/// `annotate`
+/// The arguments of `annotate`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Annotate {
     /// The object, as kubectl names it: `namespace/shop`, `service/api`.
     pub of: String,
-    /// Annotations and their values; whatever they were before.
+    /// Annotations to set, with their values; existing values are overwritten.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub set: BTreeMap<String, String>,
-    /// Annotations that it is not to have.
+    /// Annotations to remove.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub remove: Vec<String>,
 }
 
-/// `rollout-restart`
+/// The arguments of `rollout-restart`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct RolloutRestart {

@@ -1,4 +1,4 @@
-//! Assertions: what must be true.
+//! Assertions: conditions that must hold.
 
 use std::fmt;
 
@@ -11,62 +11,62 @@ use super::{
     request::Http,
 };
 
-/// What must be true.
+/// A condition that must hold.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Assertion {
-    /// So many nodes are Ready.
+    /// The required number of nodes is Ready.
     NodesReady(NodesReady),
     /// Every replica of a workload runs its newest revision and is ready.
     RolloutComplete(RolloutComplete),
     /// Every claim of a `StatefulSet` is bound.
     PvcBound(PvcBound),
-    /// A pod was replaced, and its claim and volume are the same as recorded.
+    /// A Pod was replaced, and its claim and volume are the same as recorded.
     PvcReattached(PvcReattached),
-    /// A pod keeps its hostname, its ordinal and its DNS name.
+    /// A Pod keeps its hostname, its ordinal and its DNS name.
     StableIdentity(StableIdentity),
-    /// A query in a pod's Postgres answers as expected.
+    /// A query in a Pod's Postgres returns the expected answer.
     Sql(Sql),
     /// An object exists, and its fields match.
     Object(ObjectMatch),
     /// An object does not exist.
     Absent(ObjectRef),
-    /// A request through a mapped port is answered as expected.
+    /// A request through a mapped port gets the expected answer.
     Http(Http),
     /// A Service has ready endpoints.
     EndpointsReady(EndpointsReady),
-    /// The ready pods of a workload are on several nodes.
+    /// The ready Pods of a workload are on several nodes.
     SpreadOverNodes(SpreadOverNodes),
-    /// All ready pods of a workload run an image.
+    /// All ready Pods of a workload run an image.
     ImageRunning(ImageRunning),
-    /// A pod's eviction would be refused by a disruption budget (asked as a dry run).
+    /// A disruption budget would refuse the eviction of a Pod (probed with a dry run).
     EvictedRefused(EvictedRefused),
     /// Linkerd's own checks pass.
     LinkerdCheck(LinkerdCheck),
-    /// Every pod of a workload has a proxy of the mesh.
+    /// Every Pod of a workload has a proxy of the mesh.
     MeshInjected(MeshInjected),
-    /// Two workloads talk over mutual TLS.
+    /// Two workloads communicate over mutual TLS.
     MeshMtls(MeshMtls),
-    /// So many of the requests that a step sent succeeded.
+    /// The share of a step's requests that succeeded is in a range.
     SuccessRate(SuccessRate),
-    /// The requests that a step sent took so long.
+    /// The latency of a step's requests is in a range.
     Latency(LatencyOf),
-    /// The client's mesh proxy sent so many of them again.
+    /// The retries of the client's mesh proxy are in a range.
     MeshRetries(MeshRetries),
 }
 
-/// `nodes-ready`
+/// The arguments of `nodes-ready`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct NodesReady {
-    /// How many.
+    /// The number of nodes.
     pub count: usize,
-    /// A node that is cordoned does not count.
+    /// True if cordoned nodes do not count.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub schedulable: bool,
 }
 
-/// `rollout-complete`
+/// The arguments of `rollout-complete`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct RolloutComplete {
@@ -75,44 +75,44 @@ pub struct RolloutComplete {
     /// Its namespace; the lab's if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
-    /// How many replicas it has to ask for; as many as it does if absent.
+    /// The number of replicas that the workload must ask for; any number if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replicas: Option<i32>,
 }
 
-/// `pvc-bound`
+/// The arguments of `pvc-bound`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct PvcBound {
-    /// The `StatefulSet` whose claim templates are meant.
+    /// The `StatefulSet` whose claim templates are checked.
     pub of: Workload,
 }
 
-/// `pvc-reattached`
+/// The arguments of `pvc-reattached`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct PvcReattached {
-    /// The pod.
+    /// The Pod.
     pub pod: String,
-    /// The fact that holds the pod and its claim as they were.
+    /// The fact that holds the Pod and its claim as they were.
     pub since: String,
 }
 
-/// `stable-identity`
+/// The arguments of `stable-identity`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct StableIdentity {
-    /// The pod.
+    /// The Pod.
     pub pod: String,
     /// The headless Service that governs its `StatefulSet`.
     pub service: String,
 }
 
-/// `sql`
+/// The arguments of `sql`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Sql {
-    /// The pod in which `psql` is run.
+    /// The Pod in which `psql` runs.
     #[serde(rename = "in")]
     pub pod: String,
     /// The query.
@@ -121,7 +121,7 @@ pub struct Sql {
     pub equals: String,
 }
 
-/// `object`
+/// The arguments of `object`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct ObjectMatch {
@@ -131,7 +131,7 @@ pub struct ObjectMatch {
     pub kind: String,
     /// Its name.
     pub name: String,
-    /// The fields that are looked at: maps are compared key by key, lists as a whole.
+    /// The fields to compare: maps are compared key by key, lists as a whole.
     #[serde(default, rename = "match")]
     pub fields: serde_json::Value,
 }
@@ -148,27 +148,27 @@ pub struct ObjectRef {
     pub name: String,
 }
 
-/// `endpoints-ready`
+/// The arguments of `endpoints-ready`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct EndpointsReady {
     /// The Service.
     pub service: String,
-    /// How many.
+    /// The minimum number of ready endpoints.
     pub at_least: usize,
 }
 
-/// `spread-over-nodes`
+/// The arguments of `spread-over-nodes`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct SpreadOverNodes {
     /// The workload.
     pub of: Workload,
-    /// On how many nodes there is a ready pod of it, at least.
+    /// The minimum number of nodes that have a ready Pod of the workload.
     pub nodes: usize,
 }
 
-/// `image-running`
+/// The arguments of `image-running`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct ImageRunning {
@@ -181,18 +181,19 @@ pub struct ImageRunning {
     pub container: Option<String>,
 }
 
-/// `evicted-refused`
+/// The arguments of `evicted-refused`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct EvictedRefused {
-    /// The pod whose eviction is asked for.
+    /// The Pod to evict.
     pub pod: String,
-    /// The `PodDisruptionBudget` that has to refuse it.
+    /// The `PodDisruptionBudget` that must refuse the eviction.
     pub budget: String,
 }
 
 impl Assertion {
-    /// The step whose measurement this is about, if it is about one; its own if none is named.
+    /// Returns the step whose measurement this is about, if it is about one. The inner `None` is
+    /// the assertion's own step.
     #[must_use]
     pub fn measured(&self) -> Option<&Option<StepId>> {
         match self {
@@ -203,7 +204,7 @@ impl Assertion {
         }
     }
 
-    /// The same, to name it.
+    /// Returns a mutable reference to the step whose measurement this is about.
     pub fn measured_mut(&mut self) -> Option<&mut Option<StepId>> {
         match self {
             Self::SuccessRate(a) => Some(&mut a.of),
@@ -213,7 +214,7 @@ impl Assertion {
         }
     }
 
-    /// The fact that this compares with, if it does with one.
+    /// Returns the fact that this compares with, if any.
     #[must_use]
     pub fn since(&self) -> Option<&str> {
         match self {
@@ -228,7 +229,7 @@ fn step(of: Option<&StepId>) -> &str {
 }
 
 impl fmt::Display for Assertion {
-    /// The assertion and its subject, as reports name it: `pvc-reattached postgres-0`.
+    /// Writes the assertion and its subject, as reports name it: `pvc-reattached postgres-0`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NodesReady(a) if a.schedulable => {

@@ -1,37 +1,38 @@
-//! `load`: requests that a pod of the lab sends, and counts.
+//! `load`: requests that a Pod of the lab sends and counts.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Workload, span::Span};
 
-/// Requests at a rate, sent by the demo application's load generator in a pod of `from`.
+/// The arguments of `load`: requests at a rate, sent by the demo application's load generator in a
+/// Pod of `from`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct ClientLoad {
-    /// Whose pod sends them.
+    /// The workload whose Pod sends the requests.
     pub from: Workload,
-    /// Its container; the pod's default one if absent.
+    /// The container; the Pod's default one if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub container: Option<String>,
-    /// Where to: a Service of the cluster, over plain HTTP.
+    /// The URL of a Service of the cluster, over plain HTTP.
     pub url: String,
-    /// How many.
+    /// The number of requests.
     pub requests: u32,
-    /// How many a second.
+    /// The number of requests per second.
     pub rate: u32,
-    /// Whether connections are kept for the next request. What a toxic does is drawn for each
-    /// connection.
+    /// True to keep connections for the next request. Toxiproxy draws once for each connection
+    /// whether a toxic applies.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub keep_alive: bool,
-    /// How many are under way at the same time at most.
+    /// The maximum number of concurrent requests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workers: Option<u16>,
-    /// How long one may take.
+    /// The time limit of a request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Span>,
 }
 
-/// The Service that a load is sent to.
+/// The Service to which a load is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServicePort {
     /// Its name.
@@ -42,8 +43,8 @@ pub struct ServicePort {
     pub port: u16,
 }
 
-/// The Service that `url`, as a pod in `namespace` would ask for it, is about; none if it is no URL
-/// of one.
+/// Returns the Service that a Pod in `namespace` reaches at `url`, or `None` if `url` is not one of
+/// a Service.
 #[must_use]
 pub fn service(url: &str, namespace: &str) -> Option<ServicePort> {
     let rest = url.strip_prefix("http://")?;
@@ -68,14 +69,14 @@ pub fn service(url: &str, namespace: &str) -> Option<ServicePort> {
 }
 
 impl ClientLoad {
-    /// What is wrong with it.
+    /// Validates the load. Returns a message for each error.
     #[must_use]
     pub fn faults(&self) -> Vec<String> {
-        /// What a timer of a millisecond can keep.
+        /// The highest rate that a timer with a resolution of a millisecond can keep.
         const FASTEST: u32 = 1000;
-        /// An hour at 25 a second: more says no more.
+        /// The maximum number of requests: an hour at 25 per second. More show nothing new.
         const MOST: u32 = 100_000;
-        /// As many as the load generator allows.
+        /// The maximum that the load generator allows.
         const WORKERS: u16 = 256;
         let mut faults = Vec::new();
         if service(&self.url, "default").is_none()
@@ -98,7 +99,7 @@ impl ClientLoad {
         faults
     }
 
-    /// The command that is run in the pod.
+    /// Returns the command to run in the Pod.
     #[must_use]
     pub fn command(&self) -> Vec<String> {
         let mut command = vec![
@@ -118,7 +119,8 @@ impl ClientLoad {
         if self.keep_alive {
             command.push("--keep-alive".to_owned());
         }
-        // Where it goes on although nobody reads it any more, the first of these ends it.
+        // The load generator would go on if nobody reads its output any more. Writing the next
+        // report ends it then.
         command.push("--report-every=1s".to_owned());
         command
     }

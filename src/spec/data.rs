@@ -1,40 +1,41 @@
-//! The data that a lab keeps in pods: how it is known again, saved and restored.
+//! The data that a lab keeps in Pods, and the commands that detect, save and restore it.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{LabTree, Within, name::is_label, params::text_or, size::Size, tree::LAB_FILE};
 
-/// The longest script that a command of a lab may have, in bytes: Linux gives a single argument no
-/// more than 128 KiB (`MAX_ARG_STRLEN`).
+/// The longest script that a command of a lab may have, in bytes. Linux limits a single argument to
+/// 128 KiB (`MAX_ARG_STRLEN`).
 const LONGEST: usize = 120 << 10;
 
-/// Data in pods. Its three commands are run in the pod.
+/// Data in Pods. Its three commands run in the Pod.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Data {
-    /// The pods, each with data of its own.
+    /// The Pods, each with its own data.
     #[serde(rename = "in")]
     pub pods: Vec<String>,
-    /// Prints a text that changes whenever the data does: a line `PART: VALUE` for each part of it,
-    /// by which it is told what differs. As long as it is the same, nothing is saved or restored.
+    /// The command that prints a text that changes whenever the data does: a line `PART: VALUE` for
+    /// each part of it, so that labctl can report which part differs. As long as the text is the
+    /// same, nothing is saved or restored.
     pub fingerprint: Command,
-    /// Prints the data as text.
+    /// The command that prints the data as text.
     pub save: Command,
-    /// The line with which `save` ends: one that was cut off is never restored.
+    /// The last line that `save` prints. Output that was cut off lacks it and is never restored.
     pub ends_with: String,
-    /// Reads what `save` printed and makes the data that again, whatever is there. One that is
-    /// interrupted leaves the old data or the new, and one that runs afterwards clears away what the
-    /// first left.
+    /// The command that reads the output of `save` and restores that data, whatever is there. An
+    /// interrupted run leaves either the old or the new data, and the next run removes the remains
+    /// of the first.
     pub restore: Command,
-    /// The most that `save` may print; by default 1Gi.
+    /// The maximum output of `save`; 1Gi if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_most: Option<Size>,
-    /// The longest time that `save` or `restore` may take; by default 10m.
+    /// The longest time that `save` or `restore` may take; 10m if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub within: Option<Within>,
 }
 
-/// A command line of which a word may be the text of a file of the lab.
+/// A command line, in which a word may be the text of a file of the lab.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Command(pub Vec<Word>);
@@ -48,12 +49,12 @@ pub enum Word {
     File(String),
 }
 
-/// A word that is the text of a file, as it is written.
+/// A word that is the text of a file, as written in `lab.yaml`.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {
     file: String,
-    /// It was written as a plain text.
+    /// True if the word was written as a plain text.
     #[serde(skip)]
     is_text: bool,
 }
@@ -89,8 +90,8 @@ impl Serialize for Word {
 }
 
 impl Command {
-    /// Returns its words with the texts of `tree`'s files in them. A file that is not there, which
-    /// [`Data::faults`] finds, gives an empty word.
+    /// Returns the words, with the texts of `tree`'s files in place of their names. A missing file
+    /// gives an empty word; [`Data::faults`] reports it.
     #[must_use]
     pub fn words(&self, tree: &LabTree) -> Vec<String> {
         let word = |word: &Word| match word {
@@ -100,7 +101,7 @@ impl Command {
         self.0.iter().map(word).collect()
     }
 
-    /// Returns the files whose texts are words of it.
+    /// Returns the files whose texts are words of this command.
     pub fn files(&self) -> impl Iterator<Item = &str> {
         self.0.iter().filter_map(|word| match word {
             Word::File(file) => Some(file.as_str()),
@@ -110,7 +111,7 @@ impl Command {
 }
 
 impl Data {
-    /// The most that `save` may print.
+    /// Returns the maximum output of `save`.
     #[must_use]
     pub fn at_most(&self) -> Size {
         self.at_most.unwrap_or(Size::mib(1024))
@@ -138,7 +139,7 @@ impl Data {
         let mut faults: Vec<String> = empty
             .map(|(key, _)| of(format!("an empty `{key}`")))
             .collect();
-        // They are in the names of files.
+        // The names become parts of file names.
         let is_pod = |pod: &&String| pod.split('.').all(is_label);
         faults.extend(self.pods.iter().filter(|pod| !is_pod(pod)).map(|pod| {
             format!(

@@ -12,7 +12,7 @@ const MOST: u64 = 24 * 3600;
 pub struct Within(pub Duration);
 
 impl Within {
-    /// A span of `seconds`.
+    /// Returns a span of `seconds`.
     #[must_use]
     pub const fn seconds(seconds: u64) -> Self {
         Self(Duration::from_secs(seconds))

@@ -1,4 +1,4 @@
-//! Facts: what a step records once its expectations hold, for later comparison.
+//! Facts: values that a step records once its expectations hold, for later comparison.
 
 use std::collections::BTreeMap;
 
@@ -6,37 +6,38 @@ use serde::{Deserialize, Serialize};
 
 use super::Measurement;
 
-/// All facts of an environment, by the name `record` gave them; a measurement by the id of its step.
+/// All facts of an environment, by their name under `record`; a measurement by the id of its step.
 pub type Facts = BTreeMap<String, Fact>;
 
-/// One recorded fact: a pod, a claim, or both, as they were at that moment; or what a load came to.
+/// A recorded fact: a Pod, a claim or both, as they were when they were recorded, or the
+/// measurement of a `load`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Fact {
-    /// The pod as it was.
+    /// The Pod.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pod: Option<PodFact>,
-    /// The claim, and the volume bound to it, as they were.
+    /// The claim and the volume bound to it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claim: Option<ClaimFact>,
-    /// What the requests of a step came to.
+    /// The measurement of the step's requests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub load: Option<Measurement>,
 }
 
-/// The identity of one pod at the moment of recording.
+/// The identity of a Pod at the moment of recording.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct PodFact {
     /// `metadata.name`
     pub name: String,
-    /// `metadata.uid`: a new pod of the same name has another one.
+    /// `metadata.uid`: a new Pod with the same name has another one.
     pub uid: String,
     /// `spec.nodeName`
     pub node: String,
 }
 
-/// The identity of one claim and its volume at the moment of recording.
+/// The identity of a claim and its volume at the moment of recording.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct ClaimFact {

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::params::text_or;
 
-/// `helm`
+/// The arguments of `helm`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Helm {
@@ -15,28 +15,28 @@ pub struct Helm {
     pub release: String,
     /// The chart.
     pub chart: Chart,
-    /// The chart's version, one and no range; for a chart that is not in the lab.
+    /// The chart's exact version, not a range; only for a chart that is not in the lab.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
-    /// The SHA-256 of what that version has to be, as `sha256:…`: of an OCI chart the manifest's, of
-    /// a repository's chart the archive's.
+    /// The SHA-256 that this version must have, as `sha256:…`. It is the manifest's digest for an
+    /// OCI chart, and the archive's for a chart of a repository.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<String>,
-    /// The namespace, made if it is not there; the lab's if absent.
+    /// The namespace, created if it does not exist; the lab's if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
-    /// A file of the lab with values.
+    /// The path of a values file in the lab.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub values: Option<String>,
-    /// More values, by their path: `controller.kind: deployment`. A dot that is part of a name has a
-    /// backslash before it.
+    /// More values, by their path: `controller.kind: deployment`. A backslash precedes a dot that
+    /// is part of a name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub set: BTreeMap<String, serde_json::Value>,
 }
 
 impl Helm {
-    /// Returns `set` as values are written in a file. A path that leads through a list, or through
-    /// another path's value, is an error.
+    /// Returns `set` nested, as in a values file. Fails on a path that leads through a list or
+    /// through the value of another path.
     pub fn nested_set(&self) -> Result<Value, String> {
         let mut values = Value::Object(Map::new());
         for (path, value) in &self.set {
@@ -66,7 +66,7 @@ impl Helm {
     }
 }
 
-/// The names that `path` has between its dots.
+/// Splits `path` at its dots.
 fn names(path: &str) -> Vec<String> {
     let mut names = vec![String::new()];
     let mut chars = path.chars();
@@ -81,14 +81,14 @@ fn names(path: &str) -> Vec<String> {
     names
 }
 
-/// Where a chart is.
+/// The source of a chart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Chart {
-    /// In an OCI registry: `oci://…`, without a tag.
+    /// A chart in an OCI registry: `oci://…`, without a tag.
     Oci(String),
-    /// A directory of the lab.
+    /// A chart in a directory of the lab.
     Directory(String),
-    /// In a chart repository.
+    /// A chart in a chart repository.
     Repository {
         /// The repository's URL.
         repository: String,
@@ -98,7 +98,7 @@ pub enum Chart {
 }
 
 impl Chart {
-    /// What names the chart in a bundle; nothing names one that is in the lab.
+    /// Returns the name of the chart in a bundle, or `None` for a chart in the lab.
     #[must_use]
     pub fn reference(&self) -> Option<String> {
         match self {
@@ -111,7 +111,7 @@ impl Chart {
     }
 }
 
-/// A chart of a repository, as it is written.
+/// A chart of a repository, as written in `lab.yaml`.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 struct InRepository {
@@ -119,7 +119,7 @@ struct InRepository {
     name: String,
 }
 
-/// A chart, as it is written.
+/// A chart, as written in `lab.yaml`.
 enum Written {
     Short(String),
     Long(InRepository),

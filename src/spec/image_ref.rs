@@ -1,21 +1,22 @@
-//! References of images, as registries and container engines understand them.
+//! Image references, as registries and container engines understand them.
 
 use serde::{Deserialize, Serialize};
 
 use super::name::{NameError, is_a_name};
 
-/// The most characters. A file that is named after an image has them all, and an ending.
+/// The maximum number of characters. A file named after an image has the whole reference and an
+/// extension in its name.
 const LONGEST: usize = 240;
 
-/// A reference of an image: `docker.io/library/postgres:17`, `app:1`, `app:1@sha256:…`
-/// (github.com/distribution/reference, its grammar). Digests are SHA-256 only.
+/// An image reference: `docker.io/library/postgres:17`, `app:1`, `app:1@sha256:…`. The grammar is
+/// that of github.com/distribution/reference, except that digests are SHA-256 only.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ImageRef(String);
 
 is_a_name!(ImageRef);
 
-/// A reference, taken apart.
+/// The parts of a reference.
 struct Parts<'a> {
     registry: Option<&'a str>,
     repository: &'a str,
@@ -30,7 +31,7 @@ impl<'a> Parts<'a> {
             None => (text, None),
         };
         let (name, tag) = match name.rsplit_once(':') {
-            // Otherwise it is a registry's port.
+            // A colon before a slash belongs to a registry's port.
             Some((name, tag)) if !tag.contains('/') => (name, Some(tag)),
             _ => (name, None),
         };
@@ -59,7 +60,7 @@ impl ImageRef {
         (!is_sound).then_some("is no image: write it as docker.io/library/postgres:17")
     }
 
-    /// The full name without the digest: `postgres:17` is `docker.io/library/postgres:17`.
+    /// Returns the full name without the digest: `postgres:17` is `docker.io/library/postgres:17`.
     #[must_use]
     pub fn full(&self) -> String {
         let Parts {
@@ -75,15 +76,14 @@ impl ImageRef {
         format!("{registry}/{library}{repository}{tag}")
     }
 
-    /// The name of a file for the image, which no other image has. Neither `+` nor `=` is in a
-    /// reference.
+    /// Returns a file name that no other image has: references contain neither `+` nor `=`.
     #[must_use]
     pub fn file_name(&self) -> String {
         self.0.replace('/', "+").replace(':', "=")
     }
 }
 
-/// A host's name, with a port or without.
+/// Tests whether `text` is a host name, with or without a port.
 fn is_registry(text: &str) -> bool {
     let (host, port) = match text.split_once(':') {
         Some((host, port)) => (host, Some(port)),
@@ -100,7 +100,8 @@ fn is_registry(text: &str) -> bool {
     host.split('.').all(is_label) && port.is_none_or(is_port)
 }
 
-/// Lower-case letters and digits, in words that `.`, `_`, `__` or any number of `-` separate.
+/// Tests whether `text` is a path component: lower-case letters and digits, in words separated by
+/// `.`, `_`, `__` or any number of `-`.
 fn is_component(text: &str) -> bool {
     let is_word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     let separators = text.split(is_word).filter(|between| !between.is_empty());

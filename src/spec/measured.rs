@@ -1,4 +1,4 @@
-//! Assertions about what a `load` measured: `success-rate`, `latency`, `mesh-retries`.
+//! Assertions about the measurement of a `load`: `success-rate`, `latency`, `mesh-retries`.
 
 use std::fmt;
 
@@ -6,26 +6,26 @@ use serde::{Deserialize, Serialize};
 
 use super::{StepId, measurement::Latencies, span::Span};
 
-/// `success-rate`: how many of a hundred requests succeeded.
+/// The arguments of `success-rate`: the percentage of requests that succeeded.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct SuccessRate {
     /// The step that measured; the assertion's own if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub of: Option<StepId>,
-    /// This many.
+    /// The exact percentage.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exactly: Option<f64>,
-    /// Not fewer.
+    /// The minimum percentage.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_least: Option<f64>,
-    /// Not more.
+    /// The maximum percentage.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_most: Option<f64>,
 }
 
 impl SuccessRate {
-    /// What it may be.
+    /// Returns the range of allowed percentages.
     #[must_use]
     pub fn range(&self) -> Range {
         Range {
@@ -36,42 +36,42 @@ impl SuccessRate {
     }
 }
 
-/// `latency`: how long requests took.
+/// The arguments of `latency`: the time that requests took.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct LatencyOf {
     /// The step that measured; the assertion's own if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub of: Option<StepId>,
-    /// Of which request.
+    /// The quantile to compare.
     pub quantile: Quantile,
-    /// Not less.
+    /// The minimum.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_least: Option<Span>,
-    /// Not more.
+    /// The maximum.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_most: Option<Span>,
-    /// How much longer than in this step, rather than how long.
+    /// The step to compare with: the limits then apply to the increase since that step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub above: Option<StepId>,
 }
 
-/// Which request of all, by how long it took.
+/// A quantile of the latencies of all requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Quantile {
-    /// The one in the middle.
+    /// The median.
     P50,
-    /// The one that 95 of 100 are not slower than.
+    /// The 95th percentile.
     P95,
-    /// The one that 99 of 100 are not slower than.
+    /// The 99th percentile.
     P99,
-    /// The slowest.
+    /// The maximum.
     Max,
 }
 
 impl Quantile {
-    /// Its time, in microseconds.
+    /// Returns the quantile's latency, in microseconds.
     #[must_use]
     pub fn of(self, latency: &Latencies) -> u64 {
         match self {
@@ -94,64 +94,64 @@ impl fmt::Display for Quantile {
     }
 }
 
-/// `mesh-retries`: what the client's Linkerd proxy counted.
+/// The arguments of `mesh-retries`: the counters of the client's Linkerd proxy.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct MeshRetries {
     /// The step that measured; the assertion's own if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub of: Option<StepId>,
-    /// How many retries there were for each request.
+    /// The number of retries for each request.
     #[serde(default, skip_serializing_if = "Range::is_any")]
     pub per_request: Range,
-    /// How many of the requests were given up, as the limit of retries was reached: from 0 to 1.
+    /// The share of requests, from 0 to 1, that the proxy gave up at the limit of retries.
     #[serde(default, skip_serializing_if = "Range::is_any")]
     pub given_up: Range,
-    /// How many of a hundred answers to the client were good.
+    /// The percentage of good answers to the client.
     #[serde(default, skip_serializing_if = "Range::is_any")]
     pub effective: Range,
-    /// How many of a hundred answers of the Service's pods were good, retries included.
+    /// The percentage of good answers of the Service's Pods, retries included.
     #[serde(default, skip_serializing_if = "Range::is_any")]
     pub actual: Range,
 }
 
-/// What a number may be.
+/// The allowed values of a number.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Range {
-    /// This.
+    /// The only allowed value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exactly: Option<f64>,
-    /// Not less.
+    /// The minimum.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_least: Option<f64>,
-    /// Not more.
+    /// The maximum.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_most: Option<f64>,
 }
 
-/// Where a number lies.
+/// The position of a number relative to a range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
-    /// Below what it may be.
+    /// Below the range.
     Below,
-    /// Within it.
+    /// Within the range.
     Within,
-    /// Above it.
+    /// Above the range.
     Above,
 }
 
 impl Range {
-    /// Whether it says nothing.
+    /// Tests whether the range allows every number.
     #[must_use]
     pub fn is_any(&self) -> bool {
         *self == Self::default()
     }
 
-    /// Where `number` lies.
+    /// Returns the position of `number` relative to the range.
     #[must_use]
     pub fn side(&self, number: f64) -> Side {
-        /// What is lost by computing.
+        /// The tolerance for rounding errors.
         const EPSILON: f64 = 1e-9;
         let least = self.exactly.or(self.at_least);
         let most = self.exactly.or(self.at_most);
@@ -164,7 +164,8 @@ impl Range {
         }
     }
 
-    /// What is wrong with it, where the number is from 0 to `most`.
+    /// Validates the range of a number from 0 to `most`. Returns a message for each error, in which
+    /// `what` names the range.
     pub(super) fn faults(&self, what: &str, most: Option<f64>) -> Vec<String> {
         let mut faults = Vec::new();
         if self.is_any() {
@@ -187,7 +188,7 @@ impl Range {
 }
 
 impl fmt::Display for Range {
-    /// `from 90 to 97`
+    /// Writes, for instance, `from 90 to 97`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.exactly, self.at_least, self.at_most) {
             (Some(n), ..) => write!(f, "exactly {n}"),
@@ -200,7 +201,7 @@ impl fmt::Display for Range {
 }
 
 impl MeshRetries {
-    /// What is wrong with it.
+    /// Validates the assertion. Returns a message for each error.
     pub(super) fn faults(&self) -> Vec<String> {
         let named = [
             ("`mesh-retries`: `per-request`", self.per_request, None),
@@ -219,7 +220,7 @@ impl MeshRetries {
 }
 
 impl LatencyOf {
-    /// What is wrong with it.
+    /// Validates the assertion. Returns a message for each error.
     pub(super) fn faults(&self) -> Vec<String> {
         match (self.at_least, self.at_most) {
             (None, None) => vec!["`latency` needs `at-least` or `at-most`".to_owned()],

@@ -1,4 +1,4 @@
-//! What a `load` came to: a fact that its step records.
+//! The measurement of a `load`: a fact that its step records.
 
 use std::collections::BTreeMap;
 
@@ -6,46 +6,46 @@ use serde::{Deserialize, Serialize};
 
 use super::{StepId, toxic::PlacedToxic};
 
-/// What became of the requests of one `load`.
+/// The measurement of the requests of one `load`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Measurement {
-    /// Where they were sent to.
+    /// The URL of the requests.
     pub url: String,
-    /// Who sent them: `deployment/client`.
+    /// The workload that sent them: `deployment/client`.
     pub from: String,
-    /// Whether connections were kept for the next request.
+    /// True if connections were kept for the next request.
     pub keep_alive: bool,
-    /// How many ended.
+    /// The number of requests that ended.
     pub requests: u64,
-    /// How many of them with a status of 2xx.
+    /// The number of requests answered with a status of 2xx.
     pub succeeded: u64,
-    /// How many by status, or by how they failed.
+    /// The number of requests by status, or by the kind of failure.
     pub codes: BTreeMap<String, u64>,
-    /// How long they took, in microseconds.
+    /// The latencies of the requests, in microseconds.
     pub latency: Latencies,
-    /// How long all of it took, in milliseconds.
+    /// The duration of the whole load, in milliseconds.
     pub took: u64,
-    /// What became of them over time.
+    /// The requests over time.
     pub series: Series,
-    /// The toxics that labctl had open meanwhile.
+    /// The toxics that labctl had open during the load.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub toxics: Vec<OpenToxic>,
-    /// What the mesh's proxy beside the client counted.
+    /// The counters of the mesh's proxy beside the client.
     pub mesh: Mesh,
 }
 
-/// How long requests took, in microseconds; those that failed, too.
+/// The latencies of requests, in microseconds; failed requests included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Latencies {
     /// The median.
     pub p50: u64,
-    /// 95 of 100 were not slower.
+    /// The 95th percentile.
     pub p95: u64,
-    /// 99 of 100 were not slower.
+    /// The 99th percentile.
     pub p99: u64,
-    /// The slowest.
+    /// The maximum.
     pub max: u64,
 }
 
@@ -53,84 +53,85 @@ pub struct Latencies {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Series {
-    /// How long an interval is, in seconds.
+    /// The length of an interval, in seconds.
     pub interval: u64,
-    /// Requests that ended in each.
+    /// The number of requests that ended in each interval.
     pub requests: Vec<u64>,
-    /// Those of them that succeeded.
+    /// The number of those requests that succeeded.
     pub succeeded: Vec<u64>,
 }
 
-/// A toxic that labctl had open during a measurement, as Toxiproxy had it.
+/// A toxic that labctl had open during a measurement, as Toxiproxy reported it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct OpenToxic {
     /// The step that injected it.
     pub step: StepId,
-    /// Where it is.
+    /// Its place.
     pub at: PlacedToxic,
-    /// The port on which the proxy listens, if Toxiproxy said so.
+    /// The port on which the proxy listens, if Toxiproxy reported it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub listens: Option<u16>,
-    /// Whether it was there when the measurement ended.
+    /// True if the toxic was there when the measurement ended.
     pub present: bool,
 }
 
-/// What the mesh's proxy beside the client counted.
+/// The counters of the mesh's proxy beside the client.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mesh {
-    /// There is none.
+    /// The client has no proxy.
     Unmeshed,
-    /// It cannot be told, and why: a proxy that does not answer, or that was restarted meanwhile.
+    /// Unknown counters, with the reason: the proxy does not answer, or it restarted during the
+    /// load.
     Unknown(String),
-    /// Its counters, summed up over the client's pods.
+    /// The sum of the counters over the client's Pods.
     Counted {
-        /// Before the first request.
+        /// The counters before the first request.
         before: Counters,
-        /// After the last one.
+        /// The counters after the last request.
         after: Counters,
     },
 }
 
-/// Counters of a proxy about requests to one Service. They begin at 0 whenever a proxy starts: only
-/// differences say something.
+/// A proxy's counters of requests to one Service. A proxy counts from 0 when it starts, so that
+/// only differences mean something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Counters {
-    /// `outbound_http_route_request_statuses_total`: what the client got, good and bad.
+    /// `outbound_http_route_request_statuses_total`: answers that the client got.
     pub effective: Answers,
-    /// `outbound_http_route_backend_response_statuses_total`: what the Service's pods said, retries
-    /// included.
+    /// `outbound_http_route_backend_response_statuses_total`: answers of the Service's Pods,
+    /// retries included.
     pub actual: Answers,
-    /// `outbound_http_route_retry_requests_total`: requests that were sent again.
+    /// `outbound_http_route_retry_requests_total`: retries.
     pub retries: u64,
-    /// `outbound_http_route_retry_successes_total`: those that were answered well then.
+    /// `outbound_http_route_retry_successes_total`: retries that succeeded.
     pub retry_successes: u64,
-    /// `outbound_http_route_retry_limit_exceeded_total`: given up, as the limit was reached.
+    /// `outbound_http_route_retry_limit_exceeded_total`: requests given up at the limit of retries.
     pub given_up: u64,
-    /// `outbound_http_route_retry_overflow_total`: not sent again, as too many were.
+    /// `outbound_http_route_retry_overflow_total`: requests not retried because too many were.
     pub overflow: u64,
 }
 
-/// Answers, by whether they are good: a status of 2xx.
+/// Numbers of good and bad answers; a good one has a status of 2xx.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Answers {
-    /// Good ones.
+    /// The number of good answers.
     pub good: u64,
-    /// All others.
+    /// The number of all others.
     pub bad: u64,
 }
 
 impl Answers {
-    /// All of them.
+    /// Returns the number of all answers.
     #[must_use]
     pub fn all(self) -> u64 {
         self.good + self.bad
     }
 
-    /// How many of a hundred are good; none if there are none at all.
+    /// Returns the percentage of good answers, or `None` if there are no answers.
     #[must_use]
     pub fn success(self) -> Option<f64> {
         ratio(self.good, self.all()).map(|part| part * 100.0)
@@ -138,8 +139,8 @@ impl Answers {
 }
 
 impl Counters {
-    /// What was counted between `before` and these; none if one of them fell, which they do only
-    /// when a proxy starts anew.
+    /// Returns the difference from `before`. Returns `None` if a counter fell, which happens only
+    /// when the proxy restarts.
     #[must_use]
     pub fn since(&self, before: &Self) -> Option<Self> {
         let answers = |now: Answers, then: Answers| {
@@ -158,7 +159,7 @@ impl Counters {
         })
     }
 
-    /// These and others.
+    /// Returns the sum of these counters and `other`.
     #[must_use]
     pub fn and(&self, other: &Self) -> Self {
         let answers = |a: Answers, b: Answers| Answers {
@@ -177,13 +178,13 @@ impl Counters {
 }
 
 impl Measurement {
-    /// How many of a hundred requests succeeded; none if there were no requests.
+    /// Returns the percentage of requests that succeeded, or `None` if there were no requests.
     #[must_use]
     pub fn success(&self) -> Option<f64> {
         ratio(self.succeeded, self.requests).map(|part| part * 100.0)
     }
 
-    /// `200 × 189, 503 × 11`
+    /// Returns the counts by status as text: `200 × 189, 503 × 11`.
     #[must_use]
     pub fn codes(&self) -> String {
         let codes: Vec<String> = self
@@ -195,7 +196,7 @@ impl Measurement {
     }
 }
 
-/// How many times `of` is in `part`; none if `of` is 0.
+/// Returns `part` divided by `of`, or `None` if `of` is 0.
 #[must_use]
 #[allow(clippy::cast_precision_loss)] // counts of requests are far below 2^52
 pub fn ratio(part: u64, of: u64) -> Option<f64> {

@@ -6,22 +6,22 @@ use serde::{Deserialize, Serialize};
 
 use super::{Workload, WorkloadKind};
 
-/// The option for an answer that can be read.
+/// The option for JSON output.
 const JSON: &str = "--output=json";
-/// How long the program waits for each of its checks. Its own default is five minutes, in which a
-/// check that cannot hold says nothing; it is asked again instead.
+/// The time that `linkerd` waits for each of its checks. Its own default is five minutes, and a
+/// check that cannot hold reports nothing until then. labctl runs the tool again instead.
 const WAIT: &str = "--wait=5s";
 
-/// `linkerd-check`: what the lab's tool `linkerd` checks.
+/// The arguments of `linkerd-check`, which runs the checks of the lab's tool `linkerd`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct LinkerdCheck {
-    /// What is checked.
+    /// The part of the mesh to check.
     pub of: Checked,
 }
 
 impl LinkerdCheck {
-    /// The arguments of the tool `linkerd`, in the lab's namespace.
+    /// Returns the arguments of the tool `linkerd` for the lab's namespace.
     #[must_use]
     pub fn arguments<'a>(&self, namespace: &'a str) -> Vec<&'a str> {
         let mut arguments = match self.of {
@@ -35,11 +35,11 @@ impl LinkerdCheck {
     }
 }
 
-/// What `linkerd check` is asked about.
+/// A part of a mesh that `linkerd check` covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Checked {
-    /// A cluster into which Linkerd is to be installed: `linkerd check --pre`.
+    /// A cluster before Linkerd is installed: `linkerd check --pre`.
     Pre,
     /// The control plane: `linkerd check`.
     ControlPlane,
@@ -60,7 +60,7 @@ impl fmt::Display for Checked {
     }
 }
 
-/// `mesh-injected`: every pod of a workload has a proxy, and it is ready.
+/// The arguments of `mesh-injected`: every Pod of a workload has a proxy, and the proxy is ready.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct MeshInjected {
@@ -68,22 +68,23 @@ pub struct MeshInjected {
     pub of: Workload,
 }
 
-/// `mesh-mtls`: what goes from one workload to another is encrypted, and each proves who it is.
+/// The arguments of `mesh-mtls`: traffic from one workload to another is encrypted, and each side
+/// proves its identity.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct MeshMtls {
-    /// Who calls. It has to do so while this is looked at: Viz knows open connections only.
+    /// The client. It must send requests during the check: Viz knows open connections only.
     pub from: Workload,
-    /// Who is called.
+    /// The server.
     pub to: Workload,
-    /// Asks the called for the header `l5d-client-id`, which its proxy sets, instead of Viz: the URL
-    /// of the demo API's `/api/whoami`, as the caller's pods know it.
+    /// A URL to request instead of asking Viz: `/api/whoami` of the demo API, as the client's Pods
+    /// address it. Its answer shows the header `l5d-client-id`, which the server's proxy sets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
 }
 
 impl MeshMtls {
-    /// The arguments of the tool `linkerd` that ask Viz, in the lab's namespace.
+    /// Returns the arguments of the tool `linkerd` that ask Viz about the lab's namespace.
     #[must_use]
     pub fn arguments<'a>(&self, namespace: &'a str) -> Vec<&'a str> {
         let kind = match self.from.kind {

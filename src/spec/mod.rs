@@ -1,6 +1,6 @@
-//! What a lab is: the model of `lab.yaml`, how it is read, and which faults it can have.
+//! The model of `lab.yaml`, its reader and its validation.
 //!
-//! Pure: a lab arrives as a tree of files already in memory ([`LabTree`]).
+//! This module is pure: a lab arrives as a tree of files already in memory ([`LabTree`]).
 
 pub mod action;
 pub mod assertion;

@@ -23,27 +23,27 @@ pub struct Lab {
     pub lab: String,
     /// A short title.
     pub title: String,
-    /// One paragraph: what a student can do afterwards.
+    /// One paragraph that says what a student can do afterwards.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub summary: Option<String>,
-    /// For whom the lab is.
+    /// The readers for whom the lab is written.
     pub level: Level,
-    /// How long a student should plan for it.
+    /// The time that a student should plan for it.
     pub time: Within,
-    /// The namespace that the kubeconfig's context selects, and in which unqualified names are
-    /// looked for.
+    /// The namespace that the kubeconfig's context selects. Names without a namespace are in it.
     #[serde(default = "default_namespace")]
     pub namespace: String,
-    /// What has to be on the machine.
+    /// The requirements on the machine.
     #[serde(default)]
     pub needs: Needs,
-    /// What can be chosen when an environment is made.
+    /// The choices to make when an environment is created.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub params: BTreeMap<String, Param>,
-    /// Images the workloads use: fetched once, and imported into the nodes while the cluster boots.
+    /// Images that the workloads use. labctl fetches them once and imports them into the nodes
+    /// while the cluster boots.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub images: Vec<Image>,
-    /// The data that the lab keeps in pods, for `reset` to put back.
+    /// The data that the lab keeps in Pods, for `reset` to restore.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub data: Vec<Data>,
     /// The steps, in order.
@@ -55,14 +55,14 @@ fn default_namespace() -> String {
 }
 
 impl Lab {
-    /// The position of the step `id`.
+    /// Returns the position of the step `id`.
     #[must_use]
     pub fn position(&self, id: &str) -> Option<usize> {
         self.steps.iter().position(|step| step.id == *id)
     }
 }
 
-/// For whom a lab is.
+/// The previous knowledge that a lab assumes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Level {
@@ -84,36 +84,36 @@ impl fmt::Display for Level {
     }
 }
 
-/// The least versions of the tools that a lab uses, and the memory it takes.
+/// The minimum versions of the tools that a lab uses, and the memory that it takes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Needs {
-    /// kind, such as `>=0.27`
+    /// kind's version, such as `>=0.27`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<AtLeast>,
-    /// kubectl, such as `>=1.31`
+    /// kubectl's version, such as `>=1.31`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kubectl: Option<AtLeast>,
-    /// Helm, such as `>=4.0`; looked for if a step uses it
+    /// Helm's version, such as `>=4.0`; checked if a step uses Helm.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub helm: Option<AtLeast>,
-    /// Memory that has to be available, such as `4Gi`
+    /// The memory that must be available, such as `4Gi`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory: Option<String>,
 }
 
-/// One step: what it does, what must then be true, and what undoes it.
+/// A step: its action, the assertions that must then hold, and the way to heal its fault.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Step {
-    /// Names the step on the command line and in the journal.
+    /// The id that names the step on the command line and in the journal.
     pub id: StepId,
-    /// One line: what happens.
+    /// One line that says what happens.
     pub title: String,
-    /// The values of parameters with which the step is there.
+    /// The values of parameters with which the lab has this step.
     #[serde(default, skip_serializing_if = "When::is_always")]
     pub when: When,
-    /// Why this step, and what to look at (Markdown).
+    /// The reason for this step, and what to look at (Markdown).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub teach: Option<String>,
     /// Hints, the most general first.
@@ -122,52 +122,54 @@ pub struct Step {
     /// The action.
     #[serde(rename = "do")]
     pub action: Action,
-    /// What must hold before a fault is injected; if it does not, nothing is injected.
+    /// Assertions that must hold before a fault is injected; if one does not, nothing is injected.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub steady: Vec<Assertion>,
-    /// What holds while the step acts, from before it does until `expect` holds.
+    /// Assertions and traffic from before the step acts until `expect` holds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub during: Option<During>,
-    /// What must be true afterwards.
+    /// Assertions that must hold after the action.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expect: Option<Expect>,
-    /// What is recorded once `expect` holds.
+    /// Facts that are recorded once `expect` holds.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub record: BTreeMap<String, Record>,
-    /// How a fault is taken back, unless that follows from the action.
+    /// The way to heal the step's fault, unless it follows from the action.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undo: Option<Undo>,
-    /// The later step at which the fault is taken back; until then its expectations last.
+    /// The later step at which the fault is healed. The step's expectations last until then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<StepId>,
 }
 
 impl Step {
-    /// The assertions of `expect`, none if there is no `expect`.
+    /// Returns the assertions of `expect`, or none if there is no `expect`.
     #[must_use]
     pub fn assertions(&self) -> &[Assertion] {
         self.expect.as_ref().map_or(&[], |expect| &expect.all)
     }
 
-    /// Whether it expects anything. Of a step that does not, all that is known is that it was done.
+    /// Tests whether the step expects anything. Of any other step labctl knows only that it was
+    /// done.
     #[must_use]
     pub fn is_checked(&self) -> bool {
         !self.assertions().is_empty()
     }
 
-    /// The assertions of `during`, none if there is no `during`.
+    /// Returns the assertions of `during`, or none if there is no `during`.
     #[must_use]
     pub fn throughout(&self) -> &[Assertion] {
         self.during.as_ref().map_or(&[], |during| &during.all)
     }
 
-    /// The requests that are sent while the step acts.
+    /// Returns the traffic of the step, if it has any.
     #[must_use]
     pub fn load(&self) -> Option<&Load> {
         self.during.as_ref()?.load.as_ref()
     }
 
-    /// Has what it asserts of a measurement name the step, where that is this one.
+    /// Sets the step of each assertion about a measurement to this step, unless it names another
+    /// one.
     pub(super) fn own_measurements(&mut self) {
         let all = self.expect.iter_mut().flat_map(|expect| &mut expect.all);
         for of in all.filter_map(Assertion::measured_mut) {
@@ -175,7 +177,7 @@ impl Step {
         }
     }
 
-    /// How what it does is taken back, if it is a fault.
+    /// Returns the way to heal the step's fault, if the step is a fault.
     #[must_use]
     pub fn taken_back_by(&self) -> Option<Undo> {
         match &self.action {
@@ -184,13 +186,13 @@ impl Step {
         }
     }
 
-    /// Whether what it does is a fault that has to be taken back.
+    /// Tests whether the step injects a fault that has to be healed.
     #[must_use]
     pub fn is_fault(&self) -> bool {
         self.taken_back_by().is_some_and(|undo| undo != Undo::None)
     }
 
-    /// The later step that ends what this one expects, if one does.
+    /// Returns the later step that ends this step's expectations, if one does.
     #[must_use]
     pub fn ends_at(&self) -> Option<&StepId> {
         let of_expect = self.expect.as_ref().and_then(|e| e.until.as_ref());
@@ -198,44 +200,47 @@ impl Step {
     }
 }
 
-/// Assertions with one deadline, all watched at once.
+/// Assertions with one deadline, all observed at once.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Expect {
-    /// How long they may take to hold; multiplied by `--timeout-scale`.
+    /// The time until the assertions must hold; multiplied by `--timeout-scale`.
     pub within: Within,
-    /// They are seen once and not checked again: a refused eviction, a rate during a load.
+    /// True if the assertions are evaluated once and not again, such as a refused eviction or a
+    /// rate during a load.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub once: bool,
-    /// The later step that changes them on purpose; they are not checked from there on.
+    /// The later step that changes the asserted state on purpose; the assertions are not checked
+    /// from there on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<StepId>,
     /// The assertions.
     pub all: Vec<Assertion>,
 }
 
-/// What is true while a step acts, until what it expects holds: of a fault, or of a change that nobody
-/// should notice. It holds before, too; afterwards it is not looked at again.
+/// Assertions and traffic while a step acts, until its expectations hold: for a fault, or for a
+/// change that nobody should notice. The assertions must hold before the step acts, too. They are
+/// not checked afterwards.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct During {
-    /// How long each may be interrupted at a time: the longest single interruption has to be
+    /// The longest tolerated interruption of each assertion: every single interruption has to be
     /// shorter. No interruption is tolerated if this is absent. Multiplied by `--timeout-scale`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interrupted_at_most: Option<Within>,
     /// The assertions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub all: Vec<Assertion>,
-    /// Requests that are sent meanwhile. `interrupted-at-most`, if given, is about them, too.
+    /// Traffic during the step. `interrupted-at-most`, if given, applies to it, too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub load: Option<Load>,
 }
 
-/// What one `record` entry keeps.
+/// An entry of `record`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Record {
-    /// A pod: its uid and node.
+    /// A Pod: its uid and node.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pod: Option<String>,
     /// A claim: its uid, its volume and that volume's uid.

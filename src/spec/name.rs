@@ -1,12 +1,12 @@
-//! Names that become parts of paths, of host names and of command lines. Each is a type of its own,
-//! read once; a path is made from nothing else.
+//! Names that become parts of paths, host names and command lines. Each kind is a type of its own
+//! that is checked once, and paths are made from such names only.
 
 use serde::{Deserialize, Serialize};
 
-/// The most characters of a DNS label (RFC 1123).
+/// The maximum length of a DNS label (RFC 1123).
 const LONGEST: usize = 63;
 
-/// The namespaces of the cluster itself, with what kind puts beside them: no lab's own is one of them.
+/// Namespaces of the cluster itself, including kind's. A lab's own namespace cannot be one of them.
 pub const OF_THE_CLUSTER: [&str; 4] = [
     "kube-node-lease",
     "kube-public",
@@ -14,8 +14,8 @@ pub const OF_THE_CLUSTER: [&str; 4] = [
     "local-path-storage",
 ];
 
-/// Whether `text` is a DNS label: lower-case letters, digits and `-`, at most 63 of them, with `-`
-/// inside only (RFC 1123). Of file names, host names and arguments it means the same in each.
+/// Tests whether `text` is a DNS label (RFC 1123): lower-case letters, digits and `-`, at most 63
+/// of them, with `-` inside only. Such a text is safe as a file name, a host name and an argument.
 #[must_use]
 pub fn is_label(text: &str) -> bool {
     let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
@@ -26,21 +26,21 @@ pub fn is_label(text: &str) -> bool {
         && !text.ends_with('-')
 }
 
-/// Why a text is no name.
+/// The reason why a text is not a valid name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{}` {why}", text.escape_debug())]
 pub struct NameError {
-    /// The text.
+    /// The rejected text.
     pub text: String,
-    /// What it cannot be, and what it has to be.
+    /// The reason, with the rules for the name.
     pub why: &'static str,
 }
 
-/// Gives `$type`, which holds a text that `$parse` accepted, what a name needs.
+/// Implements the traits of a name for `$type`, a newtype whose method `fault` validates the text.
 macro_rules! is_a_name {
     ($type:ident) => {
         impl $type {
-            /// The name as text.
+            /// Returns the name as text.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
@@ -72,7 +72,7 @@ macro_rules! is_a_name {
             }
         }
 
-        /// For tests, which write names that are right.
+        /// For tests only: panics if the text is not a name.
         #[cfg(any(test, feature = "test-fakes"))]
         #[allow(clippy::expect_used, reason = "tests")]
         impl From<&str> for $type {
@@ -122,7 +122,7 @@ macro_rules! is_a_name {
 }
 pub(super) use is_a_name;
 
-/// Declares a name that is a DNS label.
+/// Declares a type for names that are DNS labels.
 macro_rules! label {
     ($(#[$doc:meta])* $type:ident, $why:literal) => {
         $(#[$doc])*
@@ -154,13 +154,13 @@ label!(
     "cannot name a tool"
 );
 label!(
-    /// The name of an environment, which is its cluster's and its directory's, too.
+    /// The name of an environment; its cluster and its directory have the same one.
     EnvironmentName,
     "cannot name an environment"
 );
 
 impl StepId {
-    /// The id under which a cluster is reported whose lab cannot be read.
+    /// Returns the id that reports use for the cluster step of a lab that cannot be read.
     #[must_use]
     pub fn of_cluster() -> Self {
         Self("cluster".to_owned())
@@ -168,7 +168,7 @@ impl StepId {
 }
 
 impl ToolName {
-    /// The tool that assertions about a mesh ask.
+    /// Returns the tool that assertions about a mesh run.
     #[must_use]
     pub fn linkerd() -> Self {
         Self("linkerd".to_owned())
@@ -176,7 +176,7 @@ impl ToolName {
 }
 
 impl EnvironmentName {
-    /// The name that the environment of the lab `id` has if none is given: `lab-10-3`.
+    /// Returns the default environment name for the lab `id`: `lab-10-3`.
     #[must_use]
     pub fn of_lab(id: &str) -> Self {
         let plain = |c: char| {

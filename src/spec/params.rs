@@ -1,5 +1,5 @@
-//! What of a lab can be chosen: parameters, the parts that depend on them, and the lab that is left
-//! once each has a value.
+//! Parameters of a lab, the parts that depend on them, and the resolved lab once each parameter has
+//! a value.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -10,24 +10,24 @@ use super::{Build, ImageRef, Lab, name::NameError, validate::nearest};
 /// The value of each parameter, by its name.
 pub type Chosen = BTreeMap<String, String>;
 
-/// Something that can be chosen when an environment is made.
+/// A choice to make when an environment is created.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Param {
-    /// One line: what it decides.
+    /// One line that says what the choice decides.
     pub about: String,
-    /// The values it can have.
+    /// The possible values.
     pub choices: Vec<String>,
-    /// The value it has if none is chosen.
+    /// The value if none is chosen.
     pub default: String,
 }
 
-/// The values with which a part of a lab is there; with all of them, if it names no parameter.
+/// The values with which a part of a lab exists. A part that names no parameter always exists.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
 #[serde(transparent)]
 pub struct When(pub BTreeMap<String, OneOf>);
 
-/// A value, or one of several.
+/// One or several allowed values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OneOf(pub Vec<String>);
 
@@ -36,15 +36,15 @@ pub struct OneOf(pub Vec<String>);
 pub struct Image {
     /// Its full name, with registry and tag.
     pub name: ImageRef,
-    /// Which nodes need it.
+    /// The nodes that need it.
     pub on: ImageOn,
-    /// With which values it is used.
+    /// The values with which it is used.
     pub when: When,
-    /// How it is built where it is not to be had; it is on a registry otherwise.
+    /// The way to build it if it is on no registry.
     pub build: Option<Build>,
 }
 
-/// The nodes on which pods use an image. In a cluster without workers all of them run on the control
+/// The nodes whose Pods use an image. In a cluster without workers all Pods run on the control
 /// plane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -52,7 +52,7 @@ pub enum ImageOn {
     /// The workers.
     #[default]
     Workers,
-    /// The control plane, for what has to be on the node whose ports are mapped.
+    /// The control plane, for Pods on the node whose ports are mapped.
     ControlPlane,
 }
 
@@ -64,14 +64,14 @@ impl ImageOn {
 }
 
 impl When {
-    /// Whether it is with all values.
+    /// Tests whether the condition holds with all values.
     #[must_use]
     pub fn is_always(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether what depends on this is there with these values. What is said of a parameter that
-    /// does not exist counts for nothing: that is a fault of its own.
+    /// Tests whether the condition holds with these values. Ignores a parameter that does not
+    /// exist; validation reports it.
     #[must_use]
     pub fn holds(&self, chosen: &Chosen) -> bool {
         let admits = |(name, values): (&String, &OneOf)| {
@@ -83,7 +83,7 @@ impl When {
 }
 
 impl fmt::Display for When {
-    /// As a condition: `ingress=traefik or gateway`.
+    /// Writes the condition, for instance `ingress=traefik or gateway`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let of = |(name, values): (&String, &OneOf)| format!("{name}={}", values.0.join(" or "));
         let all: Vec<String> = self.0.iter().map(of).collect();
@@ -92,7 +92,7 @@ impl fmt::Display for When {
 }
 
 impl Lab {
-    /// The lab as it is with these values: only the steps and images that are there with them.
+    /// Returns the lab with only the steps and images that exist with these values.
     #[must_use]
     pub fn with(&self, chosen: &Chosen) -> Self {
         let mut lab = self.clone();
@@ -101,19 +101,19 @@ impl Lab {
         lab
     }
 
-    /// The value that each parameter has if none is chosen.
+    /// Returns the default of each parameter.
     #[must_use]
     pub fn defaults(&self) -> Chosen {
         let default = |(name, param): (&String, &Param)| (name.clone(), param.default.clone());
         self.params.iter().map(default).collect()
     }
 
-    /// Every combination of values, the defaults among them.
+    /// Returns every combination of values, including the defaults.
     #[must_use]
     pub fn combinations(&self) -> Vec<Chosen> {
         let mut all = vec![Chosen::new()];
         for (name, param) in &self.params {
-            // One without choices is a fault of its own.
+            // Validation reports a parameter without choices.
             let choices = match param.choices.as_slice() {
                 [] => std::slice::from_ref(&param.default),
                 choices => choices,
@@ -131,8 +131,8 @@ impl Lab {
         all
     }
 
-    /// What is wrong with choosing `asked`, all of it: names that are no parameter, values that are
-    /// no choice.
+    /// Validates the choice `asked`. Returns a message for each unknown parameter and each invalid
+    /// value.
     #[must_use]
     pub fn refuses(&self, asked: &Chosen) -> Vec<String> {
         let why = |(name, value): (&String, &String)| {
@@ -147,14 +147,14 @@ impl Lab {
     }
 }
 
-/// `ingress=traefik, size=small`
+/// Formats the choice, for instance `ingress=traefik, size=small`.
 #[must_use]
 pub fn shown(chosen: &Chosen) -> String {
     let pairs: Vec<String> = chosen.iter().map(|(k, v)| format!("{k}={v}")).collect();
     pairs.join(", ")
 }
 
-/// Reads what is written as a text, or as something longer.
+/// A visitor for a value that is written either as a text or as a list or map.
 struct TextOr<T>(&'static str, fn(String) -> Result<T, NameError>);
 
 impl<'de, T: de::DeserializeOwned> de::Visitor<'de> for TextOr<T> {
@@ -177,7 +177,7 @@ impl<'de, T: de::DeserializeOwned> de::Visitor<'de> for TextOr<T> {
     }
 }
 
-/// Reads a text, which becomes a value by `from`, or fails to, or the value as it is written at length.
+/// Reads a value that is written either as a text, which `from` converts, or at length.
 pub(in crate::spec) fn text_or<'de, T: de::DeserializeOwned, D: Deserializer<'de>>(
     deserializer: D,
     expected: &'static str,

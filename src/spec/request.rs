@@ -1,10 +1,11 @@
-//! HTTP as labs ask it: one request and what its answer has to be, and many of them at a rate.
+//! HTTP requests of labs: a single request with its expected answer, and traffic at a rate.
 
 use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
-/// How a request asks. It is asked again and again: so only what changes nothing.
+/// The method of a request. labctl repeats requests, so only methods that change nothing are
+/// allowed.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
 )]
@@ -20,7 +21,7 @@ pub enum Method {
 }
 
 impl Method {
-    /// As it stands in a request.
+    /// Returns the method as written in a request.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -31,35 +32,35 @@ impl Method {
     }
 }
 
-/// `http`: a request through a mapped port, and what its answer has to be.
+/// The arguments of `http`: a request through a mapped port, and its expected answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Http {
     /// The name of a port of the step `kind-cluster`.
     pub port: String,
-    /// How it asks.
+    /// The method of the request.
     #[serde(default)]
     pub method: Method,
-    /// The header `Host`, which rules of an Ingress go by; the address if absent.
+    /// The header `Host`, which the rules of an Ingress match; the address if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
     /// The path, with its query.
     #[serde(default = "root")]
     pub path: String,
-    /// The status of the answer.
+    /// The expected status.
     #[serde(default = "ok")]
     pub status: u16,
-    /// Headers of the answer, their whole values.
+    /// Expected headers with their whole values.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, String>,
-    /// The fields of the answer's JSON that are looked at: maps are compared key by key, lists as a
-    /// whole.
+    /// The fields of the JSON body to compare: maps are compared key by key, lists as a whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub json: Option<serde_json::Value>,
-    /// What stands somewhere in the answer's body.
+    /// A text that the body must contain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body_contains: Option<String>,
-    /// How often in a row it has to be answered so, each time through a new connection.
+    /// The number of consecutive requests that must get the expected answer, each over a new
+    /// connection.
     #[serde(default = "once")]
     pub times: u32,
 }
@@ -77,9 +78,10 @@ fn once() -> u32 {
 }
 
 impl Http {
-    /// What is wrong with it, where the cluster has `ports` of these names.
+    /// Validates the request for a cluster with these `ports`. Returns a message for each error.
     pub fn faults(&self, ports: &[String]) -> Vec<String> {
-        /// More would take longer than what they are asked about stays.
+        /// The maximum of `times`. More requests would take longer than the state that they probe
+        /// lasts.
         const MOST: u32 = 100;
         let mut faults = Vec::new();
         if !ports.contains(&self.port) {
@@ -110,10 +112,10 @@ impl Http {
     }
 }
 
-/// What is asked.
+/// A request without its expected answer.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Request {
-    /// How.
+    /// The method.
     pub method: Method,
     /// The header `Host`.
     pub host: Option<String>,
@@ -122,7 +124,7 @@ pub struct Request {
 }
 
 impl Http {
-    /// What is asked, without what the answer has to be.
+    /// Returns the request without its expected answer.
     #[must_use]
     pub fn request(&self) -> Request {
         Request {
@@ -134,7 +136,7 @@ impl Http {
 }
 
 impl fmt::Display for Http {
-    /// `shop.localhost/api/entries`
+    /// Writes, for instance, `shop.localhost/api/entries`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
@@ -145,37 +147,37 @@ impl fmt::Display for Http {
     }
 }
 
-/// Requests at a rate while a step acts: from before it acts until what it expects holds, and on
-/// until there were enough of them. Each has a connection of its own.
+/// Traffic at a rate during a step: from before the step acts until its expectations hold, and on
+/// until enough requests were sent. Each request has its own connection.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Load {
-    /// The request. One whose answer is not like this failed.
+    /// The request. A request with another answer counts as failed.
     pub http: Http,
-    /// How many are sent a second.
+    /// The number of requests per second.
     pub rate: u32,
-    /// How many are sent.
+    /// The minimum number of requests.
     #[serde(default = "once")]
     pub at_least: u32,
-    /// How many may fail; none, unless `failed-at-least` is given.
+    /// The maximum number of failures; 0 if neither this nor `failed-at-least` is given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed_at_most: Option<u32>,
-    /// How many have to fail: what is shown is an outage.
+    /// The minimum number of failures, for a step that demonstrates an outage.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed_at_least: Option<u32>,
 }
 
 impl Load {
-    /// The most that may fail, if that is limited.
+    /// Returns the maximum number of failures, if there is one.
     #[must_use]
     pub fn budget(&self) -> Option<u32> {
         let unless = self.failed_at_least.is_none().then_some(0);
         self.failed_at_most.or(unless)
     }
 
-    /// What is wrong with it, where the cluster has `ports` of these names.
+    /// Validates the traffic for a cluster with these `ports`. Returns a message for each error.
     pub fn faults(&self, ports: &[String]) -> Vec<String> {
-        /// What one thread sends on time, beside its other work.
+        /// The highest rate that one thread keeps beside its other work.
         const FASTEST: u32 = 200;
         let mut faults = self.http.faults(ports);
         if self.rate == 0 || self.rate > FASTEST {

@@ -1,4 +1,4 @@
-//! What of a lab, and of a kubeconfig, is secret.
+//! The secrets in a lab and in a kubeconfig.
 
 use std::collections::BTreeSet;
 
@@ -7,16 +7,16 @@ use serde_json::Value;
 
 use super::{LabTree, tree::LAB_FILE, yaml};
 
-/// Values that are not shown, and names that are public whatever else they are.
+/// Values to hide, and names that are public even if they equal such a value.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Secrets {
     /// Plain values. Values of params that are marked secret belong here, too.
     pub values: BTreeSet<String>,
-    /// The names in the lab: of objects, containers, images, labels, steps.
+    /// Names in the lab: of objects, containers, images, labels, steps.
     pub public: BTreeSet<String>,
 }
 
-/// The fields, in manifests and in `lab.yaml`, that name something.
+/// Fields, in manifests and in `lab.yaml`, whose value is a name.
 const NAMES: [&str; 9] = [
     "name",
     "namespace",
@@ -28,11 +28,12 @@ const NAMES: [&str; 9] = [
     "service",
     "level",
 ];
-/// The fields whose values all name something.
+/// Fields whose values are all names.
 const LABELS: [&str; 3] = ["labels", "matchLabels", "selector"];
 
 impl Secrets {
-    /// The values of all Secrets in the manifests of `tree`.
+    /// Collects the values of all Secrets in the manifests of `tree`, the secret values of its
+    /// charts, and the public names.
     #[must_use]
     pub fn of_lab(tree: &LabTree) -> Self {
         let mut secrets = Self::default();
@@ -56,7 +57,7 @@ impl Secrets {
 
     /// Adds the values of the Secrets in these manifests.
     pub fn add_manifests(&mut self, text: &str) {
-        // Of what is fetched most is large and has none.
+        // Most fetched manifests are large and have no Secret: this skips parsing them.
         if names_a_secret(text) {
             for document in yaml::documents(text) {
                 self.take(&document);
@@ -64,7 +65,7 @@ impl Secrets {
         }
     }
 
-    /// Adds what the values that `lab.yaml` gives releases guard.
+    /// Adds the secret values that steps of `lab.yaml` set for releases.
     fn take_set(&mut self, lab: &Value) {
         let steps = lab.get("steps").and_then(Value::as_array);
         let sets = steps.into_iter().flatten();
@@ -78,8 +79,8 @@ impl Secrets {
         }
     }
 
-    /// Adds what stands in `value` under a name that says that it is secret: in the values of a chart
-    /// nothing else does.
+    /// Adds the values of the fields in `value` whose names say that they are secret. A chart's
+    /// values have no other mark of a secret.
     fn take_guarded(&mut self, value: &Value) {
         match value {
             Value::Object(fields) => {
@@ -95,7 +96,7 @@ impl Secrets {
         }
     }
 
-    /// Adds the private key in this PEM text: as a whole, and each of its lines, as tools print.
+    /// Adds the private key in this PEM text, as a whole and line by line, as tools print it.
     pub fn add_key(&mut self, pem: &str) {
         self.values.insert(pem.trim().to_owned());
         let is_base64 = |line: &&str| !line.starts_with("-----");
@@ -103,7 +104,7 @@ impl Secrets {
         self.values.extend(lines.map(ToOwned::to_owned));
     }
 
-    /// Adds the credentials in the kubeconfig with this text.
+    /// Adds the credentials in this kubeconfig.
     pub fn add_kubeconfig(&mut self, text: &str) {
         for document in yaml::documents(text) {
             let users = document.get("users").and_then(Value::as_array);
@@ -152,7 +153,7 @@ impl Secrets {
         items.into_iter().flatten().for_each(|item| self.take(item));
     }
 
-    /// Adds what names something in `value`.
+    /// Adds the names in `value` to the public ones.
     fn name(&mut self, value: &Value) {
         match value {
             Value::Object(object) => {
@@ -160,7 +161,7 @@ impl Secrets {
                 for (key, value) in object {
                     let fields = value.as_object();
                     if is_secret && (key == "data" || key == "stringData") {
-                        // A value may be its own key's name, and is no secret then.
+                        // A value may be equal to the name of its key, and is not a secret then.
                         let keys = fields.into_iter().flatten().map(|(key, _)| key);
                         self.public.extend(keys.cloned());
                         continue;
@@ -188,7 +189,7 @@ impl Secrets {
     }
 }
 
-/// Whether what has this name is a secret, rather than the name of one.
+/// Tests whether a field with this name holds a secret, rather than the name of one.
 fn guards(name: &str) -> bool {
     const SECRET: [&str; 7] = [
         "password",
@@ -214,7 +215,7 @@ fn guards(name: &str) -> bool {
     SECRET.iter().any(|word| plain.contains(word)) && !is_about
 }
 
-/// The files of `tree` that releases take values from.
+/// Returns the files of `tree` from which releases take values.
 fn values_files(tree: &LabTree) -> BTreeSet<String> {
     let lab = yaml::documents(tree.text(LAB_FILE).unwrap_or_default());
     let steps = lab.iter().filter_map(|lab| lab.get("steps")?.as_array());
@@ -227,13 +228,13 @@ fn values_files(tree: &LabTree) -> BTreeSet<String> {
         .collect()
 }
 
-/// Whether the file `name` holds values of a chart: one of `named`, or a chart's own.
+/// Tests whether the file `name` holds values of a chart: it is one of `named`, or the chart's own.
 fn is_values(name: &str, named: &BTreeSet<String>) -> bool {
     let file = name.rsplit('/').next().unwrap_or_default();
     named.contains(name) || matches!(file, "values.yaml" | "values.yml")
 }
 
-/// Whether `text` says `kind: Secret`, in whatever form.
+/// Tests whether `text` contains `kind: Secret`, in whatever notation.
 fn names_a_secret(text: &str) -> bool {
     text.match_indices("Secret").any(|(at, _)| {
         let key = text[..at].trim_end_matches([' ', '"', '\'']);
@@ -250,7 +251,7 @@ fn scalar(value: Option<&Value>) -> Option<String> {
     }
 }
 
-/// The text that `encoded` is in base64, if it is text.
+/// Decodes `encoded` from base64, or returns `None` if the result is not text.
 fn decoded(encoded: &str) -> Option<String> {
     let encoded: String = encoded.split_whitespace().collect();
     String::from_utf8(STANDARD.decode(encoded).ok()?).ok()

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 /// The units, the largest first.
 const UNITS: [(&str, u64); 3] = [("Gi", 1 << 30), ("Mi", 1 << 20), ("Ki", 1 << 10)];
 
-/// The largest size: what is limited by one is on the student's disk.
+/// The largest size. Output up to such a limit goes to the student's disk.
 const MOST: Size = Size(16 << 30);
 
 /// A number of bytes, written as a whole number of `Ki`, `Mi` or `Gi`.
@@ -15,7 +15,7 @@ const MOST: Size = Size(16 << 30);
 pub struct Size(pub u64);
 
 impl Size {
-    /// A size of `count` MiB.
+    /// Returns a size of `count` MiB.
     #[must_use]
     pub const fn mib(count: u64) -> Self {
         Self(count << 20)

@@ -1,15 +1,15 @@
-//! Short times as authors write them: `450ms`, `2s`.
+//! Short durations as authors write them: `450ms`, `2s`.
 
 use std::{fmt, str::FromStr, time::Duration};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-/// A span of whole milliseconds, written `450ms` or `2s`.
+/// A duration of whole milliseconds, written `450ms` or `2s`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Span(pub Duration);
 
 impl Span {
-    /// In microseconds.
+    /// Returns the number of microseconds.
     #[must_use]
     pub fn micros(self) -> u64 {
         u64::try_from(self.0.as_micros()).unwrap_or(u64::MAX)

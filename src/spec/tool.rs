@@ -1,4 +1,4 @@
-//! Tools that a lab brings along: a program by its version and digest, and what it prints.
+//! Tools of a lab: programs that are pinned by version and digest, and their output.
 
 use std::{
     collections::BTreeMap,
@@ -18,27 +18,27 @@ use super::{
 
 pub(super) use reserved::reserved;
 
-/// The programs that labctl wraps: a lab does not replace them.
+/// The programs that labctl wraps. A lab cannot replace them.
 pub const WRAPPED: [&str; 4] = ["docker", "helm", "kind", "kubectl"];
 
-/// `tool`: a program, put into the environment.
+/// The arguments of `tool`: a program to put into the environment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Tool {
-    /// Its name, which later steps and the student's shell call it by.
+    /// The name by which later steps and the student's shell call it.
     pub name: ToolName,
-    /// Its version, as its answer to `version-arguments` has it.
+    /// The version that the program prints.
     pub version: String,
-    /// The arguments with which it prints its version.
+    /// The arguments with which the program prints its version.
     pub version_arguments: Vec<VersionWord>,
-    /// Where it is fetched from, by platform: `linux/amd64`. Without the machine's own, it has to be
-    /// in the bundle or on the user's `PATH`.
+    /// Downloads by platform, such as `linux/amd64`. Without one for this machine, the program has
+    /// to be in the bundle or on the user's `PATH`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub from: BTreeMap<String, Download>,
 }
 
-/// An argument with which a program tells its version and does nothing else. It is run before anybody
-/// could know what the program makes of other ones.
+/// An argument with which a program prints its version and does nothing else. labctl runs the
+/// program with it before anybody can know what the program does with other arguments.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct VersionWord(String);
@@ -46,7 +46,7 @@ pub struct VersionWord(String);
 is_a_name!(VersionWord);
 
 impl VersionWord {
-    /// All of them.
+    /// All allowed words.
     const ALL: [&'static str; 8] = [
         "version",
         "--version",
@@ -70,14 +70,14 @@ impl VersionWord {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Download {
-    /// Where it is: the program itself, and no archive.
+    /// The URL of the program itself, not of an archive.
     pub url: String,
     /// Its SHA-256, in hexadecimal digits.
     pub sha256: String,
 }
 
 impl Download {
-    /// The file as one that is named by its digest.
+    /// Returns the program as a file that is identified by its digest.
     #[must_use]
     pub fn pinned(&self) -> Pinned<'_> {
         Pinned {
@@ -88,7 +88,7 @@ impl Download {
 }
 
 impl Tool {
-    /// The platform that this labctl was built for, as `from` names it.
+    /// Returns the platform for which this labctl was built, as a key of `from`.
     #[must_use]
     pub fn platform() -> String {
         let system = if cfg!(target_os = "macos") {
@@ -104,7 +104,7 @@ impl Tool {
         format!("{system}/{processor}")
     }
 
-    /// The arguments with which it prints its version, as texts.
+    /// Returns the arguments with which the program prints its version, as texts.
     #[must_use]
     pub fn version_arguments(&self) -> Vec<String> {
         self.version_arguments
@@ -113,8 +113,8 @@ impl Tool {
             .collect()
     }
 
-    /// Whether `answer` names the tool's version, as a word of its own: `edge-26.8.3` is not part of
-    /// `edge-26.8.30`.
+    /// Tests whether `answer` contains the tool's version as a whole word: `edge-26.8.3` is not
+    /// part of `edge-26.8.30`.
     #[must_use]
     pub fn is_version(&self, answer: &str) -> bool {
         let is_part = |c: char| c.is_ascii_alphanumeric() || "-+._".contains(c);
@@ -123,48 +123,48 @@ impl Tool {
     }
 }
 
-/// What a tool of the lab prints, to be applied.
+/// The output of a tool of the lab, to be applied.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Output {
-    /// The tool, which an earlier step brought.
+    /// The tool, which an earlier step puts into the environment.
     pub of: ToolName,
     /// Its arguments.
     pub arguments: Vec<String>,
-    /// Options that take the path of a certificate's file, which an earlier step made:
+    /// Options that take the path of a certificate file, which an earlier step made:
     /// `identity-issuer-key-file: issuer-key`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub certificates: BTreeMap<String, CertificateFile>,
-    /// The most that it may print; by default 64Mi.
+    /// The maximum output; 64Mi if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_most: Option<Size>,
 }
 
 impl Output {
-    /// The most that it may print.
+    /// Returns the maximum output.
     #[must_use]
     pub fn at_most(&self) -> Size {
         self.at_most.unwrap_or(Size::mib(64))
     }
 }
 
-/// `certificates`: a trust anchor, and an issuer that it has signed, for a mesh.
+/// The arguments of `certificates`: a trust anchor, and an issuer that it signs, for a mesh.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Certificates {
-    /// What everybody in the mesh trusts.
+    /// The certificate that every member of the mesh trusts.
     pub trust_anchor: Certificate,
-    /// What signs the certificates of the workloads.
+    /// The certificate that signs those of the workloads.
     pub issuer: Certificate,
 }
 
-/// One certificate.
+/// A certificate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Certificate {
-    /// Its common name, and the DNS name it is for.
+    /// Its common name and DNS name.
     pub name: String,
-    /// For how many days it is valid.
+    /// Its validity in days.
     pub days: u32,
 }
 
@@ -174,16 +174,16 @@ pub struct Certificate {
 pub enum CertificateFile {
     /// The trust anchor's certificate.
     TrustAnchor,
-    /// The trust anchor's key, with which another issuer can be signed.
+    /// The trust anchor's private key, which can sign another issuer.
     TrustAnchorKey,
     /// The issuer's certificate.
     Issuer,
-    /// The issuer's key.
+    /// The issuer's private key.
     IssuerKey,
 }
 
 impl CertificateFile {
-    /// All of them.
+    /// All files.
     pub const ALL: [Self; 4] = [
         Self::TrustAnchor,
         Self::TrustAnchorKey,
@@ -200,13 +200,13 @@ impl CertificateFile {
         }
     }
 
-    /// Where it is in the environment of this directory.
+    /// Returns the file's path in the environment with this directory.
     #[must_use]
     pub fn path_in(self, environment: &Path) -> PathBuf {
         environment.join("certificates").join(self.file_name())
     }
 
-    /// Whether it must not be shown.
+    /// Tests whether the file is a private key, which labctl must not show.
     #[must_use]
     pub fn is_key(self) -> bool {
         matches!(self, Self::TrustAnchorKey | Self::IssuerKey)

@@ -1,7 +1,7 @@
-//! `toxic`: a fault of connections, which Toxiproxy is asked for.
+//! `toxic`: a connection fault that Toxiproxy injects.
 //!
-//! Names, kinds and attributes are Toxiproxy's own, units included: what stands in `lab.yaml` is what
-//! its documentation explains and what is sent to it.
+//! Names, kinds and attributes are Toxiproxy's own, units included: its documentation explains the
+//! text in `lab.yaml`, and labctl sends that text on unchanged.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -9,31 +9,31 @@ use serde::{Deserialize, Serialize};
 
 use super::{name::is_label, validate::nearest};
 
-/// A toxic of a proxy, or a proxy that is disabled. It is always taken back.
+/// A toxic of a proxy, or a disabled proxy. It is always healed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Toxic {
     /// The Service of Toxiproxy, in the lab's namespace.
     pub service: String,
-    /// The port of that Service that leads to its API.
+    /// The port of that Service that leads to Toxiproxy's API.
     #[serde(default = "api_port")]
     pub port: u16,
-    /// The proxy.
+    /// The proxy's name.
     pub proxy: String,
-    /// What the toxic is called; not for `down`, which is none.
+    /// The name of the toxic; absent for `down`, which is not a toxic.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// What it does.
+    /// The kind of fault.
     #[serde(rename = "type")]
     pub kind: ToxicKind,
-    /// To which direction; `downstream` if absent.
+    /// The direction that the toxic affects; `downstream` if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stream: Option<Stream>,
-    /// To which part of the connections, from 0 to 1; all of them if absent. Drawn once for each
-    /// connection, not for each request on it.
+    /// The share of connections that the toxic affects, from 0 to 1; all if absent. Toxiproxy draws
+    /// once for each connection, not for each request on it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub toxicity: Option<f64>,
-    /// How much, by the names that Toxiproxy has for it.
+    /// The strength of the toxic, by Toxiproxy's names of the attributes.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub attributes: BTreeMap<String, u64>,
 }
@@ -42,7 +42,7 @@ fn api_port() -> u16 {
     8474
 }
 
-/// What a toxic does.
+/// A kind of toxic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ToxicKind {
@@ -52,7 +52,8 @@ pub enum ToxicKind {
     Bandwidth,
     /// A connection that is closed stays open for `delay` milliseconds.
     SlowClose,
-    /// No data passes; the connection is closed after `timeout` milliseconds, or never if that is 0.
+    /// No data passes. The connection is closed after `timeout` milliseconds, or never if that
+    /// is 0.
     Timeout,
     /// The connection is reset, `timeout` milliseconds after its first data.
     ResetPeer,
@@ -65,7 +66,7 @@ pub enum ToxicKind {
     Down,
 }
 
-/// A direction.
+/// A direction of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Stream {
@@ -75,23 +76,23 @@ pub enum Stream {
     Downstream,
 }
 
-/// Where a toxic is: what it takes to take it back.
+/// The place of a toxic: everything that is needed to remove it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct PlacedToxic {
     /// The Service of Toxiproxy, in the lab's namespace.
     pub service: String,
-    /// The port of that Service that leads to its API.
+    /// The port of that Service that leads to Toxiproxy's API.
     pub port: u16,
-    /// The proxy.
+    /// The proxy's name.
     pub proxy: String,
-    /// What the toxic is called; none if the proxy is disabled.
+    /// The name of the toxic; absent if the proxy is disabled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
 }
 
 impl fmt::Display for PlacedToxic {
-    /// `toxic cut of proxy database`
+    /// Writes, for instance, `toxic cut of proxy database`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.name {
             Some(name) => write!(f, "toxic {name} of proxy {}", self.proxy),
@@ -101,7 +102,7 @@ impl fmt::Display for PlacedToxic {
 }
 
 impl ToxicKind {
-    /// As Toxiproxy calls it.
+    /// Returns Toxiproxy's name of the kind.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -116,7 +117,8 @@ impl ToxicKind {
         }
     }
 
-    /// Its attributes: their names, the least each can be, and whether it has to be given.
+    /// Returns the attributes of the kind: the name, the minimum, and whether the attribute is
+    /// required.
     fn attributes(self) -> &'static [(&'static str, u64, bool)] {
         match self {
             Self::Latency => &[("latency", 1, true), ("jitter", 0, false)],
@@ -136,7 +138,7 @@ impl ToxicKind {
 }
 
 impl Stream {
-    /// As Toxiproxy calls it.
+    /// Returns Toxiproxy's name of the direction.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -147,7 +149,7 @@ impl Stream {
 }
 
 impl Toxic {
-    /// Where it is.
+    /// Returns the place of the toxic.
     #[must_use]
     pub fn placed(&self) -> PlacedToxic {
         PlacedToxic {
@@ -158,7 +160,7 @@ impl Toxic {
         }
     }
 
-    /// What is wrong with it.
+    /// Validates the toxic. Returns a message for each error.
     #[must_use]
     pub fn faults(&self) -> Vec<String> {
         let mut faults = Vec::new();
@@ -225,7 +227,7 @@ impl Toxic {
     }
 }
 
-/// What can stand in the path of a URL as it is.
+/// Tests whether `name` can be part of a URL's path without escaping.
 fn is_in_a_path(name: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     !name.is_empty() && name.chars().all(plain) && !name.chars().all(|c| c == '.')

@@ -5,21 +5,21 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
-/// All files of a lab, by their path inside it (`/`-separated, without `.` and `..`).
+/// All files of a lab, by their path in it (`/`-separated, without `.` and `..`).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LabTree {
-    /// Where the lab came from, for messages: a directory, or `built-in lab 10.3`.
+    /// The lab's origin, for messages: a directory, or `built-in lab 10.3`.
     pub origin: String,
-    /// The files' contents.
+    /// The files' contents by their paths.
     pub files: BTreeMap<String, Vec<u8>>,
 }
 
 /// The file that describes a lab.
 pub const LAB_FILE: &str = "lab.yaml";
 
-/// Where what a lab calls `path` is below `dir`: only the parts of `path` that go further down count,
-/// so that the place is below `dir` whatever it says. Paths that lead out are faults of the lab; this
-/// holds where one was not checked.
+/// Returns the path of a lab's `path` below `dir`. Only the parts of `path` that lead further down
+/// count, so that the result is below `dir` for any `path`. Validation reports paths that lead out
+/// of the lab; this function also holds where nobody validated.
 #[must_use]
 pub fn below(dir: &Path, path: impl AsRef<Path>) -> PathBuf {
     let down = path.as_ref().components();
@@ -28,14 +28,14 @@ pub fn below(dir: &Path, path: impl AsRef<Path>) -> PathBuf {
 }
 
 impl LabTree {
-    /// The text of the file at `path`; `None` if it is not there or not UTF-8.
+    /// Returns the text of the file at `path`, or `None` if it is missing or not UTF-8.
     #[must_use]
     pub fn text(&self, path: &str) -> Option<&str> {
         let bytes = self.files.get(path)?;
         std::str::from_utf8(bytes).ok()
     }
 
-    /// The files that `path` names: itself, or all files of the directory it is, sorted by name.
+    /// Returns the file at `path`, or all files below the directory `path`, sorted by name.
     pub fn under<'a>(&'a self, path: &str) -> impl Iterator<Item = (&'a str, &'a [u8])> {
         let path = path.trim_end_matches('/').to_owned();
         self.files.iter().filter_map(move |(name, bytes)| {

@@ -1,5 +1,5 @@
-//! What is wrong with a lab beyond its form: references that lead nowhere. All faults at once, and
-//! with every combination of the parameters' values.
+//! Validation of a lab beyond its form, for instance of references that lead nowhere. It reports
+//! all errors at once, for every combination of the parameters' values.
 
 mod measured;
 mod params;
@@ -22,19 +22,19 @@ use super::{
 };
 use tools::Brought;
 
-/// The most steps of a lab: each is looked at before anybody is asked whether it may run.
+/// The maximum number of steps. labctl examines each before it asks whether the lab may run.
 const MOST_STEPS: usize = 200;
 
-/// What a lab may refer to outside of itself.
+/// Names outside of the lab that it may refer to.
 #[derive(Debug, Clone, Default)]
 pub struct Known {
-    /// The names of the kind configurations.
+    /// The names of kind configurations.
     pub kind_templates: BTreeSet<String>,
-    /// The names of what images can be built from without the lab bringing it along.
+    /// The names of image sources that labctl ships.
     pub image_sources: BTreeSet<String>,
 }
 
-/// Reads the lab of `tree` and checks it whole.
+/// Reads the lab of `tree` and validates it.
 pub fn load(tree: &LabTree, known: &Known) -> Result<Lab, Vec<Fault>> {
     let lab = yaml::lab(tree)?;
     let faults = check(&lab, tree, known);
@@ -45,7 +45,7 @@ pub fn load(tree: &LabTree, known: &Known) -> Result<Lab, Vec<Fault>> {
     }
 }
 
-/// All faults of `lab`, whose files are `tree`, in the order of its steps.
+/// Validates `lab` with the files of `tree`. Returns all errors in the order of its steps.
 #[must_use]
 pub fn check(lab: &Lab, tree: &LabTree, known: &Known) -> Vec<Fault> {
     let mut faults = params::faults(lab);
@@ -53,7 +53,7 @@ pub fn check(lab: &Lab, tree: &LabTree, known: &Known) -> Vec<Fault> {
     faults
 }
 
-/// All faults of `lab`, whose steps all are there.
+/// Validates `lab` after its parameters are resolved.
 fn resolved(lab: &Lab, tree: &LabTree, known: &Known) -> Vec<Fault> {
     let mut checker = Checker {
         faults: Vec::new(),
@@ -109,7 +109,8 @@ fn resolved(lab: &Lab, tree: &LabTree, known: &Known) -> Vec<Fault> {
             checker.of_step(step, &fault);
         }
         checker.ends(step, &ids[..=index], &ids[index + 1..]);
-        // A step's own facts are recorded once its expectations hold: known from the next step on.
+        // The facts of a step are recorded once its expectations hold: they are known from the next
+        // step on.
         for (name, record) in &step.record {
             checker.recorded.insert(name, record);
         }
@@ -208,7 +209,7 @@ impl Checker<'_> {
         }
     }
 
-    /// What is shown of values and of definitions of a chart is what helm reads.
+    /// Checks that Helm reads the chart's values and CRDs as labctl shows them.
     fn read_by_helm(&mut self, helm: &Helm, tree: &LabTree) {
         let values = helm.values.iter().filter_map(|path| {
             let text = tree.text(path)?;
@@ -386,18 +387,19 @@ impl Checker<'_> {
     }
 }
 
-/// Whether kubectl takes the file for a manifest where it is given a directory.
+/// Tests whether kubectl takes a file of a directory for a manifest.
 fn is_manifest(name: &str) -> bool {
     [".yaml", ".yml", ".json"].iter().any(|e| name.ends_with(e))
 }
 
-/// The name of a pod (RFC 1123), which is no option, and part of no other path.
+/// Tests whether `name` can be a Pod's name (RFC 1123). Such a name is never an option and never
+/// leads to another path.
 fn is_pod(name: &str) -> bool {
     name.split('.').all(is_label)
 }
 
-/// Whether an object of some kind can have this name: one part of a path, and never an option. Some
-/// kinds allow more than others: `system:node` is a cluster role.
+/// Tests whether an object of some kind can have this name: it is a single part of a path and never
+/// an option. Some kinds allow more characters than others: `system:node` is a cluster role.
 fn is_object(name: &str) -> bool {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-.:_".contains(c);
     !name.is_empty()
@@ -412,15 +414,16 @@ enum Part {
     Both,
 }
 
-/// What can become the name of an environment and, with kind's endings, of its nodes: those are
-/// host names of at most 63 characters.
+/// Tests whether `id` can be part of the name of an environment and, with kind's suffixes, of its
+/// nodes. Their names are host names of at most 63 characters.
 fn is_lab_id(id: &str) -> bool {
     id.len() <= 40 && is_label(&id.to_ascii_lowercase().replace('.', "-"))
 }
 
-/// `; did you mean …?` with the known name nearest to `name`, or nothing if none is near.
+/// Returns `; did you mean …?` with the known name nearest to `name`, or nothing if none is near.
 pub fn nearest(name: &str, known: impl Iterator<Item = impl AsRef<str>>) -> String {
-    // Nobody mistypes what is longer, and comparing takes as many steps as both are long.
+    // Nobody mistypes longer names, and comparing takes time proportional to the product of both
+    // lengths.
     let is_short = |text: &str| text.len() <= 100;
     let best = known
         .filter(|k| is_short(name) && is_short(k.as_ref()))
@@ -432,7 +435,7 @@ pub fn nearest(name: &str, known: impl Iterator<Item = impl AsRef<str>>) -> Stri
     }
 }
 
-/// Levenshtein's distance in characters.
+/// Returns the Levenshtein distance in characters.
 fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();

@@ -1,21 +1,21 @@
-//! Least versions of tools: `>=1.31`.
+//! Minimum versions of tools: `>=1.31`.
 
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-/// A least version, written `>=MAJOR.MINOR`.
+/// A minimum version, written `>=MAJOR.MINOR`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AtLeast {
-    /// The major version
+    /// The major version.
     pub major: u32,
-    /// The minor version
+    /// The minor version.
     pub minor: u32,
 }
 
 impl AtLeast {
-    /// Whether `version` (`v0.33.0`, `1.34.11-x`) is this version or a later one; `None` when it
-    /// does not begin with a major and a minor number.
+    /// Tests whether `version` (`v0.33.0`, `1.34.11-x`) is this version or a later one. Returns
+    /// `None` if it does not begin with a major and a minor number.
     #[must_use]
     pub fn admits(self, version: &str) -> Option<bool> {
         let mut parts = version.trim_start_matches('v').split('.');

@@ -7,13 +7,13 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 /// A workload, written `statefulset/NAME` or `deployment/NAME`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Workload {
-    /// Which kind of workload.
+    /// Its kind.
     pub kind: WorkloadKind,
     /// Its name.
     pub name: String,
 }
 
-/// The kinds of workload that a rollout is watched for.
+/// The kinds of workload whose rollout labctl observes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WorkloadKind {
     /// `apps/v1` `Deployment`

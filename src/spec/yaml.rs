@@ -1,26 +1,25 @@
-//! Reading YAML. The only user of the YAML crate.
+//! The reader of YAML. No other module uses the YAML crate.
 
 mod names;
 
 use super::{Lab, LabTree, Step, tree::LAB_FILE, validate::nearest};
 
-/// A fault of a lab's files, with its place where that is known.
+/// An error in a lab's files, with its place if that is known.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{text}")]
 pub struct Fault {
-    /// What is wrong, and where: a line, or several with the source shown.
+    /// The message with the place: one line, or several lines that show the source.
     pub text: String,
 }
 
 impl Fault {
-    /// A fault without a place.
+    /// Creates an error without a place.
     pub fn new(text: impl Into<String>) -> Self {
         Self { text: text.into() }
     }
 }
 
-/// Reads `lab.yaml` of `tree`. Fails with all names that are none, or with the first fault of its
-/// form.
+/// Reads `lab.yaml` of `tree`. Fails with all invalid names, or with the first error of form.
 pub fn lab(tree: &LabTree) -> Result<Lab, Vec<Fault>> {
     let fault = |text: String| vec![Fault::new(text)];
     let Some(bytes) = tree.files.get(LAB_FILE) else {
@@ -40,15 +39,15 @@ pub fn lab(tree: &LabTree) -> Result<Lab, Vec<Fault>> {
     Ok(lab)
 }
 
-/// What other readers of YAML take for the end of a line, or for nothing: where one of them stands,
-/// kubectl reads another manifest than is shown.
+/// Tests whether some readers of YAML take `c` for a line break, or ignore it. kubectl would then
+/// read another manifest than the one that is shown.
 fn is_read_otherwise(c: char) -> bool {
     matches!(c, '\u{85}' | '\u{2028}' | '\u{2029}' | '\u{feff}')
         || (c.is_control() && !matches!(c, '\t' | '\n' | '\r'))
 }
 
-/// Whether kubectl cuts the text at `line`, and YAML does not: kubectl does so at each line that begins
-/// with three dashes, and leaves the rest of it away.
+/// Tests whether kubectl splits the text at `line` although YAML does not. kubectl splits at each
+/// line that begins with three dashes and drops the rest of the line.
 fn is_cut_otherwise(line: &str) -> bool {
     let rest = line.strip_prefix("---").map(str::trim_end);
     rest.is_some_and(|rest| {
@@ -57,8 +56,8 @@ fn is_cut_otherwise(line: &str) -> bool {
     })
 }
 
-/// Whether `text` is a stream of YAML documents that all readers read alike, each of them a Kubernetes
-/// object as far as its form goes.
+/// Checks that `text` is a stream of YAML documents that all readers read alike, and that each
+/// document has the form of a Kubernetes object.
 pub fn manifest(path: &str, text: &str) -> Result<(), Fault> {
     for (index, document) in read_alike(path, text)?.iter().enumerate() {
         let lacks = |key: &str| !document.get(key).is_some_and(serde_json::Value::is_string);
@@ -72,9 +71,9 @@ pub fn manifest(path: &str, text: &str) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Reads the documents of `text`, which all readers have to read alike: what is shown of it would not be
-/// what is done with it otherwise. Of a merge key (`<<`) beside a key of its own, for some the one
-/// counts and for others the other.
+/// Reads the documents of `text`. Fails if readers of YAML disagree on it, as labctl would then
+/// show something else than it does. For instance, if a mapping has a key both directly and through
+/// a merge key (`<<`), some readers use the one value and some the other.
 pub fn read_alike(path: &str, text: &str) -> Result<Vec<serde_json::Value>, Fault> {
     let number = |byte: usize| text[..byte].matches('\n').count() + 1;
     let strange = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -96,13 +95,13 @@ pub fn read_alike(path: &str, text: &str) -> Result<Vec<serde_json::Value>, Faul
         .map_err(|error| Fault::new(located(path, text, &error)))
 }
 
-/// The documents of `text`, as far as it is YAML at all.
+/// Returns the documents of `text`, or nothing if it is not YAML.
 #[must_use]
 pub fn documents(text: &str) -> Vec<serde_json::Value> {
     serde_saphyr::from_multiple(text).unwrap_or_default()
 }
 
-/// What `error` says of `text`, with its place, and the line with a mark below it.
+/// Returns the message of `error` with its place in `text`, and the line with a mark below it.
 fn located(path: &str, text: &str, error: &serde_saphyr::Error) -> String {
     let error = error.without_snippet();
     let message = error.render();
@@ -123,7 +122,7 @@ fn located(path: &str, text: &str, error: &serde_saphyr::Error) -> String {
     at_place(path, text, at, &format!("{message}{near}"))
 }
 
-/// `message` with its place in `text`, and the line with a mark below it.
+/// Returns `message` with its place in `text`, and the line with a mark below it.
 fn at_place(path: &str, text: &str, at: serde_saphyr::Location, message: &str) -> String {
     let (row, column) = (at.line(), at.column());
     if row == 0 {
@@ -132,7 +131,7 @@ fn at_place(path: &str, text: &str, at: serde_saphyr::Location, message: &str) -
     let index = |n: u64| usize::try_from(n).unwrap_or(usize::MAX).saturating_sub(1);
     let line = text.lines().nth(index(row)).unwrap_or_default();
     let line = line.replace(char::is_control, " ");
-    // Which of its lines hold secrets is not known of a file that cannot be read.
+    // A file that cannot be read does not tell which of its lines hold secrets.
     let line = if text.contains("Secret") && path != LAB_FILE {
         "(not shown: the file has a Secret in it)".to_owned()
     } else {
@@ -143,7 +142,7 @@ fn at_place(path: &str, text: &str, at: serde_saphyr::Location, message: &str) -
     format!("{path}:{row}:{column}: {message}\n  {row} | {line}\n  {margin} | {mark}^")
 }
 
-/// The `role` of each node in a kind configuration.
+/// Returns the `role` of each node in a kind configuration.
 pub fn kind_roles(text: &str) -> Result<Vec<String>, String> {
     let config: serde_json::Value = serde_saphyr::from_str(text)
         .map_err(|error| located("kind configuration", text, &error))?;

@@ -1,4 +1,4 @@
-//! Tests of the decisions on steps that were verified and do not hold now.
+//! Tests of decisions about steps that were verified and whose expectations do not hold now.
 
 use super::*;
 use crate::{

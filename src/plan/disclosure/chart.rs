@@ -1,4 +1,4 @@
-//! What can be told of a chart before helm has filled its templates in.
+//! The part of a disclosure that is known of a chart before Helm renders its templates.
 
 use super::{StepUse, manifests};
 use crate::{
@@ -11,10 +11,10 @@ use crate::{
     },
 };
 
-/// The annotation that makes an object a hook of helm.
+/// The annotation that makes an object a hook of Helm.
 const HOOK: &str = "helm.sh/hook";
 
-/// Adds what is known of the release.
+/// Adds the known part of the release.
 pub(super) fn add(used: &mut StepUse, helm: &Helm, tree: &LabTree) {
     match &helm.chart {
         Chart::Directory(dir) => of_directory(used, dir, tree),
@@ -37,12 +37,12 @@ pub(super) fn add(used: &mut StepUse, helm: &Helm, tree: &LabTree) {
                 .extend(reach::of(&values, &format!("a value in {}", visible(path))));
         }
     }
-    // A path in `set` whose parts do not fit each other is refused before anybody is asked.
+    // Validation refuses conflicting paths in `set` before anybody is asked.
     let set = helm.nested_set().unwrap_or_default();
     used.reaches.extend(reach::of(&set, "a value under `set`"));
 }
 
-/// A chart in the lab: its templates are no YAML yet, so their texts are looked through.
+/// Adds a chart in the lab. Its templates are not YAML yet, so this searches their text.
 fn of_directory(used: &mut StepUse, dir: &str, tree: &LabTree) {
     let dir = dir.trim_end_matches('/');
     for (name, bytes) in tree.under(dir) {

@@ -21,7 +21,7 @@ fn port(name: &str, wanted: u16, host: u16) -> Port {
     }
 }
 
-/// What is chosen where the ports in `taken` are in use, and 40000 is the kernel's choice.
+/// Chooses a port while those in `taken` are in use and the kernel offers 40000.
 fn chosen(mapping: &PortMapping, before: Option<&Port>, taken: &[u16]) -> (u16, Option<String>) {
     let refusal = |port: u16| taken.contains(&port).then(|| format!("{port} is in use"));
     let chosen = choose(mapping, before, refusal, || Some(40000)).unwrap();
@@ -39,7 +39,7 @@ fn the_wished_for_port_is_taken_if_it_can_be_had_and_a_stable_one_if_not() {
     let all: Vec<u16> = std::iter::once(80).chain(8080..=8099).collect();
     assert_eq!(chosen(&http, None, &all), (40000, why));
     assert_eq!(chosen(&mapping("https", 443), None, &[443]).0, 8443);
-    // What was refused is not offered again.
+    // A refused port is not offered again.
     assert_eq!(chosen(&mapping("web", 8080), None, &[8080]).0, 8081);
     assert_eq!(choose(&http, None, |_| Some(String::new()), || None), None);
 }
@@ -54,7 +54,7 @@ fn the_port_of_before_stays_unless_it_is_taken_or_the_lab_wishes_for_another() {
         chosen(&http, Some(&port("http", 90, 8083)), &[]),
         (80, None)
     );
-    // The one of before was the wished-for one: there is nothing to tell.
+    // The earlier port was the wished-for one: there is no message.
     assert_eq!(chosen(&http, Some(&port("http", 80, 80)), &[]), (80, None));
 }
 
@@ -98,7 +98,7 @@ fn an_engine_that_cannot_open_a_port_is_understood() {
     let other = "listen tcp4 127.0.0.1:8443: bind: address already in use";
     assert_eq!(of(other).unwrap().0, "https");
     for line in [
-        // The API server's own, which kind chooses.
+        // This is the API server's own port, which kind chooses.
         "Bind for 127.0.0.1:40123 failed: port is already allocated",
         "ERROR: failed to create cluster: docker run --publish=127.0.0.1:80:80/TCP failed with \
          error: exit status 125",

@@ -1,11 +1,11 @@
-//! Names that a tool of a lab cannot have: a student who types one means another program.
+//! Names that a tool of a lab cannot have, because a student who types one means another program.
 
 use super::WRAPPED;
 
-/// Programs whose plug-ins are called by them, whatever the plug-in's name ends in.
+/// Programs that call plug-ins named `PROGRAM-ANYTHING`.
 const WITH_PLUGINS: [&str; 6] = ["docker", "git", "helm", "kind", "kubectl", "labctl"];
 
-/// Shells, interpreters, and what runs other programs or reaches other machines.
+/// Shells, interpreters, and programs that run other programs or reach other machines.
 const INTERPRETERS: &str = "\
     ash bash busybox bun clojure csh dash deno elvish emacs erl escript expect fish gawk gdb go groovy \
     ghci guile gvim iex ipython irb java jjs julia jshell ksh lua luajit m4 make mawk mksh nawk node nodejs nu nvim \
@@ -13,8 +13,8 @@ const INTERPRETERS: &str = "\
     rbash ruby runghc rvim sbcl scala sed sh sqlite stap swift tclsh tcsh toybox ts-node uv vi view vim wish \
     xonsh yash zsh";
 
-/// Programs of the base system: of coreutils, util-linux, procps, the shell, and those that every
-/// machine of a developer has.
+/// Programs of the base system: of coreutils, util-linux, procps and the shell, and those that
+/// every developer's machine has.
 const BASE: &str = "\
     alias apk apt apt-get apt-cache aptitude ar arch as at awk b2sum base32 base64 basename bc bg brew \
     builtin bunzip2 bzcat bzip2 c c99 cal cancel cargo cat cc cd chattr chcon chgrp chmod chown chroot \
@@ -52,14 +52,15 @@ const BASE: &str = "\
     timedatectl tipc troff tune2fs tzselect unlzma unxz upgrade usrlogin vcs wdctl wipefs \
     x-terminal-emulator x-www-browser xzcat zdump zic zramctl aws gcloud az";
 
-/// How names of families of programs of the system begin.
+/// Prefixes of families of system programs.
 const FAMILIES: [&str; 12] = [
     "apt-", "deb-", "dpkg-", "fsck-", "gpg", "mkfs-", "pam-", "rpm-", "ssh-", "systemd-",
     "update-", "x-",
 ];
 
-/// What `name` is besides a tool, if it is something: a program that labctl itself uses, or one that
-/// the system has. `python3-12` is `python`: what a version adds is left away.
+/// Describes the program that `name` already denotes, if it is reserved: one that labctl itself
+/// uses, or one that the system has. `python3-12` counts as `python`: a version at the end is
+/// ignored.
 pub(in crate::spec) fn reserved(name: &str) -> Option<&'static str> {
     let is_plugin = |of: &str| {
         name.strip_prefix(of)

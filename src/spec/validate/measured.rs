@@ -1,8 +1,8 @@
-//! What is wrong with toxics, with loads, and with what is asserted of measurements.
+//! Validation of toxics, loads, and assertions about measurements.
 
 use crate::spec::{Action, Assertion, Lab, Step, StepId, Undo, validate::nearest};
 
-/// The faults of `step` of `lab`.
+/// Validates `step` of `lab`.
 pub(super) fn faults(lab: &Lab, step: &Step) -> Vec<String> {
     let mut faults = Vec::new();
     match &step.action {
@@ -72,7 +72,7 @@ fn of_assertion(lab: &Lab, step: &Step, assertion: &Assertion) -> Vec<String> {
     faults
 }
 
-/// That `name` is not a `load` at `step` or before it.
+/// Returns an error unless `name` is a `load` at `step` or before it.
 fn is_measured(lab: &Lab, step: &Step, name: &StepId) -> Option<String> {
     let is_load = |step: &&Step| matches!(step.action, Action::Load(_));
     let until = lab.position(&step.id)?;

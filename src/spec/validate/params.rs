@@ -1,5 +1,5 @@
-//! What is wrong with parameters and with what depends on them; and what is wrong with a lab only
-//! with some of their values.
+//! Validation of parameters and of the parts that depend on them, and of a lab with each
+//! combination of values.
 
 use super::{Fault, is_label, nearest};
 use crate::spec::{
@@ -8,10 +8,10 @@ use crate::spec::{
     tree::LAB_FILE,
 };
 
-/// The most combinations of values: each of them is checked.
+/// The maximum number of combinations of values: each of them is checked.
 const MOST: usize = 64;
 
-/// All faults of the parameters of `lab`, and of its `when`s.
+/// Validates the parameters of `lab` and its `when`s.
 pub(super) fn faults(lab: &Lab) -> Vec<Fault> {
     let mut faults: Vec<String> = Vec::new();
     for (name, param) in &lab.params {
@@ -41,8 +41,8 @@ pub(super) fn faults(lab: &Lab) -> Vec<Fault> {
     placed.collect()
 }
 
-/// Whether there are more combinations than are checked. They are counted, not made: twelve parameters
-/// of ten values are more than fit into memory.
+/// Tests whether there are more combinations than are checked. Counts them without making them:
+/// those of twelve parameters with ten values do not fit into memory.
 fn has_too_many(lab: &Lab) -> bool {
     let mut choices = lab.params.values().map(|param| param.choices.len().max(1));
     let counted = choices.try_fold(1, usize::checked_mul);
@@ -100,8 +100,8 @@ fn of_when(lab: &Lab, when: &When) -> Vec<String> {
     faults
 }
 
-/// What `check` finds in `lab` with each combination of values. What is found with some of them only
-/// names these.
+/// Runs `check` on `lab` with each combination of values and returns all errors. An error that
+/// occurs only with some combinations names them.
 pub(super) fn with_each(lab: &Lab, check: impl Fn(&Lab) -> Vec<Fault>) -> Vec<Fault> {
     if has_too_many(lab) {
         return Vec::new();

@@ -1,4 +1,4 @@
-//! What is wrong with where an action takes something from: charts, values, manifests elsewhere.
+//! Validation of the sources of actions: charts, values, manifests elsewhere, images to build.
 
 use super::{Known, is_label, nearest};
 use crate::spec::{
@@ -8,7 +8,7 @@ use crate::spec::{
     helm::{Chart, Helm},
 };
 
-/// All faults of an `apply`, but for what its manifests say.
+/// Validates an `apply` without its manifests.
 pub(super) fn of_apply(apply: &Apply) -> Vec<String> {
     let mut faults = Vec::new();
     let sources = [
@@ -39,7 +39,7 @@ pub(super) fn of_apply(apply: &Apply) -> Vec<String> {
     faults
 }
 
-/// All faults of an `annotate`.
+/// Validates an `annotate`.
 pub(super) fn of_annotate(annotate: &Annotate) -> Vec<String> {
     let mut faults = Vec::new();
     let of = &annotate.of;
@@ -53,7 +53,7 @@ pub(super) fn of_annotate(annotate: &Annotate) -> Vec<String> {
         faults.push("`annotate` has neither `set` nor `remove`".to_owned());
     }
     for key in annotate.set.keys().chain(&annotate.remove) {
-        // A key that begins with a dash, or has an `=`, is something else to kubectl.
+        // To kubectl, a key that begins with a dash is an option, and one with an `=` sets a value.
         let is_key = |c: char| c.is_ascii_alphanumeric() || "-._/".contains(c);
         if !key.starts_with(|c: char| c.is_ascii_alphanumeric()) || !key.chars().all(is_key) {
             faults.push(format!("`{key}` is not the key of an annotation"));
@@ -69,7 +69,7 @@ pub(super) fn of_annotate(annotate: &Annotate) -> Vec<String> {
     faults
 }
 
-/// The beginnings of names under which images are that labctl's own labs use.
+/// Prefixes of the image names that labctl's own labs use.
 const PUBLISHED: [&str; 8] = [
     "docker.io/kindest/",
     "docker.io/labctl/",
@@ -81,7 +81,7 @@ const PUBLISHED: [&str; 8] = [
     "ghcr.io/shopify/",
 ];
 
-/// All faults of how `image` is built, of a lab whose files are `tree`.
+/// Validates the build of `image`, of a lab whose files are `tree`.
 pub(super) fn of_image(image: &Image, tree: &LabTree, known: &Known) -> Vec<String> {
     let Some(build) = &image.build else {
         return Vec::new();
@@ -94,7 +94,7 @@ pub(super) fn of_image(image: &Image, tree: &LabTree, known: &Known) -> Vec<Stri
         }
         (None, Some(dir)) => {
             let mut faults: Vec<String> = leads_out(dir).into_iter().collect();
-            // It stays in the engine, where other labs would find it by that name.
+            // The image stays in the engine, where other labs would find it by that name.
             let name = image.name.full();
             if PUBLISHED.iter().any(|prefix| name.starts_with(prefix)) {
                 faults.push(
@@ -112,10 +112,10 @@ pub(super) fn of_image(image: &Image, tree: &LabTree, known: &Known) -> Vec<Stri
     }
 }
 
-/// All faults of a `helm`, whose lab's files are `tree`.
+/// Validates a `helm` of a lab whose files are `tree`.
 pub(super) fn of_helm(helm: &Helm, tree: &LabTree) -> Vec<String> {
     let mut faults = Vec::new();
-    // Helm's own limit: names of objects are made from it.
+    // The limit is Helm's own, as it makes names of objects from the release's name.
     if !is_label(&helm.release) || helm.release.len() > 53 {
         let name = &helm.release;
         faults.push(format!(
@@ -175,7 +175,7 @@ fn of_chart(helm: &Helm, tree: &LabTree) -> Vec<String> {
         }
         Chart::Repository { repository, name } => {
             faults.extend(not_fetched(repository));
-            // Helm takes it for a path, or for an option, where it looks like one.
+            // Helm takes a name that looks like a path or an option for one.
             if !name.replace(['_', '.'], "-").split('-').all(is_label) {
                 let name = name.escape_debug();
                 faults.push(format!("`name: {name}` is no name of a chart"));
@@ -194,7 +194,7 @@ fn of_chart(helm: &Helm, tree: &LabTree) -> Vec<String> {
     faults
 }
 
-/// One version, and not a range of them.
+/// Tests whether `version` is a single version and not a range.
 fn is_one_version(version: &str) -> bool {
     let core = version.strip_prefix('v').unwrap_or(version);
     let core = core.split(['-', '+']).next().unwrap_or_default();
@@ -208,7 +208,8 @@ pub(super) fn is_sha256(hex: &str) -> bool {
     hex.len() == 64 && hex.chars().all(is_digit)
 }
 
-/// That nothing is fetched from `url`: it is neither HTTPS nor on this machine.
+/// Returns an error if labctl may not fetch `url`: it is neither HTTPS nor on this machine, or it
+/// contains a user.
 pub(super) fn not_fetched(url: &str) -> Option<String> {
     let local = ["127.0.0.1", "localhost", "[::1]"];
     let is_local = url.strip_prefix("http://").is_some_and(|rest| {
@@ -226,7 +227,7 @@ pub(super) fn not_fetched(url: &str) -> Option<String> {
     let is_https = url
         .strip_prefix("https://")
         .is_some_and(|rest| !rest.is_empty());
-    // What stands before an `@` looks like a host, and is none.
+    // A part before an `@` looks like a host but is the user.
     let rest = url.split_once("://").map_or("", |(_, rest)| rest);
     let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();
     if authority.contains('@') {
@@ -235,7 +236,7 @@ pub(super) fn not_fetched(url: &str) -> Option<String> {
     (!is_https && !is_local).then(|| format!("`{url}` has to begin with https://"))
 }
 
-/// That `path` is outside of the lab.
+/// Returns an error if `path` leads out of the lab.
 pub(super) fn leads_out(path: &str) -> Option<String> {
     let leads_out = path.starts_with('/') || path.split('/').any(|part| part == "..");
     leads_out.then(|| format!("`{path}` leads out of the lab"))

@@ -304,7 +304,7 @@ fn a_manifest_is_what_every_reader_of_yaml_reads() {
             format!("{pod}# a\rspec: {{}}\n"),
             "a.yaml has lines that end in a carriage return",
         ),
-        // Which of the two counts is not the same for all.
+        // Readers of YAML disagree on which of the two values counts.
         (
             format!("{pod}metadata: &m {{name: a}}\nspec:\n  name: b\n  <<: *m\n"),
             "a.yaml:",

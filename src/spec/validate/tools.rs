@@ -1,4 +1,4 @@
-//! What is wrong with the tools and certificates that a lab brings, and with what uses them.
+//! Validation of a lab's tools and certificates, and of the steps that use them.
 
 use super::{
     is_label, nearest,
@@ -10,12 +10,12 @@ use crate::spec::{
     tool::{Certificates, Output, Tool, reserved},
 };
 
-/// The most words that ask for a version.
+/// The maximum number of words that ask for a version.
 const MOST_WORDS: usize = 4;
-/// The most days: a hundred years.
+/// The maximum validity in days: a hundred years.
 const LONGEST: u32 = 36_500;
 
-/// What earlier steps brought.
+/// The tools and certificates of earlier steps.
 #[derive(Debug, Default)]
 pub(super) struct Brought<'a> {
     tools: Vec<&'a ToolName>,
@@ -23,7 +23,7 @@ pub(super) struct Brought<'a> {
 }
 
 impl<'a> Brought<'a> {
-    /// Adds what `step` brings.
+    /// Adds the tool or certificates of `step`.
     pub(super) fn add(&mut self, step: &'a Step) {
         match &step.action {
             Action::Tool(tool) => self.tools.push(&tool.name),
@@ -32,7 +32,7 @@ impl<'a> Brought<'a> {
         }
     }
 
-    /// All faults of `step` that have to do with it.
+    /// Validates `step` against earlier steps. Returns a message for each error.
     pub(super) fn faults(&self, step: &Step) -> Vec<String> {
         let mut faults = match &step.action {
             Action::Tool(tool) => of_tool(tool),

@@ -1,5 +1,5 @@
-//! The names in a `lab.yaml` that cannot be read: all of them at once, each with its place. The
-//! deserializer of the model stops at the first.
+//! The invalid names in a `lab.yaml`: all of them at once, each with its place. The deserializer of
+//! the model stops at the first.
 
 use serde::{Deserialize, Deserializer};
 use serde_saphyr::{Location, Spanned};
@@ -16,7 +16,7 @@ struct Lab {
     steps: Vec<Step>,
 }
 
-/// An image: its place is not known where it is written as a text.
+/// An image. An image written as a plain text has no known place.
 #[derive(Default)]
 struct Image(Option<Spanned<String>>);
 
@@ -48,7 +48,7 @@ struct Expect {
     until: Option<Spanned<String>>,
 }
 
-/// What a step does, as far as names are in it.
+/// The action of a step, reduced to the names in it.
 struct Do(Action);
 
 impl<'de> Deserialize<'de> for Do {
@@ -85,7 +85,8 @@ struct Output {
     of: Option<Spanned<String>>,
 }
 
-/// The names in `text`, a `lab.yaml`, that are none. Nothing, if the text has another form.
+/// Returns an error for each invalid name in `text`, a `lab.yaml`. Returns nothing if the text has
+/// another form.
 pub(super) fn faults(text: &str) -> Vec<Fault> {
     let Ok(lab) = serde_saphyr::from_str::<Lab>(text) else {
         return Vec::new();
