@@ -1,7 +1,8 @@
 //! What a command that cannot go on says: what failed, why, what to do next, and its exit code.
 
 use crate::{
-    assert::ClusterError, engine::EngineError, event::Failure, state::StateError, tool::ToolError,
+    assert::ClusterError, engine::run::error::EngineError, event::Failure, state::StateError,
+    tool::ToolError,
 };
 
 use super::exit;

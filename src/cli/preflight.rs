@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{error::CliError, exit, settings::Settings};
 use crate::{
     download::shown,
-    engine::Context,
+    engine::run::context::Context,
     plan::{
         self,
         inotify::{Limits, Nodes},

@@ -16,7 +16,15 @@ use super::{
     tools, trust, values,
 };
 use crate::{
-    engine::{self, Context, Emitter, EngineError, Secrets, dispatcher::Outputs},
+    engine::{
+        self,
+        run::{
+            context::Context,
+            dispatcher::{Emitter, Outputs},
+            error::EngineError,
+            secrets::Secrets,
+        },
+    },
     event::{Event, RunOutcome, RunState},
     spec::EnvironmentName,
     state::{
@@ -262,7 +270,7 @@ where
         sink: Some(show),
         secrets: kept.secrets,
     };
-    engine::run(state, outputs, stopper, work).await
+    engine::run::dispatcher::run(state, outputs, stopper, work).await
 }
 
 /// Runs `work`, which changes the environment of `context`, and shows it. Returns the exit code.

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::{journal, output, session, settings::Settings, tools};
 use crate::{
     assert::Cluster,
-    engine::nodes::Presence,
+    engine::cluster::nodes::Presence,
     event::{ClusterIdentity, Port, RunState},
     state::Environment,
     tool::{Stopper, Toolbox, docker},

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use super::{error::CliError, exit, labs::Loaded, output, settings::Settings};
 use crate::{
     digest,
-    engine::Context,
+    engine::run::context::Context,
     event::{Untrusted, untrusted::visible},
     plan::{Disclosure, disclosure::Supplied, reach},
     spec::{Image, Lab, tool::WRAPPED},

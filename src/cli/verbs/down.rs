@@ -49,7 +49,7 @@ pub(crate) fn run(args: &Changing, settings: &Settings) -> Result<u8, CliError> 
         let mut reporter = output::reporter(settings);
         let mut show = |event: &_| reporter.event(event);
         let asked = stopper.clone();
-        let work = |emitter, stopper| engine::down::down(&context, emitter, stopper);
+        let work = |emitter, stopper| engine::cluster::down::down(&context, emitter, stopper);
         let result = session::run(replayed.state, kept, &mut show, stopper, work).await;
         let finished = reporter.finish().map_err(CliError::internal);
         if result.is_ok() {

@@ -15,7 +15,7 @@ use crate::{
         settings::Settings,
         standing,
     },
-    engine::kubeconfig,
+    engine::cluster::kubeconfig,
     event::Port,
     spec::tool::WRAPPED,
     state::{Environment, Journal},

@@ -23,7 +23,7 @@ pub(crate) fn run(args: &Changing, settings: &Settings) -> Result<u8, CliError> 
         let journal = journal::open(settings, &mut environment)?;
         let context = session::context(settings, environment, loaded, bundle, 1.0);
         // What is begun is done to its end: a signal ends it only where it would end anything.
-        let work = |emitter, _| engine::heal::heal(&context, emitter);
+        let work = |emitter, _| engine::steps::heal::heal(&context, emitter);
         session::conduct(settings, &context, journal, stopper, work).await
     })
 }

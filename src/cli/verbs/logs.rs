@@ -10,7 +10,7 @@ use crate::{
         settings::Settings,
         standing,
     },
-    engine::Secrets,
+    engine::run::secrets::Secrets,
     event::Event,
     report::{Json, Lines, Reporter},
     state::StateError,

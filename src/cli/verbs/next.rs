@@ -3,7 +3,7 @@
 use super::up::{Bringing, bring};
 use crate::{
     cli::{args::Next, error::CliError, labs, session, settings::Settings, trust, values},
-    engine::up::Goal,
+    engine::steps::up::Goal,
 };
 
 /// Brings a lab one step further.

@@ -13,7 +13,7 @@ use crate::{
         output, session,
         settings::Settings,
     },
-    engine::{self, Context, reset::Options},
+    engine::{self, restore::Options, run::context::Context},
     event::RunState,
     plan, report,
     spec::StepId,
@@ -67,7 +67,7 @@ fn one(args: &Reset, mut environment: Environment, settings: &Settings) -> Resul
         let options = options(args, &environment, &loaded, &replayed)?;
         let scale = args.scale.timeout_scale;
         let context = session::context(settings, environment, loaded, bundle, scale);
-        let work = |emitter, stopper| engine::reset::reset(&context, options, emitter, stopper);
+        let work = |emitter, stopper| engine::restore::reset(&context, options, emitter, stopper);
         session::conduct(settings, &context, (journal, replayed), stopper, work).await
     })
 }
@@ -123,7 +123,7 @@ async fn differences(
     settings: &Settings,
 ) -> Result<Vec<crate::event::Differing>, CliError> {
     let say = |text: String| output::note(settings, &text);
-    Ok(engine::reset::differences(context, options, state, &say).await?)
+    Ok(engine::restore::differences(context, options, state, &say).await?)
 }
 
 /// What the arguments ask of an environment that stands at `state`.

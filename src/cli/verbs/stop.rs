@@ -57,8 +57,8 @@ fn run(
         preflight::engine_answers(&context.toolbox, &stopper).await?;
         let work = |emitter, stopper| async {
             match verb {
-                Verb::Stop => engine::stop::stop(&context, emitter, stopper).await,
-                _ => engine::start::start(&context, emitter, stopper).await,
+                Verb::Stop => engine::cluster::stop::stop(&context, emitter, stopper).await,
+                _ => engine::cluster::start::start(&context, emitter, stopper).await,
             }
         };
         session::conduct(settings, &context, (journal, replayed), stopper, work).await

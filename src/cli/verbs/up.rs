@@ -15,7 +15,7 @@ use crate::{
         signals, tools, trust, values,
         verbs::plan,
     },
-    engine::{self, Context, up::Goal},
+    engine::{self, run::context::Context, steps::up::Goal},
     spec::EnvironmentName,
     state::{Bundle, Environment, Journal, Record, StateError},
     tool::Stopper,
@@ -200,6 +200,6 @@ async fn bring_up(
         }
     }
     let context = &*context;
-    let work = |emitter, stopper| engine::up::up(context, goal, emitter, stopper);
+    let work = |emitter, stopper| engine::steps::up::up(context, goal, emitter, stopper);
     session::conduct(settings, context, (journal, replayed), stopper, work).await
 }

@@ -14,9 +14,10 @@ use crate::{
         signals,
     },
     engine::{
-        self, EngineError, Report, Secrets,
-        nodes::Presence,
-        verify::{Finding, Standing},
+        self,
+        cluster::nodes::Presence,
+        run::{error::EngineError, secrets::Secrets},
+        steps::verify::{Finding, Report, Standing},
     },
     event::{Differing, Event, EventKind, Redactor, RunOutcome, Status, Verdict},
     report::{self, StepReport, differing_since, verify_report},
@@ -84,8 +85,9 @@ pub(crate) fn run(args: &Verify, settings: &Settings) -> Result<u8, CliError> {
             }
             Ok(())
         };
-        let work =
-            |emitter, stopper| engine::verify::verify(&context, last, advance, emitter, stopper);
+        let work = |emitter, stopper| {
+            engine::steps::verify::verify(&context, last, advance, emitter, stopper)
+        };
         let asked = stopper.clone();
         let result = session::run(replayed.state, kept, &mut show, stopper, work).await;
         match (result, asked.now().signal()) {
