@@ -51,7 +51,7 @@ impl CliError {
         self.error.downcast_ref::<StateError>().is_some()
     }
 
-    /// Returns true if a run could not go on. It has already reported its progress.
+    /// Returns true if a run could not go on, after it had reported its progress.
     pub(crate) fn is_of_run(&self) -> bool {
         self.error.downcast_ref::<EngineError>().is_some()
     }

@@ -107,8 +107,8 @@ fn told(environment: &Environment, replayed: &Replayed, rest: &str) -> String {
     format!("the journal of \"{name}\" {tail}; {until}; {rest}")
 }
 
-/// Returns the error that the environment has no cluster or, if its journal is damaged, that nobody
-/// knows.
+/// Returns the error that the environment has no cluster or, if its journal is damaged, that this
+/// is not known.
 pub(crate) fn without_cluster(environment: &Environment, replayed: &Replayed) -> CliError {
     if replayed.tail == Tail::None && !replayed.state.damaged {
         return no_cluster(environment);

@@ -91,8 +91,8 @@ pub(crate) async fn engine_answers(toolbox: &Toolbox, stopper: &Stopper) -> Resu
         .map_err(|fault| CliError::new(exit::TOOL, anyhow::Error::msg(fault.text)).hint(fault.hint))
 }
 
-/// Returns the limits of inotify that are too low for another cluster beside those that run. The
-/// environment of `context` has no cluster yet, and gets this one.
+/// Returns the shortages of the kernel's inotify limits for the cluster that the environment of
+/// `context`, which has none yet, is to get beside the clusters that run.
 pub(crate) fn inotify(context: &Context, settings: &Settings) -> Vec<String> {
     let Some(limits) = inotify_limits() else {
         return Vec::new();

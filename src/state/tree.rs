@@ -18,8 +18,8 @@ use unicode_normalization::UnicodeNormalization;
 use super::{StateError, error::Faults};
 use crate::{event::untrusted::deceives, spec::LabTree};
 
-/// The maximum number of files: more than any lab needs, and few enough that a mistaken `labctl up
-/// /` does not read a disk.
+/// The maximum number of files: more than any lab needs. It keeps a mistaken `labctl up /` from
+/// reading a disk.
 pub(super) const MOST_FILES: usize = 2_000;
 /// The maximum size of all files together in bytes.
 pub(super) const MOST_BYTES: u64 = 16 << 20;

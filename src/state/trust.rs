@@ -101,9 +101,9 @@ impl Access {
 }
 
 /// Tests whether anybody but the user `me` and root can write there. A directory in which everybody
-/// may write, and nobody may remove what is another's (`/tmp`), counts as open: if its owner
-/// removes something, others can make it anew. A group with the user's own number has no other
-/// members, by the convention of systems that make one for each user.
+/// may write, and nobody may remove the files of others (`/tmp`), counts as open: once users remove
+/// their own files there, others can make these anew. A group with the user's own number has no
+/// other members, by the convention of systems that make one for each user.
 fn is_open(access: &Access, me: u32) -> bool {
     let Access { owner, group, mode } = *access;
     let is_own_group = group == me || group == 0;

@@ -113,8 +113,8 @@ fn access(kubeconfig: &Value, name: &str) -> Option<Access> {
     })
 }
 
-/// Returns the entry of this name in a list of a kubeconfig. The first of several counts, as in
-/// kubectl.
+/// Returns the entry of this name in a list of a kubeconfig. The first of several counts; kubectl
+/// refuses such a kubeconfig.
 fn named<'a>(kubeconfig: &'a Value, list: &str, name: &str) -> Option<&'a Value> {
     let mut entries = kubeconfig.get(list)?.as_array()?.iter();
     entries.find(|entry| entry["name"] == name)

@@ -35,7 +35,7 @@ struct Planned<'a> {
     /// The values of the lab's parameters with which the step exists.
     #[serde(skip_serializing_if = "When::is_always")]
     when: &'a When,
-    /// The things from elsewhere, with their digests.
+    /// The files, tools and charts from elsewhere, with the digests that they must have.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     sources: Vec<String>,
     /// The commands, as they can be typed.

@@ -137,7 +137,7 @@ fn options(
     // An interrupted reset is continued.
     let interrupted = state.reset_to.as_ref().and_then(position);
     let reached = plan::cursor(&loaded.lab, state).max(interrupted);
-    // A cluster that was created can be recreated, even if no step held at it.
+    // A cluster that was begun can be recreated, even if no step has held yet.
     let is_made = state.intended_cluster.is_some();
     let reached = reached.or_else(|| (args.hard && is_made).then_some(0));
     let Some(reached) = reached else {

@@ -24,7 +24,7 @@ pub(super) struct Header {
 /// A line whose checksum is right.
 #[derive(Debug)]
 pub(super) enum Line {
-    /// A header: from here on another labctl writes.
+    /// A header: from here on the labctl that it names writes.
     Header,
     /// An event.
     Event(Box<Event>),

@@ -25,7 +25,7 @@ pub enum Tail {
     /// Nothing.
     #[default]
     None,
-    /// A piece of a line. Its write was interrupted, so that nobody relies on it.
+    /// A piece of a line. Its write was interrupted, so its event was never reported as written.
     Torn {
         /// Its size in bytes.
         bytes: u64,
