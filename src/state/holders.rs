@@ -1,5 +1,5 @@
-//! The real holders of a lock, as the kernel tells. The lock's file does not tell: a labctl that was
-//! killed may have signed it, or nobody may have signed it yet.
+//! The real holders of a lock, as the kernel tells. The lock's file does not tell: a labctl that
+//! was killed may have signed it, or nobody may have signed it yet.
 //!
 //! Linux shows for each descriptor of a process the lock on it (`/proc/PID/fdinfo/FD`), with the
 //! process that took it. An inherited descriptor shows the same lock. So a child that outlived its
