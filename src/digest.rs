@@ -8,13 +8,13 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-/// The SHA-256 of `bytes` in hexadecimal digits.
+/// Returns the SHA-256 of `bytes` in hexadecimal digits.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
     text(Sha256::digest(bytes))
 }
 
-/// The SHA-256 of the file at `path` in hexadecimal digits.
+/// Returns the SHA-256 of the file at `path` in hexadecimal digits.
 pub fn hex_of_file(path: &Path) -> io::Result<String> {
     let mut file = File::open(path)?;
     let mut hasher = Sha256::new();
@@ -27,12 +27,12 @@ pub fn hex_of_file(path: &Path) -> io::Result<String> {
     }
 }
 
-/// The SHA-256 of a tree of files, each with its path: of their contents and of nothing else.
+/// Returns the SHA-256 of a tree of files: of their paths and contents, and of nothing else.
 #[must_use]
 pub fn hex_of_tree<'a>(files: impl IntoIterator<Item = (&'a String, &'a Vec<u8>)>) -> String {
     let mut hasher = Sha256::new();
     for (name, bytes) in files {
-        // With their lengths, so that no two trees give the same bytes.
+        // Each part follows its length, so that no two trees hash the same bytes.
         for part in [name.as_bytes(), bytes] {
             hasher.update((part.len() as u64).to_be_bytes());
             hasher.update(part);

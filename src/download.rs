@@ -1,5 +1,4 @@
-//! What is fetched from the network by labctl itself: over HTTPS, of limited size and in limited
-//! time.
+//! Downloads by labctl itself: over HTTPS, with a limit of size and of time.
 
 use std::{error::Error, net::IpAddr, time::Duration};
 
@@ -11,29 +10,30 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 
-/// How long a connection may take, and all together.
+/// The longest time for a connection.
 const CONNECT: Duration = Duration::from_secs(10);
+/// The longest time for a download with all its redirects.
 const WHOLE: Duration = Duration::from_mins(2);
-/// How often another place may be named.
+/// The maximum number of redirects.
 const REDIRECTS: usize = 5;
 
-/// Why something could not be fetched.
+/// The error of a download.
 #[derive(Debug, thiserror::Error)]
 pub enum DownloadError {
-    /// It is not fetched from there.
+    /// Nothing is fetched from this URL.
     #[error("{0}")]
     Refused(String),
-    /// It could not be fetched.
+    /// The download failed.
     #[error("failed to fetch {url}")]
     Failed {
-        /// From where, as it may be shown.
+        /// The URL, as [`shown`] returns it.
         url: String,
-        /// Why.
+        /// The cause.
         source: Box<dyn Error + Send + Sync>,
     },
 }
 
-/// A reason, and what is behind it.
+/// A reason with its cause.
 #[derive(Debug, thiserror::Error)]
 #[error("{text}")]
 struct Why {
@@ -60,13 +60,13 @@ impl Why {
     }
 }
 
-/// `url` as it may be shown: what stands behind a `?` may be a secret.
+/// Returns `url` as it may be shown: without query and fragment, which may hold a secret.
 #[must_use]
 pub fn shown(url: &str) -> &str {
     url.split(['?', '#']).next().unwrap_or_default()
 }
 
-/// What is at `url`, of `limit` bytes at most.
+/// Downloads `url`. Fails if the body has more than `limit` bytes.
 pub async fn fetch(url: &str, limit: u64) -> Result<Vec<u8>, DownloadError> {
     let first = parsed(url).map_err(DownloadError::Refused)?;
     let answer = tokio::time::timeout(WHOLE, download(first, limit)).await;
@@ -118,7 +118,7 @@ async fn download(first: Uri, limit: u64) -> Result<Vec<u8>, Box<dyn Error + Sen
     Err(Why::new(text).into())
 }
 
-/// Where `answer`, which came from `at`, leads.
+/// Returns the target of the redirect `answer`, which came from `at`. Refuses to leave TLS.
 fn next<B>(at: &Uri, answer: &Response<B>) -> Result<Uri, Why> {
     let location = answer.headers().get(header::LOCATION);
     let location = location.and_then(|l| l.to_str().ok());
@@ -140,7 +140,7 @@ fn next<B>(at: &Uri, answer: &Response<B>) -> Result<Uri, Why> {
     Ok(next)
 }
 
-/// `url`, if it may be fetched from: HTTPS, or HTTP without leaving this machine.
+/// Parses `url`, which must be HTTPS, or HTTP that does not leave this machine.
 fn parsed(url: &str) -> Result<Uri, String> {
     let shown = shown(url);
     let uri: Uri = url

@@ -159,7 +159,7 @@ pub(crate) struct Waiting {
     pub(crate) wait: Option<Wait>,
 }
 
-/// How long another labctl is waited for; for ever, if nothing is said.
+/// The longest wait for another labctl; without a limit if none is given.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Wait(pub(crate) Option<Within>);
 

@@ -9,7 +9,7 @@ use super::labs::files_of;
 static DEMO: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/demo");
 static LOCK: &[u8] = include_bytes!("../../Cargo.lock");
 
-/// The workspace around the API, which is a member of labctl's in the repository.
+/// The workspace around the API. In the repository the API is a member of labctl's own workspace.
 const WORKSPACE: &str = "\
 [workspace]
 members = [\"demo/api\"]
@@ -18,13 +18,13 @@ resolver = \"3\"
 [workspace.lints]
 ";
 
-/// The files that an image is built from, by their path.
+/// The files that an image is built from, by path.
 pub(crate) type Sources = BTreeMap<String, Vec<u8>>;
 
-/// The names of those sources.
+/// The names of the images that have such sources.
 pub(crate) const NAMES: [&str; 2] = ["demo-api", "demo-web"];
 
-/// What images can be built from without a lab that brings it along, by name. Each has a Dockerfile.
+/// Returns the sources of the images that labctl itself brings, by name. Each has a Dockerfile.
 pub(crate) fn image_sources() -> BTreeMap<String, Sources> {
     let named = NAMES.map(ToOwned::to_owned).into_iter();
     named.zip([api(), files("web")]).collect()
@@ -36,7 +36,7 @@ fn api() -> Sources {
         .iter()
         .map(|(name, bytes)| (format!("demo/api/{name}"), bytes.clone()))
         .collect();
-    // Where the engine looks for it.
+    // The engine looks for the Dockerfile here.
     all.extend(
         api.get("Dockerfile")
             .map(|file| ("Dockerfile".to_owned(), file.clone())),

@@ -1,4 +1,4 @@
-//! What a command that cannot go on says: what failed, why, what to do next, and its exit code.
+//! The error of a command that cannot go on: its causes, its hints and its exit code.
 
 use crate::{
     assert::ClusterError, engine::run::error::EngineError, event::Failure, state::StateError,
@@ -7,21 +7,21 @@ use crate::{
 
 use super::exit;
 
-/// An error at the edge.
+/// An error as the user sees it.
 #[derive(Debug)]
 pub(crate) struct CliError {
     /// The exit code.
     pub(crate) code: u8,
-    /// What failed, with its causes.
+    /// The error, with its causes.
     pub(crate) error: anyhow::Error,
-    /// What to do next.
+    /// The hints for the user.
     pub(crate) hints: Vec<String>,
-    /// The last lines that a failed command printed.
+    /// The last lines of a failed command's output.
     pub(crate) tail: Vec<String>,
 }
 
 impl CliError {
-    /// An error with this exit code.
+    /// Creates an error with this exit code.
     pub(crate) fn new(code: u8, error: impl Into<anyhow::Error>) -> Self {
         Self {
             code,
@@ -31,33 +31,33 @@ impl CliError {
         }
     }
 
-    /// The command line is wrong.
+    /// Creates the error of a wrong command line.
     pub(crate) fn usage(error: impl Into<anyhow::Error>) -> Self {
         Self::new(exit::USAGE, error)
     }
 
-    /// labctl itself cannot go on.
+    /// Creates the error of a labctl that cannot go on.
     pub(crate) fn internal(error: impl Into<anyhow::Error>) -> Self {
         Self::new(exit::INTERNAL, error)
     }
 
-    /// The same with one more hint.
+    /// Adds a hint.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
         self
     }
 
-    /// Whether the environment's own files were the reason.
+    /// Returns true if the environment's own files are the reason.
     pub(crate) fn is_of_files(&self) -> bool {
         self.error.downcast_ref::<StateError>().is_some()
     }
 
-    /// Whether a run could not go on, after it told what it did.
+    /// Returns true if a run could not go on, after it had reported its progress.
     pub(crate) fn is_of_run(&self) -> bool {
         self.error.downcast_ref::<EngineError>().is_some()
     }
 
-    /// The exit code, if nobody reads what is written any more: that is no failure of an answer,
+    /// Returns the exit code if nobody reads the output any more: that is no failure of an answer,
     /// but it ends a run.
     pub(crate) fn broken_pipe(&self) -> Option<u8> {
         let is_broken_pipe = self.error.chain().any(|cause| {
@@ -72,10 +72,10 @@ impl CliError {
         is_broken_pipe.then_some(code)
     }
 
-    /// This error as the failure that reports show.
+    /// Returns this error as the failure that reports show.
     pub(crate) fn failure(&self) -> Failure {
         let mut causes: Vec<String> = self.error.chain().map(ToString::to_string).collect();
-        // `transparent` errors say the same as what they hold.
+        // `transparent` errors have the same text as the errors that they contain.
         causes.dedup();
         let summary = causes.remove(0);
         Failure {

@@ -1,5 +1,5 @@
-//! Holding an environment: one changing command at a time, and what a labctl that was killed left
-//! running in it is ended first.
+//! Holding an environment: only one command at a time may change it. Processes that a killed labctl
+//! left running in it are ended first.
 
 use std::time::Duration;
 
@@ -20,27 +20,27 @@ use crate::{
     tool::{Stop, Stopper, process, survivor},
 };
 
-/// How long the kernel may take to let go of a lock whose holders are gone, and a process that was
-/// killed to be gone.
+/// The time for the kernel to release a lock whose holders are gone, and for a killed process to
+/// end.
 const RELEASE: Duration = Duration::from_secs(15);
 
-/// Who wants to hold which environment.
+/// A request to hold an environment.
 pub(crate) struct Hold<'a> {
     /// The settings.
     pub(crate) settings: &'a Settings,
     /// The environment.
     pub(crate) name: &'a EnvironmentName,
-    /// For what: `up`.
+    /// The verb that needs it: `up`.
     pub(crate) verb: &'a str,
-    /// Whether another labctl is waited for.
+    /// The wait for another labctl, if the user wants one.
     pub(crate) wait: Option<Wait>,
-    /// Whether it has to exist; it may have been removed meanwhile.
+    /// True if the environment has to exist; it may have been removed meanwhile.
     pub(crate) exists: bool,
 }
 
 impl Hold<'_> {
-    /// Does `work` while nobody else has the environment, with a runtime, and listening for
-    /// signals. Returns the exit code.
+    /// Runs `work` while nobody else has the environment. Starts a runtime and listens for signals.
+    /// Returns the exit code.
     pub(crate) fn alone(
         &self,
         work: impl AsyncFnOnce(Stopper) -> Result<u8, CliError>,
@@ -48,7 +48,7 @@ impl Hold<'_> {
         session::runtime()?.block_on(async { self.held(signals::listen()?, work).await })
     }
 
-    /// Does `work` while nobody else has the environment, unless a signal comes first. Returns the
+    /// Runs `work` while nobody else has the environment, unless a signal comes first. Returns the
     /// exit code.
     pub(crate) async fn held(
         &self,
@@ -62,8 +62,7 @@ impl Hold<'_> {
         }
     }
 
-    /// Takes the environment; `None` if a signal came first. What is to be known meanwhile is
-    /// passed to `say`.
+    /// Takes the environment; `None` if a signal came first. Passes messages for the user to `say`.
     pub(crate) async fn take(
         &self,
         stopper: &Stopper,
@@ -88,7 +87,7 @@ impl Hold<'_> {
             if let Attempt::Held(lock) = store.lock(self.name, &me)? {
                 return self.checked(lock);
             }
-            // From here on a thread waits in the kernel, and is woken when the lock is let go.
+            // From here on a thread waits in the kernel, and is woken when the lock is released.
             let released = released(path.clone());
             let (by, waited_for, limit) = match look(&path) {
                 Found::AtWork(by, process) => {
@@ -128,7 +127,7 @@ impl Hold<'_> {
         }
     }
 
-    /// `lock`, unless the environment was removed before it was taken.
+    /// Returns `lock`, unless the environment was removed before the lock was taken.
     fn checked(&self, lock: Lock) -> Result<Lock, CliError> {
         let store = &self.settings.store;
         if self.exists
@@ -146,13 +145,13 @@ impl Hold<'_> {
     }
 }
 
-/// Who has a lock that is not free.
+/// The holder of a lock that is not free.
 enum Found {
-    /// The process that took it.
+    /// The process that took the lock.
     AtWork(HeldBy, Child),
-    /// Processes that inherited it from one that is gone.
+    /// Processes that inherited the lock from one that is gone.
     LeftBehind(HeldBy, Vec<Child>),
-    /// Nobody that can be seen: whoever had it is about to be gone, or is somebody else's.
+    /// A process that cannot be seen: it is about to end, or belongs to somebody else.
     Nobody(HeldBy),
 }
 
@@ -164,7 +163,7 @@ fn look(path: &std::path::Path) -> Found {
             Some(holder) if (holder.pid, holder.started) == (process.group, process.started) => {
                 HeldBy::Labctl(holder)
             }
-            // It has taken it just now, and not yet said what for.
+            // The process has just taken the lock, and not signed it yet.
             _ => HeldBy::Processes(named([&process])),
         };
         return Found::AtWork(by, process);
@@ -173,7 +172,7 @@ fn look(path: &std::path::Path) -> Found {
     if !heirs.is_empty() {
         return Found::LeftBehind(HeldBy::Processes(named(&heirs)), heirs);
     }
-    // Where the kernel does not tell, the file's word is all there is.
+    // If the kernel does not tell, only the lock's file is left.
     Found::Nobody(signed.map_or(HeldBy::Unseen, HeldBy::Labctl))
 }
 
@@ -182,7 +181,7 @@ fn named<'a>(processes: impl IntoIterator<Item = &'a Child>) -> Vec<(String, u32
     named.map(|p| (p.program.clone(), p.group)).collect()
 }
 
-/// Ends what a labctl that was killed left running.
+/// Ends the processes that a killed labctl left running.
 async fn end(left: &[Child], say: &mut dyn FnMut(&str)) {
     let ended = join_all(left.iter().map(process::end_survivor)).await;
     for (child, _) in left.iter().zip(ended).filter(|(_, ended)| *ended) {
@@ -193,8 +192,8 @@ async fn end(left: &[Child], say: &mut dyn FnMut(&str)) {
     }
 }
 
-/// Returns once the lock at `path` was let go. The thread is left behind if nobody waits any more:
-/// nothing but the kernel can wake it, and it touches nothing.
+/// Waits until the lock at `path` is released. If this future is dropped, the thread stays: only
+/// the kernel can wake it, and it touches nothing.
 async fn released(path: std::path::PathBuf) -> std::io::Result<()> {
     let (sender, receiver) = oneshot::channel();
     std::thread::spawn(move || sender.send(Lock::released(&path)));

@@ -1,4 +1,4 @@
-//! The journal of an environment as verbs use it, and what they say of one that is not whole.
+//! The journal of an environment as verbs use it, and their messages about one that is not whole.
 
 use super::{error::CliError, exit, output, settings::Settings, verbs::env::no_cluster};
 use crate::{
@@ -11,14 +11,14 @@ use crate::{
     },
 };
 
-/// The journal of `environment`, open for writing, and what it said, which the caller holds. An
-/// environment that an older labctl made gets what proves things to be its own first. What is wrong
-/// with the journal is said.
+/// Opens the journal of `environment`, which the caller holds, for writing, and replays it. An
+/// environment that an older labctl made first gets the id that proves things to be its own.
+/// Reports the fault of a journal that is not whole.
 pub(crate) fn open(
     settings: &Settings,
     environment: &mut Environment,
 ) -> Result<(Journal, Replayed), CliError> {
-    // Where a later labctl wrote, nothing is written, not even beside it.
+    // Where a later labctl wrote, nothing is written, not even beside the journal.
     known(environment)?;
     environment.upgrade()?;
     let (journal, Opened { replayed, aside }) = Journal::open(&environment.journal())?;
@@ -38,8 +38,8 @@ pub(crate) fn open(
     Ok((journal, replayed))
 }
 
-/// The same where the caller may write, if the journal is whole: otherwise nothing is written into
-/// it, and nothing of it is cut off.
+/// Opens the journal of `environment` for writing, if the caller may write and the journal is
+/// whole. Otherwise only replays it: writes nothing into it, and cuts nothing off.
 pub(crate) fn open_if(
     settings: &Settings,
     environment: &mut Environment,
@@ -53,12 +53,13 @@ pub(crate) fn open_if(
     Ok((Some(journal), replayed))
 }
 
-/// What the journal of `environment` says, for what writes nothing into it.
+/// Replays the journal of `environment` for a verb that does not write to it.
 pub(crate) fn read(environment: &Environment) -> Result<Replayed, CliError> {
     Ok(Journal::read(&environment.journal())?)
 }
 
-/// The same; refuses one with lines of a later labctl, which may say anything.
+/// Replays the journal of `environment`. Refuses one with lines of a later labctl, which may say
+/// anything.
 pub(crate) fn known(environment: &Environment) -> Result<Replayed, CliError> {
     let replayed = read(environment)?;
     match &replayed.tail {
@@ -72,8 +73,8 @@ pub(crate) fn known(environment: &Environment) -> Result<Replayed, CliError> {
     }
 }
 
-/// What is wrong with the journal of `environment`, which said `replayed` to somebody who writes
-/// nothing into it.
+/// Returns a message about the fault of the journal of `environment`, for a verb that does not
+/// write to it.
 pub(crate) fn trouble(environment: &Environment, replayed: &Replayed) -> Option<String> {
     let rest = match &replayed.tail {
         Tail::None => return None,
@@ -89,7 +90,7 @@ pub(crate) fn trouble(environment: &Environment, replayed: &Replayed) -> Option<
     Some(told(environment, replayed, &rest))
 }
 
-/// All that is to be said of a journal that said `replayed` to somebody who writes nothing into it.
+/// Returns all messages about the journal of `environment`, for a verb that does not write to it.
 pub(crate) fn troubles(environment: &Environment, replayed: &Replayed, lab: &Lab) -> Vec<String> {
     let fallen_back = fallen_back(&replayed.state, lab);
     let trouble = trouble(environment, replayed);
@@ -106,7 +107,8 @@ fn told(environment: &Environment, replayed: &Replayed, rest: &str) -> String {
     format!("the journal of \"{name}\" {tail}; {until}; {rest}")
 }
 
-/// That the environment has no cluster, as far as is known: the journal said `replayed`.
+/// Returns the error that the environment has no cluster or, if its journal is damaged, that this
+/// is not known.
 pub(crate) fn without_cluster(environment: &Environment, replayed: &Replayed) -> CliError {
     if replayed.tail == Tail::None && !replayed.state.damaged {
         return no_cluster(environment);
@@ -127,8 +129,7 @@ pub(crate) fn without_cluster(environment: &Environment, replayed: &Replayed) ->
     ))
 }
 
-/// Says of an environment that stands at `state`, whose lab is `lab`, that its cursor is at a step
-/// that the lab no longer has.
+/// Returns a message if the cursor of `state` is at a step that `lab` no longer has.
 pub(crate) fn fallen_back(state: &RunState, lab: &Lab) -> Option<String> {
     let lost = state
         .cursor

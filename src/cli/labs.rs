@@ -1,4 +1,4 @@
-//! Which labs there are, and which one is meant.
+//! The labs, and finding the one that the user means.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -32,23 +32,24 @@ use crate::{
 static LABS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/labs");
 static TEMPLATES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/templates");
 
-/// A lab that was read and is sound.
+/// A valid lab.
 #[derive(Debug, Clone)]
 pub(crate) struct Loaded {
-    /// What it says, with the values that its parameters have.
+    /// The lab with the values that its parameters have.
     pub(crate) lab: Lab,
-    /// What it says with any.
+    /// The lab as it is written, for any values.
     pub(crate) written: Lab,
-    /// The values.
+    /// The values of its parameters.
     pub(crate) chosen: Chosen,
     /// Its files.
     pub(crate) tree: LabTree,
-    /// Where it came from.
+    /// Its source.
     pub(crate) origin: Origin,
 }
 
 impl Loaded {
-    /// Its origin, as an environment keeps it; none, if it is what an environment has applied.
+    /// Returns its origin as an environment records it; `None` for the lab that an environment has
+    /// applied.
     pub(crate) fn recorded_origin(&self) -> Option<state::Origin> {
         match &self.origin {
             Origin::Applied => None,
@@ -61,7 +62,7 @@ impl Loaded {
         }
     }
 
-    /// The same lab with these values; the defaults for what is not among them.
+    /// Sets the values of its parameters. Those that are not in `chosen` get their defaults.
     pub(crate) fn with(mut self, chosen: impl IntoIterator<Item = (String, String)>) -> Self {
         self.chosen = self.written.defaults();
         self.chosen.extend(chosen);
@@ -70,7 +71,7 @@ impl Loaded {
     }
 }
 
-/// The built-in kind configurations, by name.
+/// Returns the built-in kind configurations, by name.
 pub(crate) fn kind_templates() -> BTreeMap<String, String> {
     let files = TEMPLATES
         .get_dir("kind")
@@ -84,7 +85,7 @@ pub(crate) fn kind_templates() -> BTreeMap<String, String> {
     named.collect()
 }
 
-/// The ids of the built-in labs, in order.
+/// Returns the ids of the built-in labs, in order.
 pub(crate) fn built_in() -> Vec<String> {
     let is_lab = |dir: &&Dir<'_>| dir.contains(dir.path().join(LAB_FILE));
     let dirs = LABS
@@ -96,7 +97,7 @@ pub(crate) fn built_in() -> Vec<String> {
     ids
 }
 
-/// Reads the lab that `name` means: an id, the beginning of one, or where it is.
+/// Reads the lab that `name` means: an id, the beginning of one, a path or a URL.
 pub(crate) fn load(name: &str, settings: &Settings) -> Result<Loaded, CliError> {
     let (tree, origin) = find(name, settings)?;
     let loaded = check(tree)?;
@@ -113,7 +114,7 @@ pub(crate) fn check(tree: LabTree) -> Result<Loaded, CliError> {
     Ok(loaded(lab, tree))
 }
 
-/// The lab `id`, of which no more is known.
+/// Returns a placeholder for the lab `id`, of which nothing else is known.
 pub(crate) fn unknown(id: &str) -> Loaded {
     let lab = Lab {
         lab: id.to_owned(),
@@ -131,7 +132,7 @@ pub(crate) fn unknown(id: &str) -> Loaded {
     loaded(lab, LabTree::default())
 }
 
-/// `lab`, whose files are `tree`, with the defaults for values.
+/// Returns `lab`, whose files are `tree`, with the default values.
 fn loaded(lab: Lab, tree: LabTree) -> Loaded {
     let loaded = Loaded {
         written: lab.clone(),
@@ -143,7 +144,7 @@ fn loaded(lab: Lab, tree: LabTree) -> Loaded {
     loaded.with([])
 }
 
-/// Reads the lab at `path`: a directory, or its `lab.yaml`, an archive, or a URL of one.
+/// Reads the lab at `path`: a directory, its `lab.yaml`, an archive, or the URL of an archive.
 pub(crate) fn read(path: &Path, settings: &Settings) -> Result<(LabTree, Origin), CliError> {
     if let Some(url) = path.to_str().filter(|path| path.contains("://")) {
         let tree = archive::read(download::shown(url), &fetched(url)?)?;
@@ -154,7 +155,8 @@ pub(crate) fn read(path: &Path, settings: &Settings) -> Result<(LabTree, Origin)
         return Ok((read_archive(&path)?, Origin::Elsewhere));
     }
     let dir = path.ancestors().find(|dir| dir.is_dir()).unwrap_or(&path);
-    // Known before it is read: what is put in its place meanwhile is not what was trusted.
+    // Its identity is taken before it is read: a directory put in its place meanwhile is not the
+    // one that was trusted.
     let directory = Directory::at(dir)?;
     let tree = read_dir(&path, &directory)?;
     if Directory::at(dir)? != directory {
@@ -164,7 +166,7 @@ pub(crate) fn read(path: &Path, settings: &Settings) -> Result<(LabTree, Origin)
     Ok((tree, Origin::Directory(directory)))
 }
 
-/// What is at `url`.
+/// Downloads the archive at `url`.
 fn fetched(url: &str) -> Result<Vec<u8>, CliError> {
     let fetched = session::runtime()?.block_on(download::fetch(url, LARGEST));
     fetched.map_err(|error| match error {
@@ -174,7 +176,7 @@ fn fetched(url: &str) -> Result<Vec<u8>, CliError> {
     })
 }
 
-/// Whether `path` is a file that is named like an archive.
+/// Tests whether `path` is a file with the name of an archive.
 fn is_archive(path: &Path) -> bool {
     let name = path
         .file_name()
@@ -201,7 +203,7 @@ fn read_dir(path: &Path, real: &Directory) -> Result<LabTree, CliError> {
         Some(name) if name == LAB_FILE => path.parent().unwrap_or(path),
         _ => path,
     };
-    // A mistaken path is not read through: a lab's directory has a lab.yaml.
+    // A lab's directory has a lab.yaml; all files of a mistaken path would be read otherwise.
     if !dir.join(LAB_FILE).is_file() {
         let error = anyhow::anyhow!("{} has no {LAB_FILE}", dir.display());
         return Err(CliError::new(exit::INVALID_LAB, error));
@@ -249,7 +251,7 @@ fn embedded(id: &str) -> LabTree {
     tree
 }
 
-/// All files of an embedded directory, by their path in it.
+/// Returns all files of an embedded directory, by their path in it.
 pub(super) fn files_of(dir: &Dir<'_>) -> BTreeMap<String, Vec<u8>> {
     let mut files = BTreeMap::new();
     collect(dir, dir.path(), &mut files);

@@ -1,7 +1,7 @@
 //! The command line: arguments, settings resolved once, exit codes, a file for each verb.
 //!
-//! The only place that reads the environment of the process and its working directory, and the only
-//! one that uses `anyhow`.
+//! Nothing else reads the environment variables or the working directory of the process, and
+//! nothing else uses `anyhow`.
 
 mod args;
 mod demo;
@@ -49,7 +49,7 @@ pub fn main() -> ExitCode {
     let settings = Settings::resolve(&args.global, colour);
     let result = settings.and_then(|settings| {
         let result = run(&args.command, &settings);
-        // Here nothing runs any more that it may be needed for.
+        // From here on nothing runs that may need the copies of programs.
         settings.store.sweep();
         result
     });

@@ -1,4 +1,4 @@
-//! Writing: answers to standard output, everything else for people to standard error.
+//! Output: answers go to standard output, everything else for people to standard error.
 
 use std::io::{self, Write};
 
@@ -11,10 +11,10 @@ use crate::{
     report::{self, Json, Kind, Look, Reporter},
 };
 
-/// Where lines are broken if the terminal does not say.
+/// The maximum width of lines in columns, and their width if the terminal reports none.
 const WIDTH: usize = 100;
 
-/// How text for people on standard error looks.
+/// Returns the look of text for people on standard error.
 pub(crate) fn look(settings: &Settings) -> Look {
     Look {
         width: width(),
@@ -22,7 +22,7 @@ pub(crate) fn look(settings: &Settings) -> Look {
     }
 }
 
-/// How text for people on standard output looks.
+/// Returns the look of text for people on standard output.
 pub(crate) fn answer_look(settings: &Settings) -> Look {
     Look {
         width: width(),
@@ -38,7 +38,7 @@ fn width() -> usize {
     }
 }
 
-/// Who shows a run.
+/// Opens the reporter that shows a run.
 pub(crate) fn reporter(settings: &Settings) -> Box<dyn Reporter + Send> {
     kind(settings).open(look(settings))
 }
@@ -56,14 +56,14 @@ pub(crate) fn answer(text: &str) -> Result<(), CliError> {
     exactly(&Untrusted::lines(text))
 }
 
-/// Writes an answer as it is: for a shell that reads it.
+/// Writes an answer unchanged, for a shell that reads it.
 pub(crate) fn exactly(text: &str) -> Result<(), CliError> {
     let mut out = io::stdout().lock();
     let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     written.map_err(CliError::internal)
 }
 
-/// Writes an answer as one JSON document, its texts as harmless as those for people.
+/// Writes an answer as one JSON document, whose texts are as harmless as those for people.
 pub(crate) fn json(value: &impl Serialize) -> Result<(), CliError> {
     redacted_json(value, &Redactor::default())
 }
@@ -79,12 +79,12 @@ pub(crate) fn redacted_json(value: &impl Serialize, redactor: &Redactor) -> Resu
 
 /// Writes text for people.
 pub(crate) fn tell(text: &str) {
-    // Nobody can be told that standard error is gone.
+    // An error is ignored: nobody can be told that standard error is gone.
     let _ = io::stderr().lock().write_all(text.as_bytes());
 }
 
-/// Says something that is to be known before a run begins. Programs are told it as an event, with
-/// the number 0: it is no part of the run.
+/// Writes something that the user has to know before a run begins. Programs get it as an event with
+/// the number 0, because it is no part of the run.
 pub(crate) fn note(settings: &Settings, text: &str) {
     match settings.output {
         Format::Text => tell(&format!("{text}\n")),
@@ -96,19 +96,19 @@ pub(crate) fn note(settings: &Settings, text: &str) {
                     text: text.to_owned(),
                 },
             };
-            // If nobody reads it, the run finds that out.
+            // If nobody reads the event, the run finds that out.
             let _ = Json::new(io::stdout()).event(&event);
         }
     }
 }
 
-/// Says why the command cannot go on.
+/// Writes the reason why the command cannot go on.
 pub(crate) fn error(error: &CliError, colour: bool) {
     let look = Look {
         width: width(),
         colour,
     };
-    // Below what a run told of itself.
+    // A blank line separates it from the output of the run.
     let gap = if error.is_of_run() { "\n" } else { "" };
     tell(&format!("{gap}{}", report::failure(&error.failure(), look)));
 }

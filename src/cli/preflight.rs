@@ -1,4 +1,4 @@
-//! What has to be there before anything is touched; all that is missing is told at once.
+//! The checks before anything is touched. All missing things are reported at once.
 
 use std::collections::BTreeSet;
 
@@ -18,10 +18,10 @@ use crate::{
     tool::{Invocation, Stopper, ToolError, Toolbox, docker, helm, kind, kubectl},
 };
 
-/// The least helm that knows the options it is given.
+/// The lowest version of helm that knows the options it is given.
 const HELM: AtLeast = AtLeast { major: 4, minor: 0 };
 
-/// The hint where a bundle is not what is needed.
+/// The hint for a bundle that lacks something or is damaged.
 const NEW_BUNDLE: &str = "make the bundle anew, or leave --bundle away";
 
 /// Checks the tools, the engine and the bundle for `lab`.
@@ -66,7 +66,7 @@ pub(crate) async fn check(
         text: why.clone(),
         hint: NEW_BUNDLE.to_owned(),
     }));
-    // A fault of the bundle is the fault of each of its programs.
+    // All programs of a damaged bundle have the same fault; it is reported once.
     let mut told = BTreeSet::new();
     faults.retain(|fault| told.insert(fault.text.clone()));
     if faults.is_empty() {
@@ -91,8 +91,8 @@ pub(crate) async fn engine_answers(toolbox: &Toolbox, stopper: &Stopper) -> Resu
         .map_err(|fault| CliError::new(exit::TOOL, anyhow::Error::msg(fault.text)).hint(fault.hint))
 }
 
-/// What the kernel's limits on inotify are too low for, if the environment of `context`, which has no
-/// cluster yet, gets one beside those that run.
+/// Returns the shortages of the kernel's inotify limits for the cluster that the environment of
+/// `context`, which has none yet, is to get beside the clusters that run.
 pub(crate) fn inotify(context: &Context, settings: &Settings) -> Vec<String> {
     let Some(limits) = inotify_limits() else {
         return Vec::new();
@@ -126,8 +126,8 @@ pub(crate) fn inotify(context: &Context, settings: &Settings) -> Vec<String> {
     plan::inotify::shortages(limits, nodes)
 }
 
-/// The limits of this machine's kernel; none where that is no Linux. An engine on another kernel, in
-/// a virtual machine, has its own: so a shortage is a warning.
+/// Returns the limits of this machine's kernel; `None` if it is not Linux. An engine in a virtual
+/// machine has another kernel with limits of its own, so a shortage is only a warning.
 fn inotify_limits() -> Option<Limits> {
     let read = |key: &str| {
         let text = std::fs::read_to_string(format!("/proc/sys/fs/inotify/{key}")).ok()?;
@@ -165,7 +165,7 @@ async fn version(
     })
 }
 
-/// Helm, if a step of the lab uses it.
+/// Checks helm, if a step of the lab uses it.
 async fn helm(lab: &Lab, toolbox: &Toolbox, stopper: &Stopper) -> Result<(), Fault> {
     let uses = |step: &Step| matches!(step.action, Action::Helm(_));
     if !lab.steps.iter().any(uses) {
@@ -195,10 +195,11 @@ async fn engine(toolbox: &Toolbox, stopper: &Stopper) -> Result<(), Fault> {
     }
 }
 
-/// What of the lab is not in the bundle, beyond which nothing is reached for.
+/// Returns the fault of a bundle that lacks something of the lab. With a bundle, nothing else is
+/// reached for.
 fn lacks(lab: &Lab, bundle: &Bundle, toolbox: &Toolbox) -> Option<Fault> {
     let lacks = |image: &&ImageRef| bundle.image(Role::Workload, image).is_none();
-    // What can be built is.
+    // Images that can be built need not be in the bundle.
     let images = lab.images.iter().filter(|image| image.build.is_none());
     let images = images.map(|image| &image.name);
     let mut missing: Vec<String> = images.filter(lacks).map(ToString::to_string).collect();
@@ -228,7 +229,7 @@ fn lacks(lab: &Lab, bundle: &Bundle, toolbox: &Toolbox) -> Option<Fault> {
     })
 }
 
-/// That the tool which `step` brings is nowhere.
+/// Returns the fault of a step whose tool is not found, and cannot be downloaded.
 fn not_to_be_had(step: &Step, toolbox: &Toolbox) -> Option<Fault> {
     let Action::Tool(tool) = &step.action else {
         return None;
@@ -262,18 +263,18 @@ fn install_page(tool: &str) -> &'static str {
     }
 }
 
-/// `kind v0.33.0 go1.26 linux/amd64`
+/// Parses the output `kind v0.33.0 go1.26 linux/amd64`.
 fn kind_version(text: &str) -> Option<String> {
     Some(text.split_whitespace().nth(1)?.to_owned())
 }
 
-/// `v4.3.1+g0d5d2a5`
+/// Parses the output `v4.3.1+g0d5d2a5`.
 fn helm_version(text: &str) -> Option<String> {
     let version = text.trim().split('+').next()?;
     version.starts_with('v').then(|| version.to_owned())
 }
 
-/// `{"clientVersion": {"gitVersion": "v1.34.4"}}`
+/// Parses the output `{"clientVersion": {"gitVersion": "v1.34.4"}}`.
 fn kubectl_version(text: &str) -> Option<String> {
     let answer: Value = serde_json::from_str(text).ok()?;
     Some(

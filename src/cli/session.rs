@@ -1,4 +1,4 @@
-//! What verbs about an environment share: finding it, holding it, and the run itself.
+//! The common parts of verbs about an environment: finding it, loading its lab, and the run itself.
 
 use std::{future::Future, io};
 
@@ -33,7 +33,7 @@ use crate::{
     tool::{Stopper, Toolbox},
 };
 
-/// The runtime that a run lives on: one thread is enough, as labctl only waits.
+/// Creates the runtime of a run. One thread is enough, as labctl only waits.
 pub(crate) fn runtime() -> Result<Runtime, CliError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -41,7 +41,8 @@ pub(crate) fn runtime() -> Result<Runtime, CliError> {
     runtime.map_err(CliError::internal)
 }
 
-/// The name of the environment that a verb about the lab `id` means, and it, if it exists.
+/// Returns the name of the environment that a verb about the lab `id` means, and the environment,
+/// if it exists.
 pub(crate) fn of_lab(
     settings: &Settings,
     id: &str,
@@ -57,7 +58,7 @@ pub(crate) fn of_lab(
     }
 }
 
-/// The environment that is meant: the named one, the lab's, or the only one.
+/// Finds the environment that the user means: the named one, the lab's, or the only one.
 pub(crate) fn find(settings: &Settings, lab: Option<&str>) -> Result<Environment, CliError> {
     if let Some(name) = &settings.environment {
         return Ok(settings.store.get(name)?);
@@ -76,16 +77,16 @@ pub(crate) fn find(settings: &Settings, lab: Option<&str>) -> Result<Environment
             "there are several environments",
         );
     };
-    // One that cannot be used is named only by its own name: of which lab it is is not known.
+    // An environment that cannot be used has only its own name: its lab is not known.
     let is_meant = |name: &str| name == lab || *EnvironmentName::of_lab(lab) == *name;
     if let Some(meant) = unusable.into_iter().find(|u| is_meant(&u.name)) {
         return Err(meant.why.into());
     }
-    // The name of an environment is as good as that of its lab.
+    // An environment may be given by its own name instead of its lab's.
     if let Some(named) = all.iter().find(|e| e.name() == lab) {
         return Ok(named.clone());
     }
-    // The lab of an environment may be a directory that is somewhere else, or gone.
+    // The environment's lab may be a directory that is somewhere else, or gone.
     let (id, loaded) = if all.iter().any(|e| e.record.lab == lab) {
         (lab.to_owned(), None)
     } else {
@@ -107,10 +108,11 @@ pub(crate) fn find(settings: &Settings, lab: Option<&str>) -> Result<Environment
     Ok(found)
 }
 
-/// The same, for a verb that has nothing else to say of a reset that was interrupted.
+/// Finds the environment that the user means, and reports an interrupted reset, for verbs that say
+/// nothing else about one.
 pub(crate) fn found(settings: &Settings, lab: Option<&str>) -> Result<Environment, CliError> {
     let environment = find(settings, lab)?;
-    // A journal that cannot be read is for the verb to judge.
+    // The verb itself judges a journal that cannot be read.
     let state = Journal::read(&environment.journal()).map(|replayed| replayed.state);
     if let Some(text) = state
         .ok()
@@ -121,7 +123,7 @@ pub(crate) fn found(settings: &Settings, lab: Option<&str>) -> Result<Environmen
     Ok(environment)
 }
 
-/// Says that a reset or a removal was interrupted, and what goes on with it.
+/// Returns the message that a reset was interrupted, with the command that continues it.
 pub(crate) fn unfinished(environment: &Environment, state: &RunState) -> Option<String> {
     let (name, call) = (environment.name(), environment.call());
     if let Some(step) = state.unfinished_reset() {
@@ -150,7 +152,7 @@ fn only(mut all: Vec<Environment>, none: &str, several: &str) -> Result<Environm
     })
 }
 
-/// The bundle that was named, or the one that the environment is made from.
+/// Opens the bundle that the user named, or the one that the environment is made from.
 pub(crate) fn bundle(
     settings: &Settings,
     named: &Bundled,
@@ -166,18 +168,19 @@ pub(crate) fn bundle(
         .map_err(|error| CliError::new(exit::TOOL, error))
 }
 
-/// The bundle that the environment is made from, if it still can be used.
+/// Opens the bundle that the environment is made from, if it can still be used.
 pub(crate) fn bundle_of(environment: &Environment) -> Option<Bundle> {
     let dir = environment.record.bundle.as_ref()?;
     Bundle::open(dir).ok()
 }
 
-/// The lab that the environment was made from, as it was applied.
+/// Reads the lab that the environment was made from, as it was applied.
 pub(crate) fn applied_lab(environment: &Environment) -> Result<Loaded, CliError> {
     values::recorded(labs::check(environment.lab()?)?, environment)
 }
 
-/// The same; if its files cannot be used, a lab of which no more than the id is known.
+/// Reads the applied lab of the environment. If its files cannot be used, returns a placeholder
+/// with its id.
 pub(crate) fn applied_lab_or_unknown(environment: &Environment) -> Loaded {
     applied_lab(environment).unwrap_or_else(|_| labs::unknown(&environment.record.lab))
 }
@@ -202,7 +205,7 @@ pub(crate) fn context(
     }
 }
 
-/// Returns the context of what only shows what a run would do: no program is looked for, or copied.
+/// Returns the context for showing what a run would do. No program is searched for, or copied.
 pub(crate) fn without_tools(
     settings: &Settings,
     environment: Environment,
@@ -223,7 +226,7 @@ pub(crate) fn without_tools(
     }
 }
 
-/// The position of the step `to`, or of the last one.
+/// Returns the position of the step `to`, or of the last step.
 pub(crate) fn last_step(loaded: &Loaded, to: Option<&str>) -> Result<usize, CliError> {
     let steps = &loaded.lab.steps;
     let Some(to) = to else {
@@ -242,17 +245,17 @@ pub(crate) fn last_step(loaded: &Loaded, to: Option<&str>) -> Result<usize, CliE
     })
 }
 
-/// Where the events of a run go, besides to whoever shows them.
+/// The destinations of a run's events besides the reporter, and the secrets that none of them gets.
 pub(crate) struct Kept {
     /// The journal, if the run may change the environment.
     pub(crate) journal: Option<Journal>,
     /// The file of all events of the run.
     pub(crate) log: Option<RunLog>,
-    /// What is taken out of both, and out of what is shown.
+    /// The values that are redacted in both files and in the shown events.
     pub(crate) secrets: Secrets,
 }
 
-/// Runs `work`, and shows its events through `show`.
+/// Runs `work`, and passes its events to `show`.
 pub(crate) async fn run<T, F>(
     state: RunState,
     kept: Kept,
@@ -292,14 +295,14 @@ where
     let mut reporter = output::reporter(settings);
     let mut show = |event: &_| reporter.event(event);
     let asked = stopper.clone();
-    // On the heap: it is large, and part of whatever waits for it.
+    // On the heap: the future is large, and would be part of every future that waits for it.
     let result = Box::pin(run(replayed.state, kept, &mut show, stopper, work)).await;
     let finished = reporter.finish().map_err(CliError::internal);
     let code = exit_code(result, &asked)?;
     finished.map(|()| code)
 }
 
-/// The exit code of a run that came to `result`; a signal that `asked` for its end is no error.
+/// Maps the result of a run to an exit code. A signal that `asked` for its end is no error.
 pub(crate) fn exit_code(
     result: Result<RunOutcome, EngineError>,
     asked: &Stopper,

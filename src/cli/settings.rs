@@ -26,44 +26,44 @@ use crate::{
     tool::helm::SETTINGS,
 };
 
-/// What holds for the whole command.
+/// The settings of the whole command.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
-    /// How results are printed.
+    /// The format of results.
     pub(crate) output: Format,
-    /// The environment that was named.
+    /// The environment that the user named.
     pub(crate) environment: Option<EnvironmentName>,
-    /// Where environments are.
+    /// The state directory.
     pub(crate) store: Store,
-    /// Whether a kubeconfig may run a program to log in.
+    /// The permission of a kubeconfig to run a program for the login.
     pub(crate) login_programs: LoginPrograms,
-    /// Whether there is somebody at a terminal who can be asked.
+    /// True if there is a user at a terminal who can answer.
     pub(crate) asks: bool,
-    /// How often `-v` was given.
+    /// The number of `-v` options.
     pub(crate) verbosity: u8,
-    /// Whether standard error is a terminal that can be drawn on.
+    /// True if standard error is a terminal that can be drawn on.
     pub(crate) draws: bool,
-    /// Whether standard error and standard output are to be coloured.
+    /// The streams that are coloured.
     pub(crate) colour: Colour,
     /// The working directory.
     pub(crate) cwd: PathBuf,
     /// `PATH`
     pub(crate) path: OsString,
-    /// The names of the user's settings of helm.
+    /// The names of the variables with the user's settings for helm.
     pub(crate) helm: Vec<OsString>,
     /// The user's shell.
     pub(crate) shell: String,
-    /// At which event this labctl kills itself, for tests.
+    /// The event at which this labctl kills itself, for tests.
     #[cfg(feature = "failpoints")]
     pub(crate) failpoint: Option<crate::state::failpoint::Failpoint>,
 }
 
-/// Which stream is coloured.
+/// The use of colour, by stream.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Colour {
-    /// Standard output.
+    /// True if standard output is coloured.
     pub(crate) stdout: bool,
-    /// Standard error.
+    /// True if standard error is coloured.
     pub(crate) stderr: bool,
 }
 
@@ -113,7 +113,8 @@ impl Settings {
 }
 
 impl Colour {
-    /// Which streams of this process are coloured: terminals, unless `NO_COLOR` is set.
+    /// Resolves the colour of this process's streams: terminals have it, unless `NO_COLOR` is set
+    /// or `TERM` is `dumb`.
     pub(crate) fn resolve() -> Self {
         let plain = set("NO_COLOR") || env::var_os("TERM").is_some_and(|term| term == "dumb");
         Self {
@@ -130,7 +131,7 @@ fn failpoint() -> Result<Option<crate::state::failpoint::Failpoint>, CliError> {
     parsed.transpose().map_err(CliError::usage)
 }
 
-/// Whether the variable `name` is set to something.
+/// Tests whether the variable `name` is set and not empty.
 fn set(name: &str) -> bool {
     env::var_os(name).is_some_and(|value| !value.is_empty())
 }

@@ -12,7 +12,8 @@ use tokio::{
 use super::{error::CliError, exit, session};
 use crate::tool::{Stop, Stopper};
 
-/// Starts listening, on a thread of its own: the third signal ends a labctl that is stuck, too.
+/// Starts listening. This happens on a thread of its own, so that the third signal ends even a
+/// labctl that is stuck.
 pub(crate) fn listen() -> Result<Stopper, CliError> {
     let (sender, receiver) = watch::channel(Stop::Run);
     let (ready, listening) = mpsc::channel();
@@ -34,7 +35,7 @@ pub(crate) fn listen() -> Result<Stopper, CliError> {
     Ok(Stopper::new(receiver))
 }
 
-/// The signals that ask for an end, with their numbers.
+/// Returns the signals that ask for an end, with their numbers.
 fn caught() -> io::Result<Vec<(i32, Signal)>> {
     let kinds = [
         SignalKind::interrupt(),
@@ -56,7 +57,7 @@ async fn forward(mut signals: Signal, number: i32, sender: &watch::Sender<Stop>)
     }
 }
 
-/// Ends labctl without any more ado, as asked three times. The journal says what was begun.
+/// Ends labctl at once, as the user asked three times. The journal has everything that was begun.
 #[expect(
     clippy::exit,
     reason = "the user asked a third time; nothing may hold it up"

@@ -1,4 +1,4 @@
-//! How the cluster of an environment stands: asked of the engine and of the cluster, at once.
+//! The state of an environment's cluster, from the engine and the cluster, asked at the same time.
 
 use serde::Serialize;
 
@@ -11,20 +11,20 @@ use crate::{
     tool::{Stopper, Toolbox, docker},
 };
 
-/// How a cluster stands.
+/// The state of a cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct ClusterStanding {
     /// `answers`, `stopped`, `lost`, `does not answer`, `is another one`, `none`
     pub(crate) cluster: &'static str,
-    /// Its containers, unless all of them run or the engine does not say.
+    /// The containers that do not run; `None` if all run, or if the engine does not answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) containers: Option<Containers>,
     #[serde(skip)]
     presence: Option<Presence>,
 }
 
-/// The ports of this machine that lead into the environment's cluster, if there is one.
+/// Returns the ports of this machine that lead into the environment's cluster, if there is one.
 pub(crate) fn ports(state: &RunState) -> Vec<Port> {
     if state.cluster.is_some() {
         state.ports.clone()
@@ -33,7 +33,7 @@ pub(crate) fn ports(state: &RunState) -> Vec<Port> {
     }
 }
 
-/// How many of a cluster's containers do not run.
+/// The numbers of a cluster's containers that do not run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct Containers {
@@ -43,7 +43,7 @@ pub(crate) struct Containers {
 }
 
 impl ClusterStanding {
-    /// As a word or two: `stopped (1 of 4)`.
+    /// Returns a word or two: `stopped (1 of 4)`.
     pub(crate) fn short(&self) -> String {
         match self.containers {
             Some(Containers { stopped, of, .. }) if stopped > 0 => {
@@ -53,7 +53,7 @@ impl ClusterStanding {
         }
     }
 
-    /// What is wrong with its containers, and what to do about it; nothing if nothing is.
+    /// Returns the fault of its containers, and the remedy; `None` if there is no fault.
     pub(crate) fn trouble(&self, environment: &Environment) -> Option<String> {
         let presence = self.presence?;
         let remedy = presence.remedy(&environment.call());
@@ -61,7 +61,7 @@ impl ClusterStanding {
     }
 }
 
-/// How the cluster of `environment` stands, whose journal adds up to `state`.
+/// Returns the state of the cluster of `environment`, whose journal adds up to `state`.
 pub(crate) async fn of(
     environment: &Environment,
     state: &RunState,
@@ -127,7 +127,7 @@ async fn uid(environment: &Environment, settings: &Settings) -> Option<String> {
     cluster.uid().await.ok()
 }
 
-/// How the recorded containers stand; nothing if the engine does not say.
+/// Returns the state of the recorded containers; `None` if the engine does not answer.
 async fn containers(
     environment: &Environment,
     known: &ClusterIdentity,
@@ -141,8 +141,8 @@ async fn containers(
     Some(Presence::of(known, &docker::containers(&answer.stdout)))
 }
 
-/// Tells, beside the answer of a verb that does not ask the cluster itself, that the journal is not
-/// whole, or that the cluster's containers do not run.
+/// Writes a note if the journal is not whole, or if the cluster's containers do not run. It is for
+/// verbs whose answer does not depend on the cluster.
 pub(crate) fn tell_trouble(environment: &Environment, settings: &Settings) {
     let Ok(replayed) = journal::read(environment) else {
         return;

@@ -1,4 +1,4 @@
-//! Where the tools are: in the bundle, of which copies are run, then on `PATH`.
+//! Finding the tools: in the bundle, whose programs are run as copies, then on `PATH`.
 
 use std::{path::Path, sync::Arc};
 
@@ -10,7 +10,8 @@ use crate::{
     tool::Toolbox,
 };
 
-/// Finds the tools. One that is not found is missing in the box, and is named when it is needed.
+/// Finds the tools that labctl wraps. The result lacks those that are not found; they are named
+/// when they are needed.
 pub(crate) fn find(settings: &Settings, bundle: Option<&Bundle>) -> Toolbox {
     let mut toolbox = Toolbox {
         not_for_helm: settings.helm.clone(),
@@ -21,8 +22,8 @@ pub(crate) fn find(settings: &Settings, bundle: Option<&Bundle>) -> Toolbox {
     toolbox
 }
 
-/// Adds those that `lab` brings along, as far as they are there already: the last place that is
-/// looked into is `kept`, where an environment has them.
+/// Adds the tools that `lab` brings along, if they exist already. `kept`, the directory of an
+/// environment's tools, is the last place that is searched.
 pub(crate) fn add_of(
     lab: &Lab,
     toolbox: &mut Toolbox,

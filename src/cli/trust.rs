@@ -1,4 +1,4 @@
-//! Whether a lab from elsewhere may be run: the user sees what it would do, and is asked once.
+//! Trust in labs from elsewhere: the user sees what such a lab would do, and is asked once.
 
 use std::{
     fmt::Write,
@@ -22,21 +22,21 @@ use crate::{
     tool::{Invocation, invocation::quote},
 };
 
-/// Where a lab came from.
+/// The source of a lab.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Origin {
-    /// It came with labctl.
+    /// The lab came with labctl.
     BuiltIn,
-    /// It is the copy in an environment, which was asked about.
+    /// The copy in an environment, which the user was asked about.
     Applied,
     /// A directory.
     Directory(Directory),
-    /// An archive or a URL: what counts is what is in it.
+    /// An archive or a URL: its content counts.
     Elsewhere,
 }
 
-/// Refuses the lab that the user called `called`, if `environment` is of another one: a lab says
-/// itself which id it has.
+/// Refuses the lab that the user called `called`, if `environment` belongs to another one. The id
+/// does not tell labs apart, because each lab chooses its own.
 pub(crate) fn same_origin(
     called: &str,
     loaded: &Loaded,
@@ -61,8 +61,8 @@ pub(crate) fn same_origin(
     )))
 }
 
-/// Returns if the lab may be run, after asking if that is not known. `called` is how the user named
-/// the lab, and `context` what would be run.
+/// Checks that the lab may be run, and asks the user if that is not known. `called` is the user's
+/// name for the lab, and `context` describes the run.
 pub(crate) fn ensure(
     called: &str,
     loaded: &Loaded,
@@ -99,7 +99,7 @@ pub(crate) fn ensure(
     )))
 }
 
-/// What the user is asked about; nothing, if the lab needs no trust.
+/// Returns the subject of the question; `None` if the lab needs no trust.
 fn subject(loaded: &Loaded) -> Option<Subject> {
     match &loaded.origin {
         Origin::BuiltIn | Origin::Applied => None,
@@ -108,8 +108,8 @@ fn subject(loaded: &Loaded) -> Option<Subject> {
     }
 }
 
-/// Whether the lab is trusted: it needs no trust, was asked about, or is what `existing` has applied.
-/// What is shown of it may be redacted with its own Secrets then.
+/// Returns true if the lab is trusted: it needs no trust, the user trusts it, or `existing` has
+/// applied it. Only the text of a trusted lab may be redacted with the lab's own Secrets.
 pub(crate) fn is_trusted(
     loaded: &Loaded,
     existing: Option<&Environment>,
@@ -132,7 +132,8 @@ fn is_yes() -> bool {
     read.is_ok() && (answer == "y" || answer == "yes")
 }
 
-/// The question, of whose text nothing is redacted: what a Secret of the lab says would be hidden.
+/// Returns the question. Nothing in it is redacted: a lab could hide text by putting it into a
+/// Secret.
 fn question(
     called: &str,
     loaded: &Loaded,
@@ -181,8 +182,9 @@ fn question(
     text
 }
 
-/// `line` in lines of at most `width` columns, so that no terminal breaks it: what is behind a break is
-/// marked, and is never taken for a line of its own. Characters beyond ASCII count as wide ones.
+/// Breaks `line` into lines of at most `width` columns, so that no terminal breaks it. The part
+/// after a break is marked, and is never taken for a line of its own. Characters beyond ASCII count
+/// as wide ones.
 fn folded(line: &str, width: usize) -> String {
     const GOES_ON: &str = "      … ";
     let mut folded = String::new();
@@ -200,7 +202,7 @@ fn folded(line: &str, width: usize) -> String {
     folded
 }
 
-/// What `lab` would do in what `context` describes.
+/// Returns what `lab` would do in `context`.
 pub(crate) fn disclosure(lab: &Lab, context: &Context) -> Disclosure {
     let supplied = |image: &Image| {
         let bundle = context.bundle.as_ref()?;
@@ -219,7 +221,8 @@ pub(crate) fn disclosure(lab: &Lab, context: &Context) -> Disclosure {
     Disclosure::of(lab, &context.tree, &context.target(), &supplied)
 }
 
-/// A line for each thing that the lab does; commands without the arguments that are the same for each.
+/// Returns a line for each thing that the lab does. Commands lack the arguments that they have in
+/// common.
 fn lines(disclosure: &Disclosure, context: &Context) -> Vec<String> {
     let short = |command: &Invocation| shortened(command, context);
     let only = |with: &str| match with {
@@ -285,7 +288,7 @@ fn lines(disclosure: &Disclosure, context: &Context) -> Vec<String> {
     lines
 }
 
-/// `command` without the paths and names that labctl itself gives each command.
+/// Returns `command` without the paths and names that labctl itself gives each command.
 fn shortened(command: &Invocation, context: &Context) -> String {
     let target = context.target();
     let kubeconfig = target.kubectl.kubeconfig.to_string_lossy().into_owned();
@@ -301,11 +304,11 @@ fn shortened(command: &Invocation, context: &Context) -> String {
     let program = command.program.strip_prefix(&tools);
     let program = program.unwrap_or(&command.program);
     let mut short = Invocation::new(program, [""; 0]).stdin(command.stdin.clone());
-    // labctl gives the same to each of these, which goes without saying; a lab's tool gets what the lab
-    // says.
+    // labctl gives each of the wrapped programs these same arguments. A lab's tool gets only the
+    // arguments that the lab gives it.
     let is_wrapped = WRAPPED.contains(&command.program.as_str());
     let mut args = command.args.iter().peekable();
-    // What stands behind two dashes is the lab's own.
+    // Arguments behind two dashes are the lab's own.
     let mut is_own = false;
     while let Some(arg) = args.next() {
         is_own |= arg == "--";

@@ -1,4 +1,4 @@
-//! Which values a lab's parameters have: the ones that are asked for, those that the environment was
+//! The values of a lab's parameters: the ones on the command line, those that the environment was
 //! made with, or the defaults.
 
 use super::{args::Set, error::CliError, exit, labs::Loaded};
@@ -7,8 +7,8 @@ use crate::{
     state::Environment,
 };
 
-/// `loaded` as it is brought up in `existing`, or in a new environment. An environment keeps the
-/// values that it was made with.
+/// Resolves the parameters of `loaded` for bringing it up in `existing`, or in a new environment.
+/// An environment keeps the values that it was made with.
 pub(crate) fn settle(
     loaded: Loaded,
     set: &Set,
@@ -33,7 +33,8 @@ pub(crate) fn settle(
     Ok(loaded.with(recorded.into_iter().flatten().chain(asked)))
 }
 
-/// `loaded` as it is shown: with the values asked for, or those of `existing`.
+/// Resolves the parameters of `loaded` for showing it: the values asked for, or those of
+/// `existing`.
 pub(crate) fn shown_with(
     loaded: Loaded,
     set: &Set,
@@ -46,7 +47,8 @@ pub(crate) fn shown_with(
     Ok(loaded.with(recorded.into_iter().chain(asked)))
 }
 
-/// `loaded`, which was read from `environment`, with the values that this was made with.
+/// Gives `loaded`, which was read from `environment`, the values that the environment was made
+/// with.
 pub(crate) fn recorded(loaded: Loaded, environment: &Environment) -> Result<Loaded, CliError> {
     let recorded = of(environment, &loaded.written);
     let refused = loaded.written.refuses(&recorded);
@@ -85,14 +87,14 @@ fn remedy(environment: &Environment) -> String {
     )
 }
 
-/// What `environment` was made with, as far as `lab` has such parameters.
+/// Returns the values that `environment` was made with, for those parameters that `lab` has.
 fn of(environment: &Environment, lab: &Lab) -> Chosen {
     let mut recorded = environment.record.set.clone();
     recorded.retain(|name, _| lab.params.contains_key(name));
     recorded
 }
 
-/// What is asked for, if `lab` has all of it.
+/// Returns the values asked for. Fails if `lab` does not have all of them.
 fn asked(lab: &Lab, set: &Set) -> Result<Chosen, CliError> {
     let mut asked = Chosen::new();
     let mut faults = Vec::new();

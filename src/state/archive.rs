@@ -1,5 +1,6 @@
-//! A lab in an archive, read into memory. Nothing is unpacked, so no name in it is ever a path on
-//! this machine; an archive that tries is refused all the same, before anything is touched.
+//! Labs in archives, read into memory. Nothing is unpacked, so no name in an archive is ever a path
+//! on this machine. An archive with a name that would lead elsewhere is refused all the same,
+//! before anything is touched.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -15,14 +16,14 @@ use super::{
 };
 use crate::spec::{LabTree, tree::LAB_FILE};
 
-/// The largest archive that is looked at.
+/// The maximum size of an archive in bytes.
 pub const LARGEST: u64 = MOST_BYTES;
-/// The most that is unpacked: the files, and what a tar adds to each of them.
+/// The maximum size of an unpacked tar in bytes: the files, and what a tar adds to each of them.
 const MOST_UNPACKED: u64 = 2 * MOST_BYTES;
-/// More faults than these are counted only.
+/// The maximum number of faults that are listed. Faults beyond it are only counted.
 const MOST_FAULTS: usize = 20;
 
-/// The lab in `bytes`, a tar, which may be compressed with gzip. `origin` is where it came from.
+/// Reads the lab in `bytes`, a tar that may be compressed with gzip. `origin` names its source.
 pub fn read(origin: &str, bytes: &[u8]) -> Result<LabTree, StateError> {
     let mut unpacker = Unpacker::default();
     let compressed = bytes.starts_with(&[0x1f, 0x8b]);
@@ -71,10 +72,10 @@ impl Unpacker {
         Ok(())
     }
 
-    /// Takes one entry in; `false` if there is no room for it.
+    /// Takes in one entry. Returns false if there is no room for it.
     fn entry(&mut self, mut entry: Entry<'_, impl Read>) -> io::Result<bool> {
         let kind = entry.header().entry_type();
-        // What is said of all entries: a comment, as `git archive` writes it.
+        // A header for all entries, such as the comment that `git archive` writes.
         if kind == EntryType::XGlobalHeader {
             return Ok(true);
         }
@@ -112,7 +113,7 @@ impl Unpacker {
         let mut content = Vec::new();
         (&mut entry).take(room + 1).read_to_end(&mut content)?;
         self.bytes += content.len() as u64;
-        // What editors and version control leave behind is no part of a lab.
+        // Files that editors and version control leave behind are no part of a lab.
         if !parts.iter().any(|part| part.starts_with('.')) {
             self.files.insert(path, content);
         }
@@ -130,7 +131,7 @@ fn described(kind: EntryType) -> &'static str {
     }
 }
 
-/// `files` without the one directory that all of them are in, unless the lab is not below it.
+/// Strips the one directory that all `files` are in, if the lab is directly below it.
 fn without_top(files: BTreeMap<String, Vec<u8>>) -> BTreeMap<String, Vec<u8>> {
     let first = files.keys().next().and_then(|name| name.split_once('/'));
     let Some(top) = first.map(|(top, _)| format!("{top}/")) else {

@@ -1,4 +1,4 @@
-//! The sources of an image, where the engine takes them from.
+//! The build context of an image: its sources in a directory that the engine reads.
 
 use std::{
     collections::BTreeMap,
@@ -10,9 +10,9 @@ use std::{
 
 use super::{StateError, files};
 
-/// Puts `sources` into the directory `dir`, in the place of whatever was there. What is copied into
-/// an image keeps its permissions, and is read there by another user: so all may read it, in a
-/// directory that only its owner reaches; scripts may be run.
+/// Writes `sources` into the directory `dir`, replacing its content. Files that are copied into an
+/// image keep their permissions, and another user reads them there. So all files are readable for
+/// everybody, in a directory that only its owner reaches, and scripts are executable.
 pub fn put(dir: &Path, sources: &BTreeMap<String, Vec<u8>>) -> Result<(), StateError> {
     match fs::remove_dir_all(dir) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {

@@ -1,4 +1,5 @@
-//! Bundles: images and tools in a directory, with an index that says what each is.
+//! Bundles: images, charts, tools and other files in a directory, with an index that describes
+//! them.
 
 use std::{
     fs, io,
@@ -12,7 +13,7 @@ use crate::{
     spec::{ImageRef, ToolName},
 };
 
-/// The version of the index's form that is understood.
+/// The version of the index's format that this labctl understands.
 const VERSION: u32 = 1;
 
 /// A bundle on disk.
@@ -28,9 +29,9 @@ pub struct Bundle {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Index {
-    /// The version of its form.
+    /// The version of its format.
     pub version: u32,
-    /// For which platform its contents are: `linux/amd64`.
+    /// The platform of its contents: `linux/amd64`.
     pub platform: String,
     /// Programs.
     #[serde(default)]
@@ -50,29 +51,29 @@ pub struct Index {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct ChartEntry {
-    /// What names it: `oci://…` without a tag, or its repository's URL, `/` and its name.
+    /// Its reference: `oci://…` without a tag, or its repository's URL, `/` and its name.
     pub chart: String,
     /// Its version.
     pub version: String,
-    /// The packaged chart, from the bundle's directory.
+    /// The packaged chart, relative to the bundle's directory.
     pub path: PathBuf,
     /// The package's SHA-256, as `sha256:…`.
     pub digest: String,
 }
 
-/// A file in a bundle that stands for the one at a URL.
+/// A file in a bundle that replaces the one at a URL.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct FileEntry {
-    /// Where the file is that it stands for; empty if it is not named by that.
+    /// The URL of the file that it replaces; empty if it replaces none.
     #[serde(default)]
     pub url: String,
-    /// Where it is, from the bundle's directory.
+    /// Its path, relative to the bundle's directory.
     pub path: PathBuf,
-    /// Its SHA-256, as `sha256:…`. It may be another than that of the file at the URL: what it was
-    /// made from need not be that file.
+    /// Its SHA-256, as `sha256:…`. It may differ from that of the file at the URL, because this
+    /// file may be made from other sources.
     pub digest: String,
-    /// What it was made from.
+    /// The sources that it was made from.
     #[serde(default)]
     pub source: Option<String>,
 }
@@ -81,21 +82,21 @@ pub struct FileEntry {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct ToolEntry {
-    /// `kind`
+    /// Its name: `kind`.
     pub name: ToolName,
-    /// Where it is, from the bundle's directory.
+    /// Its path, relative to the bundle's directory.
     pub path: PathBuf,
     /// Its SHA-256, as `sha256:…`.
     pub digest: String,
 }
 
-/// What an image is for.
+/// The purpose of an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Role {
-    /// It is kind's node image, and is loaded into the container engine.
+    /// kind's node image, which is loaded into the container engine.
     Node,
-    /// It runs in pods, and is imported into the nodes.
+    /// An image for pods, which is imported into the nodes.
     Workload,
 }
 
@@ -105,24 +106,24 @@ pub enum Role {
 pub struct ImageEntry {
     /// Its full name, with registry and tag.
     pub name: ImageRef,
-    /// What it is for.
+    /// Its purpose.
     pub role: Role,
-    /// The archive, from the bundle's directory.
+    /// The archive, relative to the bundle's directory.
     pub path: PathBuf,
     /// The archive's SHA-256, as `sha256:…`.
     pub digest: String,
     /// The image's id in the engine.
     #[serde(default)]
     pub id: Option<String>,
-    /// What the image was made from.
+    /// The sources that the image was made from.
     #[serde(default)]
     pub source: Option<String>,
-    /// It was built from packages, and stands in for the public image of this name.
+    /// True if it was built from packages, and replaces the public image of this name.
     #[serde(default)]
     pub packages: bool,
 }
 
-/// Why a bundle cannot be used.
+/// The error of a bundle that cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("the bundle {} cannot be used", dir.display())]
 pub struct BundleError {
@@ -171,8 +172,8 @@ impl Bundle {
         Ok(Self { dir, index })
     }
 
-    /// The image that stands for `reference`. A digest in the reference pins the public image, and
-    /// is not compared; of a node image, the patch version is not either.
+    /// Returns the image that replaces `reference`. A digest in the reference pins the public
+    /// image, and is not compared. The patch version of a node image is not compared either.
     #[must_use]
     pub fn image(&self, role: Role, reference: &ImageRef) -> Option<&ImageEntry> {
         let wanted = reference.full();
@@ -182,33 +183,33 @@ impl Bundle {
             .or_else(|| images().find(|i| role == Role::Node && minor(&i.name) == minor(reference)))
     }
 
-    /// The chart that stands for `reference` in this version.
+    /// Returns the chart that replaces `reference` in this version.
     #[must_use]
     pub fn chart(&self, reference: &str, version: &str) -> Option<&ChartEntry> {
         let mut charts = self.index.charts.iter();
         charts.find(|entry| entry.chart == reference && entry.version == version)
     }
 
-    /// The file that stands for the one at `url`.
+    /// Returns the file that replaces the one at `url`.
     #[must_use]
     pub fn file(&self, url: &str) -> Option<&FileEntry> {
         self.index.files.iter().find(|entry| entry.url == url)
     }
 
-    /// The tool `name`.
+    /// Returns the tool `name`.
     #[must_use]
     pub fn tool(&self, name: &str) -> Option<&ToolEntry> {
         self.index.tools.iter().find(|tool| tool.name == name)
     }
 
-    /// Where the file at `path` is, once its digest was seen to be `digest`.
+    /// Returns the full path of the file at `inside`, after checking that it has `digest`.
     pub fn verified(&self, inside: &Path, digest: &str) -> Result<PathBuf, BundleError> {
         let path = self.dir.join(inside);
         self.compare(inside, &path, digest)?;
         Ok(path)
     }
 
-    /// Checks that `copy`, which the file at `inside` or a copy of it is, has `digest`.
+    /// Checks that `copy`, the file at `inside` or a copy of it, has `digest`.
     pub fn compare(&self, inside: &Path, copy: &Path, digest: &str) -> Result<(), BundleError> {
         let failed = |source| BundleError {
             dir: self.dir.clone(),
@@ -226,7 +227,7 @@ impl Bundle {
     }
 }
 
-/// A node image's name up to the minor version of its Kubernetes.
+/// Returns a node image's name up to the minor version of its Kubernetes.
 fn minor(reference: &ImageRef) -> String {
     let name = reference.full();
     match name.rsplit_once('.') {

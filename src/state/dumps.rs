@@ -1,7 +1,8 @@
-//! The data of a lab's pods as files: what `reset` restores, and what it replaced.
+//! Dumps of the data of a lab's pods: those that `reset` restores, and those of data that it
+//! replaced.
 //!
-//! A dump is there once its seal is: a file beside it with its size and its digest, which is written
-//! when it is known to be whole.
+//! A dump counts once it has a seal: a file beside it with its size and digest, which is written
+//! when the dump is known to be complete.
 
 use std::{
     fs,
@@ -13,13 +14,13 @@ use std::{
 use super::{Environment, StateError, files};
 use crate::{digest, spec::tree::below};
 
-/// How many dumps of replaced data are kept of each pod.
+/// The number of dumps of replaced data that are kept for each pod.
 const REPLACED: usize = 2;
-/// How much of a dump's end is read to find its last line, in bytes.
+/// The size of the end of a dump that is read to find the last line, in bytes.
 const END: u64 = 4 << 10;
 
 impl Environment {
-    /// Returns where the data of `pod` with this fingerprint is kept.
+    /// Returns the path of the dump of `pod`'s data with this fingerprint.
     #[must_use]
     pub fn dump(&self, pod: &str, fingerprint: &str) -> PathBuf {
         let fingerprint = digest::hex(fingerprint.as_bytes());
@@ -29,8 +30,7 @@ impl Environment {
         )
     }
 
-    /// Returns a new, empty file into which a dump of `pod` is written. It counts for nothing until it
-    /// is sealed.
+    /// Creates an empty file for a dump of `pod`. The dump does not count until it is sealed.
     pub fn new_dump(&self, pod: &str) -> Result<NewDump, StateError> {
         let new = below(&self.dir.join("data"), format!("{pod}.new"));
         files::create_dir(&self.dir.join("data"))?;
@@ -38,8 +38,9 @@ impl Environment {
         Ok(NewDump(new))
     }
 
-    /// Keeps the dump `new` as what `pod` held before `reset` replaced it, and returns where. The last
-    /// two are kept; the same data is not kept twice. `None` if it is what the dump `wanted` holds.
+    /// Keeps the dump `new` of the data that `pod` held before `reset` replaced it, and returns its
+    /// path. Only the last two dumps are kept, and the same data is kept once. Returns `None`, and
+    /// removes `new`, if it equals the dump `wanted`.
     pub fn keep_replaced(
         &self,
         pod: &str,
@@ -94,12 +95,12 @@ impl Drop for NewDump {
     }
 }
 
-/// Puts the dump `new` at `path`, if it is whole: it ends with the line `ends_with`.
+/// Moves the dump `new` to `path`, if it is complete: if it ends with the line `ends_with`.
 pub fn keep(new: &Path, path: &Path, ends_with: &str) -> Result<(), StateError> {
     Seal::of(new, ends_with)?.put(new, path)
 }
 
-/// Returns whether a dump was sealed at `path` and still has its size.
+/// Returns true if a dump was sealed at `path` and still has its size.
 #[must_use]
 pub fn is_kept(path: &Path) -> bool {
     let size = path.metadata().map(|file| file.len());
@@ -107,7 +108,7 @@ pub fn is_kept(path: &Path) -> bool {
     seal.is_some_and(|seal| size.is_ok_and(|size| size == seal.size))
 }
 
-/// Fails unless the dump at `path` is, byte for byte, the one that was sealed.
+/// Checks that the dump at `path` is, byte for byte, the one that was sealed.
 pub fn check(path: &Path) -> Result<(), StateError> {
     let corrupt = |why: &str| StateError::Corrupt {
         path: path.to_owned(),
@@ -128,7 +129,7 @@ pub fn check(path: &Path) -> Result<(), StateError> {
     Ok(())
 }
 
-/// What a whole dump is known by.
+/// The size and digest of a complete dump.
 #[derive(Debug, PartialEq, Eq)]
 struct Seal {
     size: u64,
@@ -142,7 +143,7 @@ impl Seal {
         dump.with_file_name(name)
     }
 
-    /// The seal of the dump `new`, which has to end with the line `ends_with`.
+    /// Computes the seal of the dump `new`, which has to end with the line `ends_with`.
     fn of(new: &Path, ends_with: &str) -> Result<Self, StateError> {
         let failed = |source| StateError::File {
             what: "read",
@@ -186,7 +187,7 @@ impl Seal {
         Ok(parsed)
     }
 
-    /// Puts the dump `new`, which is the sealed one, at `path`.
+    /// Moves the dump `new`, which has this seal, to `path`.
     fn put(&self, new: &Path, path: &Path) -> Result<(), StateError> {
         let text = format!("{} {}\n", self.digest, self.size);
         files::write(&Self::path(path), text.as_bytes())?;
@@ -196,7 +197,7 @@ impl Seal {
     }
 }
 
-/// The dumps of what `pod` held before it was replaced, by their numbers, the oldest first.
+/// Returns the dumps of replaced data of `pod` with their numbers, the oldest first.
 fn replaced(dir: &Path, pod: &str) -> Result<Vec<(u64, PathBuf)>, StateError> {
     let mut found = Vec::new();
     for entry in fs::read_dir(dir).map_err(StateError::file("read", dir))? {

@@ -1,4 +1,4 @@
-//! One environment on disk.
+//! An environment on disk.
 
 use std::{
     collections::BTreeMap,
@@ -14,40 +14,40 @@ pub use super::tree::read_tree;
 use super::{Identity, LABCTL, Origin, StateError, files};
 use crate::spec::EnvironmentName;
 
-/// The version of the files' form; a labctl that finds a later one refuses to touch it.
+/// The version of the format of the files. A labctl refuses to touch files of a later one.
 const VERSION: u32 = 2;
 
-/// What an environment is, written once when it is made.
+/// The description of an environment, written when it is created.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Record {
-    /// The version of the form of this file and its neighbours.
+    /// The version of the format of this file and its neighbours.
     pub version: u32,
-    /// The version of the labctl that wrote it first in this form.
+    /// The version of the labctl that first wrote the file in this format.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub labctl: Option<String>,
-    /// The environment's name: the cluster's, too.
+    /// The name of the environment and of its cluster.
     pub name: EnvironmentName,
     /// The lab's id.
     pub lab: String,
-    /// Where the lab came from; none in an environment that an older labctl made.
+    /// The origin of the lab; none in an environment that an older labctl made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
-    /// What proves at the engine that something is its own; none in an environment that an older
-    /// labctl made and this one has only read so far.
+    /// The id that proves at the engine that something is the environment's; none in an environment
+    /// that an older labctl made and this one has only read so far.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<Identity>,
-    /// When it was made.
+    /// The time of its creation.
     pub created: Timestamp,
-    /// The bundle it is made from, if from one.
+    /// The bundle that it is made from, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bundle: Option<PathBuf>,
-    /// The values that the lab's parameters were given.
+    /// The values that were set for the lab's parameters.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub set: BTreeMap<String, String>,
 }
 
-/// What of a record is looked at before the rest is read: a later form may have other fields.
+/// The part of a record that is read first: a later format may have other fields.
 #[derive(Deserialize)]
 struct Form {
     version: u32,
@@ -57,26 +57,26 @@ struct Form {
     name: String,
 }
 
-/// An environment's directory.
+/// An environment with its directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Environment {
     /// The directory.
     pub dir: PathBuf,
-    /// What it is.
+    /// Its description.
     pub record: Record,
 }
 
-/// The file of all events of one run.
+/// The file for the events of one run.
 #[derive(Debug)]
 pub struct RunLog {
     /// The file, open for writing.
     pub file: fs::File,
-    /// Where it is.
+    /// Its path.
     pub path: PathBuf,
 }
 
 impl Record {
-    /// A new environment's record.
+    /// Creates the record of a new environment.
     #[must_use]
     pub fn new(name: &EnvironmentName, lab: &str, bundle: Option<PathBuf>, now: Timestamp) -> Self {
         Self {
@@ -94,7 +94,7 @@ impl Record {
 }
 
 impl Environment {
-    /// The other environments of the same state directory, as far as they can be read.
+    /// Returns the other environments of the same state directory, as far as they can be read.
     #[must_use]
     pub fn others(&self) -> Vec<Self> {
         let beside = self.dir.parent().and_then(|envs| fs::read_dir(envs).ok());
@@ -105,8 +105,8 @@ impl Environment {
         others
     }
 
-    /// The environment in `dir`; `None` if there is none (a directory without a record was left by
-    /// a labctl that ended while it made or removed it).
+    /// Opens the environment in `dir`. `None` if there is none: a directory without a record was
+    /// left by a labctl that ended while it made or removed an environment.
     pub fn open(dir: &Path) -> Result<Option<Self>, StateError> {
         let path = dir.join("environment.json");
         let text = match fs::read_to_string(&path) {
@@ -119,7 +119,7 @@ impl Environment {
             why,
         };
         let form: Form = serde_json::from_str(&text).map_err(|e| corrupt(e.to_string()))?;
-        // What is done to an environment is done to the directory of its name.
+        // Verbs act on the directory of the environment's name, which must be this one.
         if dir.file_name().is_none_or(|own| *own != *form.name) {
             let why = format!(
                 "it names the environment `{}`, which is another directory",
@@ -139,7 +139,7 @@ impl Environment {
         Ok(Some(Self { dir, record }))
     }
 
-    /// Writes the record. The environment exists from now on.
+    /// Writes the record. From now on the environment exists.
     pub fn save(&self) -> Result<(), StateError> {
         let path = self.dir.join("environment.json");
         let text = serde_json::to_vec_pretty(&self.record).map_err(|e| StateError::Corrupt {
@@ -149,7 +149,8 @@ impl Environment {
         files::write(&path, &text)
     }
 
-    /// Gives an environment of an older form the present one: it gets an id. The caller holds it.
+    /// Upgrades an environment of an older format, which has no id, to the present one. The caller
+    /// holds the environment's lock.
     pub fn upgrade(&mut self) -> Result<(), StateError> {
         if self.record.id.is_some() && self.record.version == VERSION {
             return Ok(());
@@ -162,13 +163,14 @@ impl Environment {
         self.save()
     }
 
-    /// The environment's, and its cluster's, name.
+    /// Returns the name of the environment and of its cluster.
     #[must_use]
     pub fn name(&self) -> &EnvironmentName {
         &self.record.name
     }
 
-    /// What names it to the verbs: the lab, and `--env` unless it has the lab's default name.
+    /// Returns the arguments that name the environment to the verbs: the lab, and `--env` unless
+    /// the environment has the lab's default name.
     #[must_use]
     pub fn call(&self) -> String {
         let Record { lab, name, .. } = &self.record;
@@ -179,82 +181,83 @@ impl Environment {
         }
     }
 
-    /// The kubeconfig of labctl's own.
+    /// Returns the path of labctl's private kubeconfig.
     #[must_use]
     pub fn kubeconfig(&self) -> PathBuf {
         self.dir.join("kubeconfig")
     }
 
-    /// The copy of it that students work with, and may change as they like.
+    /// Returns the path of the kubeconfig that students work with, and may change as they like.
     #[must_use]
     pub fn lent_kubeconfig(&self) -> PathBuf {
         self.dir.join("shell").join("kubeconfig")
     }
 
-    /// Where kubectl keeps what it learns of the cluster.
+    /// Returns the directory of kubectl's cache.
     #[must_use]
     pub fn kubectl_cache(&self) -> PathBuf {
         self.dir.join("kubectl-cache")
     }
 
-    /// Where helm keeps what it fetches and is told.
+    /// Returns the directory of helm's own files.
     #[must_use]
     pub fn helm_home(&self) -> PathBuf {
         self.dir.join("helm")
     }
 
-    /// Where the tools are that the lab brought.
+    /// Returns the directory of the tools that the lab brought.
     #[must_use]
     pub fn tools(&self) -> PathBuf {
         self.dir.join("tools")
     }
 
-    /// kind's name for the context of the cluster.
+    /// Returns kind's name for the context of the cluster.
     #[must_use]
     pub fn context(&self) -> String {
         format!("kind-{}", self.record.name)
     }
 
-    /// The Docker network of the nodes, made before the cluster and removed after it. A part of the
-    /// id keeps apart what environments of one name have on one engine; a placeholder stands for it
-    /// as long as there is none.
+    /// Returns the name of the nodes' Docker network, which is created before the cluster and
+    /// removed after it. Part of the id is in the name, because environments of the same name may
+    /// share an engine; a placeholder replaces it as long as there is no id.
     #[must_use]
     pub fn network(&self) -> String {
         let id = self.record.id.as_ref().map_or("<id>", Identity::short);
         format!("labctl-{}-{id}", self.record.name)
     }
 
-    /// The Docker network that kind made for the clusters of labctls that gave environments no id.
+    /// Returns the name of the Docker network that kind made for labctls that gave environments no
+    /// id.
     #[must_use]
     pub fn former_network(&self) -> String {
         format!("labctl-{}", self.record.name)
     }
 
-    /// The journal.
+    /// Returns the path of the journal.
     #[must_use]
     pub fn journal(&self) -> PathBuf {
         self.dir.join("journal.jsonl")
     }
 
-    /// The kind configuration, rendered.
+    /// Returns the path of the rendered kind configuration.
     #[must_use]
     pub fn kind_config(&self) -> PathBuf {
         self.dir.join("kind.yaml")
     }
 
-    /// The copy of the lab that is applied.
+    /// Returns the directory with the copy of the lab that is applied.
     #[must_use]
     pub fn lab_dir(&self) -> PathBuf {
         self.dir.join("lab")
     }
 
-    /// Where fetched image archives are kept while they are imported.
+    /// Returns the directory that keeps fetched image archives while they are imported.
     #[must_use]
     pub fn images_dir(&self) -> PathBuf {
         self.dir.join("images")
     }
 
-    /// The events of each run, the oldest first.
+    /// Returns the event files of the runs, the oldest first.
     pub fn runs(&self) -> Result<Vec<PathBuf>, StateError> {
         let dir = self.dir.join("runs");
         let mut runs = Vec::new();
@@ -270,8 +273,8 @@ impl Environment {
         Ok(runs)
     }
 
-    /// A new file for the events of a run that starts `now`; only the last runs are kept. Which one
-    /// is the last is told by a number: the machine's clock may be set back.
+    /// Creates a file for the events of a run that starts `now`, and removes all but the last runs'
+    /// files. A number gives their order, because the machine's clock may be set back.
     pub fn new_run(&self, now: Timestamp) -> Result<RunLog, StateError> {
         const KEPT: usize = 20;
         let runs = self.runs()?;
@@ -293,7 +296,7 @@ impl Environment {
     }
 }
 
-/// The number that the name of a run's file begins with; 0 if it is none of ours.
+/// Returns the number at the start of a run's file name; 0 for a file that labctl did not name.
 fn number(run: &Path) -> u64 {
     let name = run.file_name().and_then(|name| name.to_str());
     let number = name.and_then(|name| name.split_once('-')?.0.parse().ok());
@@ -313,7 +316,7 @@ mod tests {
             record: Record::new(&"a".into(), "a", None, now),
         };
         for run in 0..25 {
-            // Each begins an hour before the one before it.
+            // Each run begins an hour before the previous one.
             let at = now - jiff::Span::new().hours(run);
             let new = environment.new_run(at).unwrap();
             let runs = environment.runs().unwrap();

@@ -1,18 +1,18 @@
-//! What can go wrong with an environment's files.
+//! The errors of an environment's files.
 
 use std::{fmt, io, path::PathBuf};
 
 use super::{Holder, bundle::BundleError};
 
-/// Who holds an environment, as far as that can be told.
+/// The holder of an environment, as far as it can be told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HeldBy {
-    /// A labctl, at work.
+    /// A labctl at work.
     Labctl(Holder),
-    /// Processes of which no more is known: their programs and ids. One that has just taken the
-    /// environment, or ones that a labctl that was killed left running and that do not end.
+    /// Processes of which only programs and ids are known: one that has just taken the environment,
+    /// or ones that a killed labctl left running and that do not end.
     Processes(Vec<(String, u32)>),
-    /// Somebody who is not to be seen from here: another user, or another container.
+    /// A process that cannot be seen from here: another user's, or one in another container.
     Unseen,
 }
 
@@ -32,7 +32,7 @@ impl fmt::Display for HeldBy {
     }
 }
 
-/// Why the state of an environment could not be read or written.
+/// The error of reading or writing the state of an environment.
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
     /// A file operation failed.
@@ -42,18 +42,18 @@ pub enum StateError {
         what: &'static str,
         /// The file or directory.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// A file says something that cannot be.
+    /// A file has invalid content.
     #[error("{} cannot be read: {why}", path.display())]
     Corrupt {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The fault.
         why: String,
     },
-    /// A file says something that a later labctl wrote and this one does not know.
+    /// A file has content of a later labctl that this one does not understand.
     #[error(
         "{} was written by {}: {what} is more than this one ({}) knows",
         path.display(),
@@ -63,17 +63,17 @@ pub enum StateError {
     Later {
         /// The file.
         path: PathBuf,
-        /// What of it.
+        /// The part of the file.
         what: String,
-        /// The version of the labctl that wrote it, if it said so.
+        /// The version of the labctl that wrote the file, if the file names it.
         labctl: Option<String>,
     },
-    /// A lab's files that are not taken in.
+    /// The files are refused as a lab.
     #[error("{origin} is refused as a lab")]
     Hostile {
-        /// Where they are, or came from.
+        /// Their source.
         origin: String,
-        /// Everything that is wrong with them.
+        /// All their faults.
         #[source]
         faults: Faults,
     },
@@ -82,18 +82,18 @@ pub enum StateError {
     Exposed {
         /// The file or directory.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         why: String,
     },
-    /// A bundle is not what it says.
+    /// A bundle cannot be used.
     #[error(transparent)]
     Bundle(#[from] BundleError),
-    /// Somebody else holds the environment.
+    /// Another process holds the environment.
     #[error("the environment \"{name}\" is in use by {by}")]
     Locked {
         /// The environment.
         name: String,
-        /// Who holds it.
+        /// Its holder.
         by: HeldBy,
     },
     /// There is no such environment.
@@ -104,19 +104,19 @@ pub enum StateError {
     },
 }
 
-/// All faults of something, a line each.
+/// A list of faults, shown one a line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}", .0.join("\n"))]
 pub struct Faults(pub Vec<String>);
 
 impl StateError {
-    /// An error of the file operation `what` on `path`, to be used with `map_err`.
+    /// Returns the error of the file operation `what` on `path`, for `map_err`.
     pub fn file(what: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |source| Self::File { what, path, source }
     }
 
-    /// Whether this user may not write there, or nobody may.
+    /// Returns true if this user may not write there, or if nobody may.
     #[must_use]
     pub fn is_of_permission(&self) -> bool {
         use io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};

@@ -1,5 +1,5 @@
-//! A death, or a hang, at an exact moment, for tests of what survives it. No labctl that anybody installs has
-//! this: it is compiled with the feature `failpoints` only.
+//! A death, or a hang, at an exact moment, for tests of what survives it. It is compiled only with
+//! the feature `failpoints`, which no labctl that anybody installs has.
 
 use std::str::FromStr;
 
@@ -7,23 +7,23 @@ use rustix::process::{Signal, getpid, kill_process};
 
 use crate::event::{Event, EventKind};
 
-/// When, of one event that is journalled.
+/// A moment in the journalling of one event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Moment {
-    /// Before it is written.
+    /// Before the event is written.
     Before,
-    /// When half of it is written.
+    /// When half of the event is written.
     Torn,
-    /// Once it is written, and before it is synced.
+    /// Once the event is written, before it is synced.
     Written,
-    /// Once it is written, and synced if it is an event that is.
+    /// Once the event is written, and synced if its kind is.
     After,
-    /// Before it is written; instead of dying, nothing is done any more.
+    /// Before the event is written. Instead of dying, the process hangs.
     Stuck,
 }
 
-/// Where labctl kills itself with SIGKILL, or hangs: `MOMENT KIND N`, the `N`th event of the kind `KIND`
-/// (`verified`; `any` is every kind) that this process journals, counted from 1.
+/// The point at which labctl kills itself with SIGKILL, or hangs: `MOMENT KIND N`, the `N`th event
+/// of the kind `KIND` (`verified`; `any` is every kind) that this process journals, counted from 1.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failpoint {
     moment: Moment,
@@ -58,18 +58,18 @@ impl Failpoint {
     /// Counts `event`, which is about to be journalled.
     pub fn meet(&mut self, event: &Event) {
         if self.kind == "any" || self.kind == kind(&event.event) {
-            // Below zero it is past.
+            // Wraps: after the `N`th event this is never 0 again.
             self.left = self.left.wrapping_sub(1);
         }
     }
 
-    /// Whether this is the moment.
+    /// Returns true if this event and `moment` are the failpoint's.
     #[must_use]
     pub fn is(&self, moment: Moment) -> bool {
         self.left == 0 && self.moment == moment
     }
 
-    /// Hangs as a computation does that never ends, if this is the moment.
+    /// Hangs, like a computation that never ends, if this is the moment.
     pub fn stick(&self) {
         while self.is(Moment::Stuck) {
             std::thread::park();
@@ -84,7 +84,7 @@ impl Failpoint {
     }
 }
 
-/// The name of the kind, as it is journalled.
+/// Returns the name of the event's kind, as it is journalled.
 fn kind(event: &EventKind) -> String {
     match serde_json::to_value(event) {
         Ok(serde_json::Value::String(name)) => name,
@@ -96,7 +96,7 @@ fn kind(event: &EventKind) -> String {
 /// Ends this process as `kill -9` does.
 pub fn die() -> ! {
     loop {
-        // It does not return; were it to fail, this process would rather hang than go on.
+        // `kill` does not return. If it failed, this process had better hang than go on.
         let _ = kill_process(getpid(), Signal::KILL);
     }
 }

@@ -1,4 +1,4 @@
-//! Writing files so that they are there whole or not at all, and for their owner only.
+//! Writing files whole or not at all, and for their owner only.
 
 use std::{
     fs::{self, File, Permissions},
@@ -9,7 +9,7 @@ use std::{
 
 use super::StateError;
 
-/// Creates `path` and what is missing above it, for its owner only.
+/// Creates `path` and its missing parents, for their owner only.
 pub fn create_dir(path: &Path) -> Result<(), StateError> {
     fs::DirBuilder::new()
         .recursive(true)
@@ -19,10 +19,10 @@ pub fn create_dir(path: &Path) -> Result<(), StateError> {
     no_link(path)
 }
 
-/// Given to `open`: a link in the place of the file is an error, and is not followed.
+/// A flag for `open`: a link in the place of the file is an error, and is not followed.
 pub const NO_FOLLOW: i32 = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
 
-/// Refuses `path` if it is a link: what is written there would go somewhere else.
+/// Refuses `path` if it is a link: a write would go somewhere else.
 pub fn no_link(path: &Path) -> Result<(), StateError> {
     match path.symlink_metadata() {
         Ok(metadata) if metadata.is_symlink() => Err(StateError::Exposed {
@@ -33,8 +33,8 @@ pub fn no_link(path: &Path) -> Result<(), StateError> {
     }
 }
 
-/// Refuses the directory `path` if somebody else could put files into it: it is another user's, or
-/// everybody may write in it. One that is not there is fine.
+/// Refuses the directory `path` if somebody else could put files into it: if it is another user's,
+/// or if everybody may write in it. A missing directory is fine.
 pub fn private(path: &Path) -> Result<(), StateError> {
     let exposed = |why: &str| {
         let (path, why) = (path.to_owned(), why.to_owned());
@@ -50,13 +50,13 @@ pub fn private(path: &Path) -> Result<(), StateError> {
     }
 }
 
-/// Puts `bytes` at `path`, replacing what was there in one step.
+/// Writes `bytes` to `path`, replacing the file there in one step.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), StateError> {
     put(path, bytes, 0o600)
 }
 
-/// Puts what `program` reads, which its owner may run, at `path`, replacing what was there in one
-/// step.
+/// Writes the content of `program` to `path`, executable for its owner, replacing the file there in
+/// one step.
 pub fn write_program(path: &Path, program: impl Read) -> Result<(), StateError> {
     put(path, program, 0o700)
 }
@@ -78,7 +78,7 @@ fn put(path: &Path, mut from: impl Read, mode: u32) -> Result<(), StateError> {
     sync_dir(parent).map_err(failed)
 }
 
-/// Removes the file at `path`; one that is not there is no error.
+/// Removes the file at `path`. A missing file is no error.
 pub fn remove(path: &Path) -> Result<(), StateError> {
     match fs::remove_file(path) {
         Err(e) if e.kind() != io::ErrorKind::NotFound => Err(StateError::file("remove", path)(e)),
@@ -86,7 +86,7 @@ pub fn remove(path: &Path) -> Result<(), StateError> {
     }
 }
 
-/// Makes what was created or renamed in `path` outlive a power cut.
+/// Syncs the directory `path`, so that files created or renamed in it outlive a power cut.
 pub fn sync_dir(path: &Path) -> std::io::Result<()> {
     File::open(path)?.sync_all()
 }

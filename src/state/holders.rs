@@ -1,10 +1,10 @@
-//! Who really has a lock, as the kernel tells: not what its file says, which a labctl that was
-//! killed wrote, or none yet.
+//! The real holders of a lock, as the kernel tells. The lock's file does not tell: a labctl that
+//! was killed may have signed it, or nobody may have signed it yet.
 //!
-//! Linux shows for each descriptor of a process whether a lock hangs on it
-//! (`/proc/PID/fdinfo/FD`), with the process that took it. A descriptor that was inherited shows
-//! the same lock. So a child that outlived its labctl is found even if the journal never heard of
-//! it. On other systems nobody is found, and what the file says is all that is known.
+//! Linux shows for each descriptor of a process the lock on it (`/proc/PID/fdinfo/FD`), with the
+//! process that took it. An inherited descriptor shows the same lock. So a child that outlived its
+//! labctl is found even if the journal never heard of it. On other systems nobody is found, and
+//! only the lock's file is known.
 
 use std::{
     fs,
@@ -12,16 +12,16 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Who has a lock.
+/// The processes that have a lock.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Holders {
     /// The process that took it, if it still has it.
     pub taker: Option<u32>,
-    /// The others that have it: they inherited it.
+    /// The other processes that have it, by inheritance.
     pub heirs: Vec<u32>,
 }
 
-/// Who has the lock at `path`, as far as this user may see.
+/// Returns the holders of the lock at `path`, as far as this user may see.
 #[must_use]
 pub fn of(path: &Path) -> Holders {
     let Ok(lock) = fs::metadata(path) else {
@@ -47,9 +47,9 @@ fn processes() -> impl Iterator<Item = (u32, PathBuf)> {
     })
 }
 
-/// Which process took the lock on the file `id`, if the process in `dir` has it.
+/// Returns the process that took the lock on the file `id`, if the process in `dir` has that lock.
 fn taker(dir: &Path, id: (u64, u64)) -> Option<u32> {
-    // Those of other users cannot be read, and processes end meanwhile.
+    // Descriptors of other users cannot be read, and processes end meanwhile.
     let descriptors = fs::read_dir(dir.join("fd")).ok()?;
     descriptors.flatten().find_map(|descriptor| {
         let file = fs::metadata(descriptor.path()).ok()?;
@@ -61,7 +61,7 @@ fn taker(dir: &Path, id: (u64, u64)) -> Option<u32> {
     })
 }
 
-/// The process in a line such as `lock: 1: FLOCK  ADVISORY  WRITE 4711 fe:00:1234 0 EOF`.
+/// Returns the process in a line such as `lock: 1: FLOCK  ADVISORY  WRITE 4711 fe:00:1234 0 EOF`.
 fn flock(info: &str) -> Option<u32> {
     let mut locks = info.lines().filter_map(|line| line.strip_prefix("lock:"));
     locks.find_map(|lock| {

@@ -1,4 +1,4 @@
-//! The random id of an environment: what proves at the engine that something is its own.
+//! The random id of an environment, which proves that something at the engine is its own.
 
 use std::fmt;
 
@@ -6,19 +6,19 @@ use serde::{Deserialize, Serialize};
 
 use super::StateError;
 
-/// How many random bytes an id has.
+/// The number of random bytes of an id.
 const BYTES: usize = 16;
-/// How many of its digits stand in names that people read.
+/// The number of digits in names that people read.
 const SHORT: usize = 12;
 
 /// An environment's id: 128 random bits as lower-case hexadecimal digits. It is recorded before
-/// anything of the environment is made, and carried by what is made at the engine.
+/// anything of the environment is created, and everything created at the engine carries it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Identity(String);
 
 impl Identity {
-    /// Returns a new one, which no other environment has.
+    /// Creates a new id, which no other environment has.
     pub fn random() -> Result<Self, StateError> {
         let mut bytes = [0; BYTES];
         getrandom::fill(&mut bytes).map_err(|error| StateError::File {
@@ -30,13 +30,13 @@ impl Identity {
         Ok(Self(digits.collect()))
     }
 
-    /// Its digits.
+    /// Returns all digits.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// As many of its digits as names at the engine have.
+    /// Returns the first digits, which are part of names at the engine.
     #[must_use]
     pub fn short(&self) -> &str {
         &self.0[..SHORT]

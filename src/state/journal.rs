@@ -1,10 +1,10 @@
-//! The journal: the durable events of an environment, a line each, each with a checksum.
+//! The journal: the durable events of an environment, one a line, each with a checksum.
 //!
-//! A line is `CHECKSUM JSON`, the checksum being the first 16 hexadecimal digits of a SHA-256 of the
-//! line before and the JSON. A header says from where on which labctl writes, in which form; each
-//! labctl that goes on writing where another version left off says so. Nothing that can be read is
-//! ever thrown away: a last line that an interrupted write tore is cut off, a damaged tail is kept
-//! aside, and what a later labctl wrote is left alone.
+//! A line is `CHECKSUM JSON`. The checksum is the first 16 hexadecimal digits of a SHA-256 of the
+//! checksum of the line before and the JSON. A header names the labctl that writes from there on,
+//! and the format; a labctl that continues a journal of another version writes a header first.
+//! Nothing that can be read is ever thrown away: a last line that an interrupted write tore is cut
+//! off, a damaged tail is kept aside, and lines of a later labctl are left alone.
 
 mod line;
 mod replay;
@@ -25,7 +25,7 @@ use crate::event::{Event, EventKind};
 use line::Chain;
 pub use replay::{Replayed, Tail};
 
-/// How the file of a damaged tail begins, before the time.
+/// The beginning of the suffix of a damaged tail's file, before the time.
 const ASIDE: &str = "damaged-";
 
 /// A journal that is open for writing.
@@ -33,32 +33,33 @@ const ASIDE: &str = "damaged-";
 pub struct Journal {
     file: File,
     path: PathBuf,
-    /// How many bytes of whole lines are in the file.
+    /// The size of the complete lines in the file, in bytes.
     sound: u64,
     chain: Chain,
-    /// The last line lacks its end.
+    /// True if the last line lacks its newline.
     is_open: bool,
     #[cfg(feature = "failpoints")]
     failpoint: Option<Failpoint>,
 }
 
-/// What a journal said that was opened for writing, and what became of the rest of it.
+/// The content of a journal that was opened for writing.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Opened {
-    /// What it said. The tail is what was found there.
+    /// The replayed events, with the tail as it was found.
     pub replayed: Replayed,
-    /// Where a damaged tail is kept, if there was one.
+    /// The file that keeps the damaged tail, if there was one.
     pub aside: Option<PathBuf>,
 }
 
 impl Journal {
-    /// Reads the journal at `path`, and changes nothing; one that is not there is empty.
+    /// Reads the journal at `path` without changing it. A missing journal is empty.
     pub fn read(path: &Path) -> Result<Replayed, StateError> {
         Ok(replay::replay(&bytes(path)?))
     }
 
-    /// Opens the journal at `path` for appending. A torn last line is cut off. A damaged tail is kept
-    /// aside, which an event says, before it is taken out. Refuses one with lines of a later labctl.
+    /// Opens the journal at `path` for appending. Cuts off a torn last line. Copies a damaged tail
+    /// to a file of its own before replacing it with an event that says so. Refuses a journal with
+    /// lines of a later labctl.
     pub fn open(path: &Path) -> Result<(Self, Opened), StateError> {
         let failed = |source| StateError::File {
             what: "open",
@@ -121,7 +122,7 @@ impl Journal {
         Ok((journal, Opened { replayed, aside }))
     }
 
-    /// The same, which dies at `failpoint`.
+    /// Makes the journal end this process at `failpoint`.
     #[cfg(feature = "failpoints")]
     #[must_use]
     pub fn dying_at(mut self, failpoint: Option<Failpoint>) -> Self {
@@ -129,8 +130,8 @@ impl Journal {
         self
     }
 
-    /// Appends one event; on the disk before it returns if the event asks for it. If that fails,
-    /// nothing of it is left, and the next event can be appended.
+    /// Appends one event. If the event asks for it, the event is on the disk before this returns.
+    /// On an error nothing of the event is left, and the next event can be appended.
     pub fn append(&mut self, event: &Event) -> Result<(), StateError> {
         let mut chain = self.chain.clone();
         let written = lines(&mut chain, event, self.is_open)
@@ -143,7 +144,7 @@ impl Journal {
                 Ok(())
             }
             Err(source) => {
-                // What stays behind if even this fails is a torn line, which ends what is believed.
+                // If even this fails, a torn line stays behind, and replaying stops there.
                 let _ = self.file.set_len(self.sound);
                 let _ = self.file.seek(SeekFrom::Start(self.sound));
                 Err(StateError::file("write", &self.path)(source))
@@ -186,8 +187,8 @@ fn bytes(path: &Path) -> Result<Vec<u8>, StateError> {
     }
 }
 
-/// What is written for `event`: the end of the line before, if that is `open`, a header, if this
-/// labctl wrote none yet, and the event.
+/// Returns the text to append for `event`: the newline of the line before if that is `open`, a
+/// header if this labctl wrote none yet, and the event.
 fn lines(chain: &mut Chain, event: &Event, open: bool) -> serde_json::Result<String> {
     let mut lines = if open { "\n".to_owned() } else { String::new() };
     if !chain.is_headed() {
@@ -197,7 +198,7 @@ fn lines(chain: &mut Chain, event: &Event, open: bool) -> serde_json::Result<Str
     Ok(lines)
 }
 
-/// Keeps `tail` beside the journal at `path`, under a name that says when.
+/// Saves `tail` beside the journal at `path`, under a name with the time.
 fn keep_aside(path: &Path, tail: &[u8], now: Timestamp) -> Result<PathBuf, StateError> {
     let time = now.strftime("%Y%m%dT%H%M%SZ");
     let named = |more: &str| {
@@ -215,7 +216,7 @@ fn keep_aside(path: &Path, tail: &[u8], now: Timestamp) -> Result<PathBuf, State
     Ok(aside)
 }
 
-/// The damaged pieces that were kept beside the journal at `path`, the oldest first.
+/// Returns the damaged tails that were kept beside the journal at `path`, the oldest first.
 #[must_use]
 pub fn kept_aside(path: &Path) -> Vec<PathBuf> {
     let name = path.file_name().and_then(|name| name.to_str());

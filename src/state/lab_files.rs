@@ -1,5 +1,5 @@
-//! The copy of the lab in an environment. What labctl put there is listed with its digests: so what
-//! a student put beside it, or edited, is told from it, and never lost.
+//! The copy of the lab in an environment. A list with digests names the files that labctl put
+//! there, so that files that a student added or edited are recognised, and never lost.
 
 use std::{
     collections::BTreeMap,
@@ -10,15 +10,15 @@ use std::{
 use super::{Environment, StateError, files, tree};
 use crate::{digest, spec::LabTree};
 
-/// What labctl put there: digests by the files' names.
+/// The files that labctl put there: digests by name.
 type Put = BTreeMap<String, String>;
 
 /// A file of a student's that was in the place of one of the lab's, and is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kept {
-    /// Where it was.
+    /// Its path before.
     pub was: PathBuf,
-    /// Where it is now.
+    /// Its path now.
     pub is: PathBuf,
 }
 
@@ -44,20 +44,21 @@ impl Environment {
         self.dir.join("lab-files.json")
     }
 
-    /// What labctl last put there; `None` in an environment of a labctl that kept no list.
+    /// Returns the files that labctl last put there; `None` in an environment of a labctl that kept
+    /// no list.
     fn put_before(&self) -> Result<Option<Put>, StateError> {
         let path = self.list_of_lab();
         match fs::read(&path) {
-            // Where the list is damaged, each file counts as the student's.
+            // If the list is damaged, each file counts as the student's.
             Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes).unwrap_or_default())),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(source) => Err(StateError::file("read", path)(source)),
         }
     }
 
-    /// Puts the lab's files into [`Environment::lab_dir`], if they are not there already. Files that
-    /// labctl did not put there stay; one in the place of the lab's that was edited is kept beside
-    /// it. Returns those.
+    /// Puts the lab's files into [`Environment::lab_dir`], unless they are there already. Files
+    /// that labctl did not put there stay. A file of the lab's that was edited is kept beside the
+    /// new one. Returns the edited files.
     pub fn put_lab(&self, tree: &LabTree) -> Result<Vec<Kept>, StateError> {
         let dir = self.lab_dir();
         let before = self.put_before()?;
@@ -91,7 +92,8 @@ impl Environment {
         Ok(kept)
     }
 
-    /// The lab as it was last applied here: the files that labctl put there, as they are now.
+    /// Returns the lab as it was last applied here: the files that labctl put there, with their
+    /// present content.
     pub fn lab(&self) -> Result<LabTree, StateError> {
         let dir = self.lab_dir();
         if !dir.exists() {
@@ -111,24 +113,24 @@ impl Environment {
     }
 }
 
-/// Files that are being put into a directory.
+/// The operation of putting files into a directory.
 struct Putting<'a> {
     dir: &'a Path,
-    /// What labctl put there before.
+    /// The files that labctl put there before.
     before: &'a Put,
-    /// What is there, of the files that were put before or are now.
+    /// The files that are there, of those that were put before or are put now.
     there: BTreeMap<String, Vec<u8>>,
 }
 
 impl Putting<'_> {
-    /// Whether what is there under this name is as labctl left it.
+    /// Returns true if the file of this name is as labctl left it.
     fn is_as_left(&self, name: &str) -> bool {
         let there = self.there.get(name).map(|bytes| digest::hex(bytes));
         there.is_some() && there.as_ref() == self.before.get(name)
     }
 
-    /// Removes a file that the lab no longer has, and the directories that are empty then; one that
-    /// was edited stays.
+    /// Removes a file that the lab no longer has, and the directories that are empty then. An
+    /// edited file stays.
     fn obsolete(&self, name: &str) -> Result<Option<Kept>, StateError> {
         let path = self.dir.join(name);
         if !self.there.contains_key(name) {
@@ -141,7 +143,7 @@ impl Putting<'_> {
         files::remove(&path)?;
         let above = path.ancestors().skip(1);
         for above in above.take_while(|above| *above != self.dir) {
-            // One that is not empty stays.
+            // A directory that is not empty stays.
             if fs::remove_dir(above).is_err() {
                 break;
             }
@@ -149,7 +151,7 @@ impl Putting<'_> {
         Ok(None)
     }
 
-    /// Puts a file of the lab in its place.
+    /// Puts a file of the lab in its place. Returns the student's file that was in the way.
     fn put(&self, name: &str, bytes: &[u8]) -> Result<Option<Kept>, StateError> {
         let path = self.dir.join(name);
         let above = path.ancestors().skip(1);
@@ -167,7 +169,7 @@ impl Putting<'_> {
         }
         match path.symlink_metadata() {
             Ok(there) if there.is_file() && self.is_as_left(name) => {}
-            // What is left of a directory of an earlier version of the lab.
+            // Empty directories of an earlier version of the lab are left here.
             Ok(there) if there.is_dir() && fs::remove_dir(&path).is_ok() => {}
             Ok(_) => kept = Some(aside(&path)?),
             Err(_) => {}
@@ -177,7 +179,7 @@ impl Putting<'_> {
     }
 }
 
-/// Gives what is at `path` another name, which says whose it is.
+/// Renames the file at `path` to a name that marks it as the student's.
 fn aside(path: &Path) -> Result<Kept, StateError> {
     let mut number = 1;
     let is = loop {
@@ -216,7 +218,7 @@ mod tests {
         }
     }
 
-    /// What is in the environment's copy, with the names below it.
+    /// Returns the content of the environment's copy of the lab, by file name.
     fn there(environment: &Environment) -> BTreeMap<String, String> {
         let read = tree::read_tree(&environment.lab_dir()).unwrap();
         let text = |(name, bytes)| (name, String::from_utf8(bytes).unwrap());
@@ -267,7 +269,7 @@ mod tests {
         let at = |name: &str| environment.lab_dir().join(name);
         fs::write(at("m/a.yaml"), "mine").unwrap();
         fs::write(at("m/notes.txt"), "strange").unwrap();
-        // What is strange is no part of the lab, and what was edited is.
+        // The added file is no part of the lab, and the edited one is.
         let applied = environment.lab().unwrap().files;
         assert_eq!(applied.len(), 4);
         assert_eq!(applied["m/a.yaml"], b"mine");
@@ -284,7 +286,7 @@ mod tests {
         ]);
         assert_eq!(there(&environment), expected);
         assert_eq!(environment.put_lab(&second).unwrap(), [], "once is enough");
-        // Edited again, the first is not lost either.
+        // After another edit, the first is not lost either.
         fs::write(at("m/a.yaml"), "mine again").unwrap();
         assert_eq!(environment.put_lab(&second).unwrap().len(), 1);
         assert_eq!(there(&environment)["m/a.yaml.yours-2"], "mine again");

@@ -1,8 +1,8 @@
-//! One changing command an environment at a time.
+//! The lock of an environment: one command at a time may change it.
 //!
-//! A kernel lock: it is gone when all that hold its descriptor are, whatever ended them. Children
-//! inherit the descriptor on purpose: while a `kind create` that outlived its labctl still runs,
-//! the environment is not free.
+//! It is a kernel lock: it is free as soon as nobody has its descriptor any more, whatever ended
+//! them. Children inherit the descriptor on purpose: while a `kind create` that outlived its labctl
+//! still runs, the environment is not free.
 
 use std::{
     fmt,
@@ -18,17 +18,17 @@ use serde::{Deserialize, Serialize};
 
 use super::{StateError, files};
 
-/// Who holds an environment.
+/// The command that holds an environment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Holder {
-    /// The process.
+    /// Its process.
     pub pid: u32,
-    /// When it started, in clock ticks since boot: another process may have its id by now.
+    /// The start of the process, in clock ticks since boot: by now another process may have its id.
     pub started: u64,
-    /// What it does: `up`.
+    /// Its verb: `up`.
     pub verb: String,
-    /// Since when.
+    /// The time at which it took the environment.
     pub since: Timestamp,
 }
 
@@ -41,24 +41,24 @@ impl fmt::Display for Holder {
     }
 }
 
-/// A held lock; it is released when this is dropped and no child that inherited it is left.
+/// A held lock. It is released once this value is dropped and no child that inherited it is left.
 #[derive(Debug)]
 pub struct Lock {
     file: File,
     path: PathBuf,
 }
 
-/// What an attempt to take a lock came to.
+/// The outcome of an attempt to take a lock.
 #[derive(Debug)]
 pub enum Attempt {
-    /// It is ours.
+    /// The lock is taken.
     Held(Lock),
-    /// Somebody else has it.
+    /// Another process holds the lock.
     Busy,
 }
 
 impl Lock {
-    /// Takes the lock at `path`, without waiting.
+    /// Tries to take the lock at `path`, without waiting.
     pub fn attempt(path: &Path) -> Result<Attempt, StateError> {
         let failed = |source| StateError::file("lock", path)(source);
         loop {
@@ -68,7 +68,8 @@ impl Lock {
                 Err(TryLockError::WouldBlock) => return Ok(Attempt::Busy),
                 Err(TryLockError::Error(source)) => return Err(failed(source)),
             }
-            // `down` removes the file while it holds it: what was locked may be no lock any more.
+            // `down` removes the file while it holds the lock: the locked file may no longer be the
+            // one at `path`.
             let locked = file.metadata().map_err(failed)?.ino();
             if std::fs::metadata(path).map(|m| m.ino()).ok() != Some(locked) {
                 continue;
@@ -79,7 +80,7 @@ impl Lock {
         }
     }
 
-    /// Writes down who holds it, for those who find it taken.
+    /// Writes `holder` into the lock's file, for those who find the lock taken.
     pub fn sign(&mut self, holder: &Holder) -> Result<(), StateError> {
         let text = serde_json::to_string(holder).unwrap_or_default();
         let mut signed = || {
@@ -90,8 +91,8 @@ impl Lock {
         signed().map_err(StateError::file("lock", &self.path))
     }
 
-    /// Returns once the lock at `path`, as it is now, was free for a moment, or is no lock any
-    /// more. Blocks the thread: the kernel wakes it, nothing is asked again and again.
+    /// Waits until the lock that is at `path` now was free for a moment, or does not exist any
+    /// more. Blocks the thread until the kernel wakes it, without polling.
     pub fn released(path: &Path) -> std::io::Result<()> {
         match File::open(path) {
             Ok(file) => file.lock_shared(),
@@ -112,8 +113,8 @@ fn open(path: &Path) -> std::io::Result<File> {
         .open(path)
 }
 
-/// Who wrote down last that the lock at `path` is theirs. Whether they still have it is another
-/// question, which [`holders`](super::holders) answers.
+/// Returns the last holder that signed the lock at `path`. [`holders`](super::holders) tells who
+/// has the lock now.
 #[must_use]
 pub fn signed(path: &Path) -> Option<Holder> {
     let text = std::fs::read_to_string(path).ok()?;

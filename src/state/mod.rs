@@ -1,4 +1,4 @@
-//! Environments on disk: where they are, who holds them, what was done in them.
+//! Environments on disk: their directories, their locks and their journals.
 
 pub mod archive;
 pub mod build_context;
@@ -21,7 +21,8 @@ pub mod store;
 pub mod tree;
 pub mod trust;
 
-/// The version of this labctl: what it writes names it, so that an older one can say which it needs.
+/// The version of this labctl. All its files name it, so that an older labctl can say which version
+/// they need.
 pub const LABCTL: &str = env!("CARGO_PKG_VERSION");
 
 pub use bundle::Bundle;

@@ -1,4 +1,4 @@
-//! Where an environment's lab came from.
+//! The origin of an environment's lab.
 
 use std::{fmt, path::Path};
 
@@ -7,20 +7,20 @@ use serde::{Deserialize, Serialize};
 use super::{Environment, StateError};
 use crate::spec::LabTree;
 
-/// Where a lab came from. Two labs may have the same id; they have different origins.
+/// The source of a lab. Two labs may have the same id; they have different origins.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Origin {
-    /// It came with labctl.
+    /// The lab came with labctl.
     BuiltIn,
-    /// The directory of this canonical path, whatever is in it by now.
+    /// The directory of this canonical path, even if its content has changed.
     Directory(String),
-    /// An archive, or what is at a URL: files of this digest, wherever they are.
+    /// An archive, or the content of a URL: files of this digest, wherever they are.
     Digest(String),
 }
 
 impl Origin {
-    /// The directory at `canonical`.
+    /// Returns the origin of a lab in the directory at `canonical`.
     #[must_use]
     pub fn directory(canonical: &Path) -> Self {
         let bytes = canonical.as_os_str().as_encoded_bytes();
@@ -40,11 +40,11 @@ impl fmt::Display for Origin {
 }
 
 impl Environment {
-    /// Whether the environment was made from the lab in `tree`, which came from `origin`. The very
-    /// files that are applied here are its lab wherever they are.
+    /// Returns true if the environment was made from the lab in `tree`, which came from `origin`. A
+    /// lab with the very files that are applied here counts, wherever it is.
     ///
-    /// A labctl that knew nothing of origins recorded none: there the lab is the built-in one, which
-    /// changes with each version of labctl, or has the same files.
+    /// Older versions of labctl recorded no origin. Such an environment belongs to the built-in
+    /// lab, which changes with each version of labctl, or to a lab with the same files.
     pub fn is_of(&self, origin: &Origin, tree: &LabTree) -> Result<bool, StateError> {
         let is_recorded = match &self.record.origin {
             Some(recorded) => recorded == origin,
@@ -77,7 +77,7 @@ mod tests {
         };
         let here = Origin::directory(Path::new("/here"));
         let there = Origin::directory(Path::new("/there"));
-        // Of a labctl that recorded none.
+        // No recorded origin, as in an environment of an older labctl.
         assert!(is_of(&environment, &Origin::BuiltIn, "newer"));
         assert!(is_of(&environment, &here, "applied"));
         assert!(!is_of(&environment, &here, "other"));

@@ -1,5 +1,5 @@
-//! Copies of bundles' programs, where nobody else can write: a program that is run is the one of
-//! which the bundle's index has the digest, whatever becomes of the file in the bundle meanwhile.
+//! Copies of bundles' programs in a place where nobody else can write. So the program that runs is
+//! the one whose digest the bundle's index has, even if the bundle's file changes meanwhile.
 
 use std::{
     fs::{self, File},
@@ -11,18 +11,18 @@ use rustix::fs::{FlockOperation, flock};
 use super::{Bundle, StateError, Store, bundle::ToolEntry, files};
 use crate::digest;
 
-/// A directory with copies of programs. They are there at least as long as this value is.
+/// A directory with copies of programs. They stay there at least as long as this value lives.
 #[derive(Debug)]
 pub struct Programs {
     /// The directory.
     pub dir: PathBuf,
-    /// Held by whoever may run one of them: [`Store::sweep`] takes it for itself.
+    /// A shared lock, which keeps [`Store::sweep`] away: that needs an exclusive one.
     _lock: File,
 }
 
 impl Store {
-    /// Returns copies of those programs of `bundle` that are `named`, by their names; `None` where it
-    /// has none of them. They are copied, and their digests compared, unless they were before.
+    /// Returns copies, by name, of those programs of `bundle` that are `named`; `None` if it has
+    /// none of them. Copies them and compares their digests, unless an earlier call did.
     pub fn programs<'a>(
         &self,
         bundle: &Bundle,
@@ -40,7 +40,7 @@ impl Store {
         let dir = all.join(name(&tools));
         files::no_link(&dir)?;
         if !dir.is_dir() {
-            // Nothing is made for a bundle that is damaged.
+            // A damaged bundle leaves no directory behind.
             for tool in &tools {
                 bundle.verified(&tool.path, &tool.digest)?;
             }
@@ -55,7 +55,7 @@ impl Store {
         Ok(Some(Programs { dir, _lock: lock }))
     }
 
-    /// Removes the copies if there is no environment that may need them, and nobody who runs one.
+    /// Removes the copies, if no environment may need them and nobody runs one.
     pub fn sweep(&self) {
         let all = self.dir().join("programs");
         let going = self.dir().join("programs.going");
@@ -69,15 +69,15 @@ impl Store {
         if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
             return;
         }
-        // By another name first: a sweep that is killed leaves nothing that looks whole. What cannot be
-        // removed is in nobody's way.
+        // Renamed first: a sweep that is killed leaves nothing that looks complete. Files that
+        // cannot be removed are in nobody's way.
         let _ = fs::remove_dir_all(&going);
         let _ = fs::rename(&all, &going);
         let _ = fs::remove_dir_all(&going);
     }
 }
 
-/// Names the directory after what is to be in it.
+/// Returns the name of the directory for `tools`, a digest of their names and digests.
 fn name(tools: &[&ToolEntry]) -> String {
     let lines = tools.iter();
     let mut lines: Vec<String> = lines
@@ -87,7 +87,7 @@ fn name(tools: &[&ToolEntry]) -> String {
     digest::hex(lines.concat().as_bytes())
 }
 
-/// Puts the copies at `dir`, all at once.
+/// Copies the programs of `tools` to `dir`, all at once.
 fn copy(bundle: &Bundle, tools: &[&ToolEntry], all: &Path, dir: &Path) -> Result<(), StateError> {
     files::create_dir(all)?;
     let new = tempfile::tempdir_in(all).map_err(StateError::file("write", all))?;
@@ -96,7 +96,7 @@ fn copy(bundle: &Bundle, tools: &[&ToolEntry], all: &Path, dir: &Path) -> Result
         let to = new.path().join(tool.name.as_str());
         let program = File::open(&from).map_err(StateError::file("read", &from))?;
         files::write_program(&to, program)?;
-        // The copy is compared: the bundle's own may be another by now.
+        // Compares the copy: the bundle's own file may have changed by now.
         bundle.compare(&tool.path, &to, &tool.digest)?;
     }
     match fs::rename(new.path(), dir) {

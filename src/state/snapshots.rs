@@ -1,4 +1,4 @@
-//! What `reset` goes back to: a snapshot for each verified step.
+//! The snapshots that `reset` compares with: one for each verified step.
 
 use std::{fs, io, path::PathBuf};
 
@@ -10,7 +10,7 @@ impl Environment {
         self.dir.join("snapshots").join(format!("{step}.json"))
     }
 
-    /// The snapshot that was taken when `step` was verified; `None` if none was.
+    /// Returns the snapshot that was taken when `step` was verified; `None` if none was.
     pub fn snapshot(&self, step: &StepId) -> Result<Option<Snapshot>, StateError> {
         let path = self.snapshot_path(step);
         let bytes = match fs::read(&path) {
@@ -25,7 +25,7 @@ impl Environment {
         })
     }
 
-    /// Keeps `snapshot` for `step`.
+    /// Saves `snapshot` for `step`.
     pub fn keep_snapshot(&self, step: &StepId, snapshot: &Snapshot) -> Result<(), StateError> {
         let path = self.snapshot_path(step);
         let bytes = serde_json::to_vec(snapshot).map_err(|error| StateError::Corrupt {

@@ -1,4 +1,4 @@
-//! All environments of a state directory.
+//! The state directory with all environments.
 
 use std::{
     error::Error,
@@ -15,12 +15,12 @@ pub struct Store {
     dir: PathBuf,
 }
 
-/// The environments of a state directory.
+/// A list of the environments of a state directory.
 #[derive(Debug, Default)]
 pub struct Listing {
-    /// Those that can be used, by name.
+    /// The environments that can be used, by name.
     pub environments: Vec<Environment>,
-    /// Those that cannot, by name.
+    /// The environments that cannot be used, by name.
     pub unusable: Vec<Unusable>,
 }
 
@@ -29,7 +29,7 @@ pub struct Listing {
 pub struct Unusable {
     /// The name of its directory.
     pub name: String,
-    /// What is wrong with it.
+    /// The reason.
     pub why: StateError,
 }
 
@@ -47,26 +47,26 @@ impl fmt::Display for Unusable {
 }
 
 impl Store {
-    /// The store in `dir`, which need not exist yet.
+    /// Creates the store in `dir`, which need not exist yet.
     #[must_use]
     pub fn new(dir: PathBuf) -> Self {
         Self { dir }
     }
 
-    /// The directory.
+    /// Returns the directory.
     #[must_use]
     pub fn dir(&self) -> &Path {
         &self.dir
     }
 
-    /// Where the environment `name` is, or would be.
+    /// Returns the directory of the environment `name`, existing or not.
     #[must_use]
     pub fn path(&self, name: &EnvironmentName) -> PathBuf {
         self.dir.join("envs").join(name.as_str())
     }
 
-    /// Refuses a state directory in which others may plant files. The directory itself may be
-    /// reached through a link, as it is the user who named it; nothing in it may be one.
+    /// Refuses a state directory in which others may plant files. The user named the directory, so
+    /// it may be reached through a link; nothing in it may be a link.
     fn check(&self) -> Result<(), StateError> {
         files::private(&self.dir)?;
         let envs = self.dir.join("envs");
@@ -74,7 +74,8 @@ impl Store {
         files::private(&envs)
     }
 
-    /// The same for the environment `name`: kind and kubectl follow links where they write.
+    /// Refuses an environment in which others may plant files, or with a link in its directory:
+    /// kind and kubectl follow links where they write.
     fn check_environment(&self, name: &EnvironmentName) -> Result<(), StateError> {
         self.check()?;
         Self::check_dir(&self.path(name))
@@ -89,7 +90,7 @@ impl Store {
         Ok(())
     }
 
-    /// All environments, by name; one that cannot be used hides no other.
+    /// Returns all environments, by name. One that cannot be used hides no other.
     pub fn list(&self) -> Result<Listing, StateError> {
         self.check()?;
         let dir = self.dir.join("envs");
@@ -101,7 +102,7 @@ impl Store {
         let mut listing = Listing::default();
         for entry in entries {
             let path = entry.map_err(StateError::file("read", &dir))?.path();
-            // What a file manager left behind is no environment.
+            // A file that a file manager left behind is no environment.
             if !path.is_dir() {
                 continue;
             }
@@ -121,7 +122,7 @@ impl Store {
         Ok(listing)
     }
 
-    /// The environment `name`.
+    /// Opens the environment `name`.
     pub fn get(&self, name: &EnvironmentName) -> Result<Environment, StateError> {
         self.check_environment(name)?;
         Environment::open(&self.path(name))?.ok_or_else(|| StateError::Absent {
@@ -129,15 +130,15 @@ impl Store {
         })
     }
 
-    /// Takes the environment `name` for `holder`, making its directory if it is not there.
+    /// Takes the environment `name` for `holder`, and creates its directory if it is missing.
     pub fn lock(&self, name: &EnvironmentName, holder: &Holder) -> Result<Attempt, StateError> {
         self.check_environment(name)?;
         let mut attempt = self.attempt(name)?;
         if let Attempt::Held(lock) = &mut attempt
             && let Err(error) = lock.sign(holder)
         {
-            // Nothing may be left of an environment that could not be begun. It is held: nobody
-            // else is making it.
+            // Nothing may be left of an environment that could not be begun. The lock is held, so
+            // nobody else is making it.
             if !self.is_begun(name) {
                 let _ = self.discard(name);
             }
@@ -147,7 +148,7 @@ impl Store {
     }
 
     fn attempt(&self, name: &EnvironmentName) -> Result<Attempt, StateError> {
-        /// More often than anybody runs `down` in the same instant.
+        /// More than the number of `down`s that anybody runs in the same instant.
         const TRIES: usize = 8;
         let dir = self.path(name);
         let mut tries = 0;
@@ -156,12 +157,12 @@ impl Store {
             let attempt =
                 files::create_dir(&dir).and_then(|()| Lock::attempt(&self.lock_path(name)));
             match attempt {
-                // A `down` that just ended removed the directory between the two.
+                // A `down` that just ended removed the directory between the two calls.
                 Err(StateError::File { source, .. })
                     if source.kind() == io::ErrorKind::NotFound && tries < TRIES => {}
                 Err(error) => {
-                    // It is not held: another labctl may be making the environment. What is empty
-                    // may go; whoever is about to use it makes it again.
+                    // The lock is not held: another labctl may be making the environment. Only
+                    // empty directories go; whoever is about to use one makes it again.
                     let _ = fs::remove_dir(&dir);
                     let _ = fs::remove_dir(self.dir.join("envs"));
                     return Err(error);
@@ -171,17 +172,17 @@ impl Store {
         }
     }
 
-    /// Where the lock of the environment `name` is.
+    /// Returns the path of the lock of the environment `name`.
     #[must_use]
     pub fn lock_path(&self, name: &EnvironmentName) -> PathBuf {
         self.path(name).join("lock")
     }
 
-    /// Gives back the directory of an environment that turned out not to exist, which has to be
-    /// locked.
+    /// Removes the directory of an environment that turned out not to exist. The caller holds its
+    /// lock.
     pub fn discard_unbegun(&self, name: &EnvironmentName) {
         if !self.is_begun(name) {
-            // What cannot be removed is found empty by the next command.
+            // A directory that cannot be removed looks empty to the next command.
             let _ = self.discard(name);
         }
     }
@@ -190,8 +191,8 @@ impl Store {
         self.path(name).join("environment.json").exists()
     }
 
-    /// Makes the environment that `record` describes, which has to be locked. If that fails,
-    /// nothing of it is left.
+    /// Creates the environment that `record` describes. The caller holds its lock. On an error
+    /// nothing of the environment is left.
     pub fn create(&self, record: Record) -> Result<Environment, StateError> {
         let environment = Environment {
             dir: self.path(&record.name),
@@ -203,8 +204,8 @@ impl Store {
         Ok(environment)
     }
 
-    /// Removes the environment's directory, which has to be locked: at once for everybody else, as
-    /// its record goes first.
+    /// Removes the environment's directory. The caller holds its lock. The record goes first, so
+    /// that the environment is gone at once for everybody else.
     pub fn remove(&self, name: &EnvironmentName) -> Result<(), StateError> {
         let dir = self.path(name);
         let record = dir.join("environment.json");
@@ -214,7 +215,7 @@ impl Store {
 
     fn discard(&self, name: &EnvironmentName) -> io::Result<()> {
         fs::remove_dir_all(self.path(name))?;
-        // The last environment takes the directory around it along; others keep it.
+        // Succeeds only for the last environment: the directory has to be empty.
         let _ = fs::remove_dir(self.dir.join("envs"));
         Ok(())
     }
@@ -234,12 +235,12 @@ mod tests {
             verb: "up".into(),
             since: jiff::Timestamp::UNIX_EPOCH,
         };
-        // It is there, and has no record yet; opening the lock fails.
+        // The environment is there and has no record yet; opening the lock fails.
         fs::create_dir_all(store.lock_path(&"a".into())).unwrap();
         fs::write(store.path(&"a".into()).join("half"), "made").unwrap();
         assert!(store.lock(&"a".into(), &me).is_err());
         assert!(store.path(&"a".into()).join("half").exists());
-        // Of its own it leaves nothing.
+        // It leaves nothing of its own.
         fs::write(store.dir().join("envs/b"), "a file in the way").unwrap();
         assert!(store.lock(&"b".into(), &me).is_err());
         assert!(store.dir().join("envs/b").is_file());

@@ -1,4 +1,4 @@
-//! A lab's files read from a directory, and what their names may be.
+//! Reading a lab's files from a directory, and the rules for their names.
 
 use std::{
     collections::BTreeMap,
@@ -18,30 +18,33 @@ use unicode_normalization::UnicodeNormalization;
 use super::{StateError, error::Faults};
 use crate::{event::untrusted::deceives, spec::LabTree};
 
-/// More than any lab needs; keeps a mistaken `labctl up /` from reading a disk.
+/// The maximum number of files: more than any lab needs. It keeps a mistaken `labctl up /` from
+/// reading a disk.
 pub(super) const MOST_FILES: usize = 2_000;
-/// The most bytes of all files together.
+/// The maximum size of all files together in bytes.
 pub(super) const MOST_BYTES: u64 = 16 << 20;
-/// What is said of more.
+/// The fault of a lab beyond these limits.
 pub(super) const TOO_MUCH: &str = "it holds more than a lab does (16 MiB, 2000 files)";
-/// What Windows takes for a device, whatever its extension.
+/// The names that Windows takes for devices, with any extension.
 const DEVICES: [&str; 6] = ["con", "prn", "aux", "nul", "conin$", "conout$"];
 
-/// How a directory is opened, and how a file: never through a link, and without waiting for whoever
-/// writes into a pipe.
+/// The flags for opening a directory.
 const DIRECTORY: OFlags = OFlags::RDONLY
     .union(OFlags::DIRECTORY)
     .union(OFlags::CLOEXEC);
+/// The flags for opening a file: never through a link, and without waiting for the writer of a
+/// pipe.
 const PLAIN: OFlags = OFlags::RDONLY
     .union(OFlags::NOFOLLOW)
     .union(OFlags::NONBLOCK)
     .union(OFlags::CLOEXEC);
 
-/// Reads all files below `dir` into memory. Links are not followed, and refused: a lab is what its
-/// own files say. All faults are told at once.
+/// Reads all files below `dir` into memory. Links are refused, not followed: a lab consists of its
+/// own files. All faults are reported at once.
 ///
-/// Everything is opened from the directory above it, and what was opened is looked at, not what a
-/// name leads to by then: whoever may write in `dir` can change it, and not have it lead elsewhere.
+/// Everything is opened from the directory above it, and the opened file is checked, not the one
+/// that its name leads to by then. So a user who may write in `dir` can change its content, and
+/// cannot make it lead elsewhere.
 pub fn read_tree(dir: &Path) -> Result<LabTree, StateError> {
     let mut reader = Reader::default();
     let read = reader.read(dir);
@@ -54,8 +57,8 @@ pub fn read_tree(dir: &Path) -> Result<LabTree, StateError> {
     })
 }
 
-/// Reads those of the files `names` below `dir` that are there, in the same way; what else is there,
-/// or is no plain file, is not looked at.
+/// Reads those of the files `names` below `dir` that exist, as safely as [`read_tree`] does.
+/// Ignores all other files, and names that are no plain file.
 pub(super) fn read_files<'a>(
     dir: &Path,
     names: impl Iterator<Item = &'a String>,
@@ -84,7 +87,7 @@ pub(super) fn read_files<'a>(
     Ok(files)
 }
 
-/// An error, if there are faults.
+/// Fails if there are faults.
 pub(super) fn refuse(origin: &str, faults: Vec<String>) -> Result<(), StateError> {
     if faults.is_empty() {
         return Ok(());
@@ -117,7 +120,7 @@ impl Reader {
             for entry in Dir::read_from(&open).map_err(at(&prefix))? {
                 let entry = entry.map_err(at(&prefix))?;
                 let name = entry.file_name();
-                // What editors and version control leave behind is no part of a lab.
+                // Files that editors and version control leave behind are no part of a lab.
                 if name.to_bytes().starts_with(b".") {
                     continue;
                 }
@@ -161,9 +164,9 @@ impl Reader {
     }
 }
 
-/// The directory at `path`, of which each part ends in a slash, below `root`; `None` if a part of it
-/// is no directory, or a link to one. Each is opened from the one above it; only one is open at a
-/// time, as there may be more of them than files that may be open.
+/// Opens the directory at `path` below `root`; each part of `path` ends in a slash. `None` if a
+/// part is no directory, or a link to one. Each directory is opened from the one above it, and only
+/// one is open at a time: there may be more of them than the process may have open.
 fn inside(root: &OwnedFd, path: &str) -> Result<Option<OwnedFd>, Errno> {
     let mut open = openat(root, ".", DIRECTORY, Mode::empty())?;
     for part in path.split_terminator('/') {
@@ -176,7 +179,7 @@ fn inside(root: &OwnedFd, path: &str) -> Result<Option<OwnedFd>, Errno> {
     Ok(Some(open))
 }
 
-/// What is in the plain file `name` of the directory `dir`, and not much more than `most` bytes of it;
+/// Returns the content of the plain file `name` in the directory `dir`, cut one byte after `most`;
 /// `None` if it is no plain file.
 fn content(dir: &OwnedFd, name: &CStr, most: u64) -> io::Result<Option<Vec<u8>>> {
     let open = match openat(dir, name, PLAIN, Mode::empty()) {
@@ -192,8 +195,8 @@ fn content(dir: &OwnedFd, name: &CStr, most: u64) -> io::Result<Option<Vec<u8>>>
     Ok(Some(content))
 }
 
-/// What is wrong with the name of a file in a lab: it has to mean the same file, inside the lab, on
-/// every disk.
+/// Returns the faults of a file's name: it has to mean the same file, inside the lab, on every
+/// disk.
 pub(super) fn name_faults(name: &str) -> Vec<String> {
     let mut faults = Vec::new();
     let mut fault = |what: &str| faults.push(format!("`{}` {what}", name.escape_debug()));
@@ -239,12 +242,12 @@ fn is_device(part: &str) -> bool {
     numbered || DEVICES.contains(&stem.as_str())
 }
 
-/// Names, of files or of directories above them, that fall on each other on a disk that takes
-/// letters of both cases, or several spellings of a character, for the same; and files that are
+/// Returns the faults of names, of files or of directories above them, that collide on a disk that
+/// does not distinguish case or several spellings of a character; and of files that are
 /// directories, too.
 pub(super) fn collisions<'a>(names: impl Iterator<Item = &'a String>) -> Vec<String> {
     let mut faults = Vec::new();
-    // What each folded path is spelled like, and whether it is a file.
+    // By folded path: its spelling, and true for a file.
     let mut known: BTreeMap<String, (&str, bool)> = BTreeMap::new();
     for name in names {
         let ends = name.match_indices('/').map(|(at, _)| at);
@@ -268,9 +271,9 @@ pub(super) fn collisions<'a>(names: impl Iterator<Item = &'a String>) -> Vec<Str
     faults
 }
 
-/// `name` without the difference between cases and between spellings of a character.
+/// Returns `name` without differences of case and of the spelling of a character.
 fn folded(name: &str) -> String {
-    // Upper case first: `ß` and `SS` are the same then, as are the two small sigmas.
+    // Upper case first: then `ß` equals `SS`, and the two small sigmas are equal.
     let upper: String = name.nfkd().flat_map(char::to_uppercase).collect();
     let lower: String = upper.chars().flat_map(char::to_lowercase).collect();
     lower.nfkd().collect()
@@ -322,7 +325,7 @@ mod tests {
         });
     }
 
-    /// Has two names change places, so that both are there all the time.
+    /// Swaps two names, so that both exist all the time.
     fn swap(a: &Path, b: &Path) {
         use rustix::fs::{CWD, RenameFlags, renameat_with};
         renameat_with(CWD, a, CWD, b, RenameFlags::EXCHANGE).unwrap();

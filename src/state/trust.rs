@@ -1,4 +1,4 @@
-//! Which labs the user said may be run: a file for each answer, so that two at once lose none.
+//! The labs that the user allowed to run. Each answer is a file, so that two at once lose none.
 
 use std::{
     fs::Metadata,
@@ -12,27 +12,28 @@ use serde::Serialize;
 use super::{StateError, Store, files};
 use crate::digest;
 
-/// What an answer is about.
+/// The subject of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Subject {
-    /// A directory, whatever is in it.
+    /// A directory, with any content.
     Directory(Directory),
-    /// These files, wherever they come from: by the digest of the tree.
+    /// The files with this digest of the tree, wherever they come from.
     Tree(String),
 }
 
-/// A directory, as far as it can be told from another one that is made in its place later.
+/// A directory, distinguished from another one that is made in its place later.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Directory {
     /// Its canonical path.
     pub path: PathBuf,
     /// Its owner, device and inode.
     identity: (u32, u64, u64),
-    /// The nearest place, the directory itself or above it, in which others can write.
+    /// The nearest place, the directory itself or above it, or else one below it, in which others
+    /// can write.
     pub open: Option<PathBuf>,
 }
 
-/// What is written down; for people, as the file's name says it all.
+/// The content of an answer's file, for people: the file's name says all that labctl needs.
 #[derive(Serialize)]
 struct Answer<'a> {
     trusted: &'a str,
@@ -40,7 +41,7 @@ struct Answer<'a> {
 }
 
 impl Directory {
-    /// The directory at `path`.
+    /// Looks at the directory at `path`.
     pub fn at(path: &Path) -> Result<Self, StateError> {
         let canonical = path.canonicalize();
         let path = canonical.map_err(StateError::file("read", path))?;
@@ -64,8 +65,8 @@ impl Directory {
     }
 }
 
-/// The first file or directory below `dir` in which others can write. One that cannot be looked at
-/// counts as one.
+/// Returns the first file or directory below `dir` in which others can write. One that cannot be
+/// read counts as such.
 fn open_below(dir: &Path, me: u32) -> Option<PathBuf> {
     let Ok(entries) = std::fs::read_dir(dir) else {
         return Some(dir.to_owned());
@@ -82,7 +83,7 @@ fn open_below(dir: &Path, me: u32) -> Option<PathBuf> {
     })
 }
 
-/// Who may write in a directory.
+/// The facts that decide who may write to a file or directory.
 struct Access {
     owner: u32,
     group: u32,
@@ -99,10 +100,10 @@ impl Access {
     }
 }
 
-/// Whether others than the user `me` and root can write in a directory. One in which everybody may,
-/// and nobody may remove what is another's (`/tmp`), is open, too: what its owner removes, others can
-/// make anew. A group of the user's own number has nobody else in it, by the convention of the systems
-/// that make one for each user.
+/// Tests whether anybody but the user `me` and root can write there. A directory in which everybody
+/// may write, and nobody may remove the files of others (`/tmp`), counts as open: once users remove
+/// their own files there, others can make these anew. A group with the user's own number has no
+/// other members, by the convention of systems that make one for each user.
 fn is_open(access: &Access, me: u32) -> bool {
     let Access { owner, group, mode } = *access;
     let is_own_group = group == me || group == 0;
@@ -110,7 +111,8 @@ fn is_open(access: &Access, me: u32) -> bool {
 }
 
 impl Subject {
-    /// The place in which others can write, if that is why an answer about this is not remembered.
+    /// Returns the place in which others can write, which is the reason not to remember an answer
+    /// about this.
     #[must_use]
     pub fn open(&self) -> Option<&Path> {
         match self {
@@ -133,15 +135,15 @@ impl Subject {
 }
 
 impl Store {
-    /// Whether the user trusts this.
+    /// Returns true if the user trusts `subject`.
     pub fn trusts(&self, subject: &Subject) -> Result<bool, StateError> {
         let path = self.trust()?.join(subject.file());
         files::no_link(&path)?;
         Ok(subject.open().is_none() && path.is_file())
     }
 
-    /// Remembers that the user trusts this, which `origin` names, unless others can put something
-    /// else in its place.
+    /// Remembers that the user trusts `subject`, which `origin` names, unless others can put
+    /// something else in its place.
     pub fn remember(
         &self,
         subject: &Subject,
@@ -165,7 +167,7 @@ impl Store {
         files::write(&path, &text)
     }
 
-    /// The directory of the answers, which nobody else can have put there.
+    /// Returns the directory of the answers. Refuses one that somebody else can have put there.
     fn trust(&self) -> Result<PathBuf, StateError> {
         files::private(self.dir())?;
         let dir = self.dir().join("trust");

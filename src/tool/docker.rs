@@ -6,55 +6,55 @@ use super::{Invocation, Stdin};
 
 /// The label by which kind marks the containers of a cluster.
 const CLUSTER_LABEL: &str = "io.x-k8s.kind.cluster";
-/// The label by which kind says what a node is.
+/// The label with kind's role of a node.
 const ROLE_LABEL: &str = "io.x-k8s.kind.role";
 
-/// The label by which labctl marks a network as an environment's: its value is the environment's id.
+/// The label that marks a network as labctl's; its value is the id of the environment.
 const ENVIRONMENT_LABEL: &str = "labctl.dev/environment";
-/// The label that names the cluster whose nodes are to be in a network of labctl's.
+/// The label that names the cluster whose nodes a network of labctl's is for.
 const NETWORK_OF_LABEL: &str = "labctl.dev/cluster";
 
-/// The engine's version; fails if no engine answers.
+/// Prints the engine's version; fails if no engine answers.
 #[must_use]
 pub fn version() -> Invocation {
     Invocation::new("docker", ["version", "--format", "{{.Server.Version}}"])
 }
 
-/// What the engine says of its own confinement.
+/// Prints the engine's security options.
 #[must_use]
 pub fn security() -> Invocation {
     Invocation::new("docker", ["info", "--format", "{{json .SecurityOptions}}"])
 }
 
-/// Whether an engine that says this, as [`security`] asks it, runs without root.
+/// Tests whether the output of [`security`] is that of an engine that runs without root.
 #[must_use]
 pub fn is_rootless(printed: &str) -> bool {
     printed.contains("name=rootless")
 }
 
-/// The roles of what is no worker.
+/// kind's role of a control plane.
 pub const CONTROL_PLANE: &str = "control-plane";
-/// kind puts one before several control planes; it is no node.
+/// kind's role of the load balancer in front of several control planes; it is no node.
 pub const LOAD_BALANCER: &str = "external-load-balancer";
-/// The port on which a control plane's API server listens, inside of its container.
+/// The port of the API server inside a control plane's container.
 const API_PORT: &str = "6443/tcp";
 
-/// A node's container, as the engine shows it.
+/// A container of a cluster, as the engine shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Container {
     /// Its full id.
     pub id: String,
-    /// What it does: `running`, `exited`, `paused`.
+    /// The engine's state of it: `running`, `exited`, `paused`.
     pub state: String,
     /// kind's role of the node: `control-plane`.
     pub role: String,
-    /// Its name, which is the node's too.
+    /// Its name, which is the node's name too.
     pub name: String,
-    /// The names of the networks that it is attached to, whether it runs or not.
+    /// The names of the networks that it is attached to, running or not.
     pub networks: Vec<String>,
 }
 
-/// All containers, running or not, of the cluster `name`, a line each: see [`containers`].
+/// Lists all containers of the cluster `name`, running or not, one a line: see [`containers`].
 #[must_use]
 pub fn nodes(name: &str) -> Invocation {
     Invocation::new("docker", ["ps", "--all", "--no-trunc"])
@@ -66,7 +66,7 @@ pub fn nodes(name: &str) -> Invocation {
         ))
 }
 
-/// What [`nodes`] printed, by id.
+/// Parses the output of [`nodes`]. Returns the containers in the order of their ids.
 #[must_use]
 pub fn containers(printed: &str) -> Vec<Container> {
     let container = |line: &str| {
@@ -87,13 +87,14 @@ pub fn containers(printed: &str) -> Vec<Container> {
 }
 
 impl Container {
-    /// Whether its processes run. An engine that does not say what a container does says it of none.
+    /// Returns true if its processes run. An empty state counts as running: an engine that reports
+    /// no states reports none for any container.
     #[must_use]
     pub fn runs(&self) -> bool {
         self.state == "running" || self.state.is_empty()
     }
 
-    /// Whether its processes are frozen.
+    /// Returns true if its processes are frozen.
     #[must_use]
     pub fn is_paused(&self) -> bool {
         self.state == "paused"
@@ -112,20 +113,20 @@ pub fn start(ids: &[String]) -> Invocation {
     with_ids(["start"], ids)
 }
 
-/// Lets the processes of paused containers go on.
+/// Resumes the processes of paused containers.
 #[must_use]
 pub fn unpause(ids: &[String]) -> Invocation {
     with_ids(["unpause"], ids)
 }
 
-/// When containers were last started, a line each: see [`started`].
+/// Prints the last start of containers, one a line: see [`started`].
 #[must_use]
 pub fn starts(ids: &[String]) -> Invocation {
     let format = "{{.Name}} {{.State.StartedAt}}";
     with_ids(["container", "inspect", "--format", format], ids)
 }
 
-/// What [`starts`] printed: names, and times as text.
+/// Parses the output of [`starts`] into names, and times as text.
 #[must_use]
 pub fn started(printed: &str) -> Vec<(String, String)> {
     let pairs = printed.lines().filter_map(|line| line.split_once(' '));
@@ -134,7 +135,7 @@ pub fn started(printed: &str) -> Vec<(String, String)> {
     pairs.map(pair).collect()
 }
 
-/// Where on this machine the API server of a control plane's container is to be reached.
+/// Prints the address on this machine of the API server of a control plane's container.
 #[must_use]
 pub fn api_address(id: &str) -> Invocation {
     Invocation::new("docker", ["port", id, API_PORT])
@@ -152,8 +153,8 @@ fn with_ids<'a>(args: impl IntoIterator<Item = &'a str>, ids: &[String]) -> Invo
     invocation
 }
 
-/// A line with the container's name for each container of the cluster `name` that starts, from now
-/// until it is ended.
+/// Prints a line with name and role for each container of the cluster `name` that starts, until the
+/// command is ended.
 #[must_use]
 pub fn node_starts(name: &str) -> Invocation {
     Invocation::new("docker", ["events", "--filter", "event=start"])
@@ -165,7 +166,7 @@ pub fn node_starts(name: &str) -> Invocation {
         ))
 }
 
-/// The id of the image `name`; fails if the engine does not have it.
+/// Prints the id of the image `name`; fails if the engine does not have it.
 #[must_use]
 pub fn image_id(name: &str) -> Invocation {
     Invocation::new("docker", ["image", "inspect", "--format", "{{.Id}}", name])
@@ -183,7 +184,7 @@ pub fn pull(image: &str) -> Invocation {
     Invocation::new("docker", ["pull", "--quiet", image])
 }
 
-/// Builds the image `name` from what is in `dir`, with these values of its Dockerfile's arguments.
+/// Builds the image `name` from the directory `dir`, with these values for the Dockerfile's `ARG`s.
 #[must_use]
 pub fn build(name: &str, args: &BTreeMap<String, String>, dir: &Path) -> Invocation {
     let build = Invocation::new("docker", ["build", "--tag", name]);
@@ -200,7 +201,7 @@ pub fn save(image: &str, archive: &Path) -> Invocation {
         .arg(image)
 }
 
-/// Imports an archive into a node's containerd, waiting for containerd to answer.
+/// Imports an archive into a node's containerd. Waits for containerd to answer.
 #[must_use]
 pub fn import(node: &str, archive: &Path) -> Invocation {
     Invocation::new(
@@ -221,7 +222,7 @@ pub fn import(node: &str, archive: &Path) -> Invocation {
     .stdin(Stdin::File(archive.to_owned()))
 }
 
-/// Removes containers, running or not, and the volumes that only they have.
+/// Removes containers, running or not, and their anonymous volumes.
 #[must_use]
 pub fn remove(ids: &[String]) -> Invocation {
     with_ids(["rm", "--force", "--volumes"], ids)
@@ -232,15 +233,15 @@ pub fn remove(ids: &[String]) -> Invocation {
 pub struct Network {
     /// Its full id.
     pub id: String,
-    /// Its name; the engine may have several of one name.
+    /// Its name; the engine may have several networks of one name.
     pub name: String,
-    /// The id of the environment that it was made for, if labctl made it.
+    /// The id of the environment that it is for, if labctl created it.
     pub environment: Option<String>,
-    /// The cluster whose nodes are to be in it, if labctl made it.
+    /// The cluster whose nodes it is for, if labctl created it.
     pub cluster: Option<String>,
 }
 
-/// All networks of the engine, a line each: see [`read_networks`].
+/// Lists all networks of the engine, one a line: see [`read_networks`].
 #[must_use]
 pub fn networks() -> Invocation {
     let format = "{{.ID}} {{.Name}} {{.Labels}}";
@@ -250,7 +251,7 @@ pub fn networks() -> Invocation {
     )
 }
 
-/// What [`networks`] printed.
+/// Parses the output of [`networks`].
 #[must_use]
 pub fn read_networks(printed: &str) -> Vec<Network> {
     let network = |line: &str| {
@@ -272,10 +273,10 @@ pub fn read_networks(printed: &str) -> Vec<Network> {
     printed.lines().filter_map(network).collect()
 }
 
-/// Creates the network `name` for the nodes of `cluster`, marked as the environment's whose id is
-/// `environment`. Its options are those of the network that kind itself would create
-/// (`createNetwork` in kind's `pkg/cluster/internal/providers/docker/network.go`), so that the
-/// cluster behaves the same: kind uses a network as it is.
+/// Creates the network `name` for the nodes of `cluster`, labelled with the id of the environment.
+/// Its options are those of the network that kind itself would create (`createNetwork` in kind's
+/// `pkg/cluster/internal/providers/docker/network.go`), so that the cluster behaves the same: kind
+/// uses an existing network as it is.
 #[must_use]
 pub fn create_network(
     name: &str,
@@ -303,7 +304,7 @@ pub fn create_network(
     create.arg(name)
 }
 
-/// What the engine sets as MTU of its default network; kind gives its own the same.
+/// Prints the MTU of the engine's default network; kind gives its own network the same.
 #[must_use]
 pub fn default_mtu() -> Invocation {
     let format = "{{ index .Options \"com.docker.network.driver.mtu\" }}";

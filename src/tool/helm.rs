@@ -1,17 +1,17 @@
-//! Command lines of helm. Each names its kubeconfig, context and namespace; the directories of
-//! helm's own come from [`super::Toolbox`].
+//! Command lines of helm. Each names its kubeconfig, context and namespace; [`super::Toolbox`]
+//! gives helm directories of its own.
 
 use std::path::{Path, PathBuf};
 
 use super::{Invocation, Stdin, kubectl::Kubectl};
 
-/// The beginning of the variables that helm reads as settings.
+/// The prefix of the variables that helm reads as settings.
 pub const SETTINGS: &str = "HELM_";
 
-/// The variables with which helm reaches this machine and nothing else; none for those that it must
-/// not have. Helm, its loader of schemas included, asks the proxy that they name for every address
-/// beyond loopback (`http.ProxyFromEnvironment` of Go), and nobody listens on port 0. The API server of
-/// a kind cluster is on loopback.
+/// The variables with which helm reaches this machine and nothing else; `None` removes a variable.
+/// Helm, its loader of schemas included, goes through the proxy that they name for every address
+/// beyond loopback (`http.ProxyFromEnvironment` of Go), and nobody listens on port 0. The API
+/// server of a kind cluster is on loopback.
 pub const NO_WAY_OUT: [(&str, Option<&str>); 6] = [
     ("HTTP_PROXY", Some(NOBODY)),
     ("http_proxy", Some(NOBODY)),
@@ -22,8 +22,8 @@ pub const NO_WAY_OUT: [(&str, Option<&str>); 6] = [
 ];
 const NOBODY: &str = "http://127.0.0.1:0";
 
-/// Where helm keeps what, if all that it keeps is below `home`: no plugin, repository or login of the
-/// user's is in there.
+/// Returns the variables that put all directories of helm below `home`, where there is no plugin,
+/// repository or login of the user's.
 #[must_use]
 pub fn directories(home: &Path) -> [(&'static str, PathBuf); 4] {
     [
@@ -40,7 +40,7 @@ pub fn version() -> Invocation {
     Invocation::new("helm", ["version", "--short"])
 }
 
-/// `helm pull` of a chart of a repository, into the directory `to`.
+/// `helm pull` of a chart from a repository into the directory `to`.
 #[must_use]
 pub fn pull(repository: &str, name: &str, version: &str, to: &Path) -> Invocation {
     Invocation::new("helm", ["pull", name, "--repo", repository])
@@ -50,10 +50,10 @@ pub fn pull(repository: &str, name: &str, version: &str, to: &Path) -> Invocatio
         .arg(to.to_string_lossy())
 }
 
-/// What names a chart on helm's command line.
+/// The arguments that name a chart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChartArgs {
-    /// A file, a directory, an OCI reference, or a name in a repository.
+    /// The chart: a file, a directory, an OCI reference, or a name in a repository.
     pub chart: String,
     /// The repository.
     pub repository: Option<String>,
@@ -61,7 +61,7 @@ pub struct ChartArgs {
     pub version: Option<String>,
 }
 
-/// A release, as helm is told of it.
+/// A release in a namespace of a cluster.
 #[derive(Debug, Clone, Copy)]
 pub struct Release<'a> {
     /// The cluster.
@@ -73,8 +73,8 @@ pub struct Release<'a> {
 }
 
 impl Release<'_> {
-    /// `helm upgrade --install`. It waits for hooks alone: the assertions wait for the rest. What
-    /// somebody changed by other means becomes the chart's again.
+    /// `helm upgrade --install`. It waits only for hooks: the assertions wait for the rest. Fields
+    /// that somebody changed by other means get the chart's values again.
     #[must_use]
     pub fn upgrade(
         &self,
@@ -92,7 +92,7 @@ impl Release<'_> {
         if let Some(values) = values {
             upgrade = upgrade.arg("--values").arg(values.to_string_lossy());
         }
-        // Every user of this machine can read a process's arguments.
+        // Not as an argument: every user of this machine can read those.
         if let Some(set) = set {
             let set = Stdin::Text(set.to_string());
             upgrade = upgrade.arg("--values").arg("-").stdin(set);
@@ -101,21 +101,21 @@ impl Release<'_> {
         self.at(upgrade.arg("--create-namespace"))
     }
 
-    /// `helm history`: its newest revisions, the oldest first.
+    /// `helm history`: the 20 newest revisions, the oldest first.
     #[must_use]
     pub fn history(&self) -> Invocation {
         let history = ["history", self.name, "--max", "20", "--output", "json"];
         self.at(Invocation::new("helm", history))
     }
 
-    /// `helm uninstall` of what was installed by half: hooks are for whole releases.
+    /// `helm uninstall` of a half-installed release, without hooks, which expect a whole release.
     #[must_use]
     pub fn uninstall(&self) -> Invocation {
         let uninstall = ["uninstall", self.name, "--ignore-not-found", "--no-hooks"];
         self.at(Invocation::new("helm", uninstall).arg("--wait"))
     }
 
-    /// `helm rollback` of what was upgraded by half.
+    /// `helm rollback` of a half-finished upgrade.
     #[must_use]
     pub fn rollback(&self, revision: u32) -> Invocation {
         let rollback = Invocation::new("helm", ["rollback", self.name]);

@@ -7,49 +7,49 @@ use crate::{
     spec::size::Size,
 };
 
-/// What a child reads on its standard input.
+/// The standard input of a child.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Stdin {
     /// Nothing.
     #[default]
     Null,
-    /// This text.
+    /// A text.
     Text(String),
-    /// This file.
+    /// The content of a file.
     File(PathBuf),
 }
 
 /// A program with its arguments, its additional environment and its input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invocation {
-    /// The tool's name: `kind`. Where it stands is resolved when it is run.
+    /// The tool's name: `kind`. Its path is resolved when it is run.
     pub program: String,
     /// Its arguments.
     pub args: Vec<String>,
-    /// Variables set in addition to the ones labctl itself has.
+    /// Variables in addition to the ones that labctl itself has.
     pub env: Vec<(String, String)>,
-    /// The file of each argument that is the text of a file, which is shown in its place.
+    /// The arguments that are the text of a file, each with the file, which is shown in its place.
     pub texts: Vec<(String, PathBuf)>,
     /// Its standard input.
     pub stdin: Stdin,
-    /// The file that takes its standard output, whatever and however much it is; otherwise it is
-    /// read as lines.
+    /// The file that takes the standard output, of any content and size. Without one, the output
+    /// is read as lines.
     pub stdout: Option<PathBuf>,
-    /// The most that goes into that file, and what says so in `lab.yaml`.
+    /// The limit for that file.
     pub at_most: Option<AtMost>,
 }
 
-/// A limit of what a command may print.
+/// A limit for the output of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AtMost {
     /// The limit.
     pub size: Size,
-    /// What has to be raised for more: "`at-most` of the lab's `data`".
+    /// The setting that raises the limit: "`at-most` of the lab's `data`".
     pub raised_by: &'static str,
 }
 
 impl Invocation {
-    /// `program` with `args`.
+    /// Creates an invocation of `program` with `args`.
     pub fn new<A: Into<String>>(program: &str, args: impl IntoIterator<Item = A>) -> Self {
         Self {
             program: program.to_owned(),
@@ -62,42 +62,42 @@ impl Invocation {
         }
     }
 
-    /// The same with a limit of what it may print into its file.
+    /// Limits the output into the file.
     #[must_use]
     pub fn at_most(mut self, size: Size, raised_by: &'static str) -> Self {
         self.at_most = Some(AtMost { size, raised_by });
         self
     }
 
-    /// The same with one more variable.
+    /// Adds a variable.
     #[must_use]
     pub fn env(mut self, name: &str, value: impl Into<String>) -> Self {
         self.env.push((name.to_owned(), value.into()));
         self
     }
 
-    /// The same with one more argument.
+    /// Adds an argument.
     #[must_use]
     pub fn arg(mut self, arg: impl Into<String>) -> Self {
         self.args.push(arg.into());
         self
     }
 
-    /// The same, printing into the file at `path`.
+    /// Sends the standard output to the file at `path`.
     #[must_use]
     pub fn stdout(mut self, path: PathBuf) -> Self {
         self.stdout = Some(path);
         self
     }
 
-    /// The same, shown with `file` in the place of the argument `text`, which is the file's.
+    /// Shows `file` in the place of the argument `text`, which is the file's content.
     #[must_use]
     pub fn text_of(mut self, text: String, file: PathBuf) -> Self {
         self.texts.push((text, file));
         self
     }
 
-    /// The same, reading `stdin`.
+    /// Sets the standard input.
     #[must_use]
     pub fn stdin(mut self, stdin: Stdin) -> Self {
         self.stdin = stdin;
@@ -106,7 +106,8 @@ impl Invocation {
 }
 
 impl fmt::Display for Invocation {
-    /// The command as it can be typed into a POSIX shell.
+    /// Writes the command as it can be typed into a shell. An input text becomes a here-string
+    /// (`<<<`), which bash, ksh and zsh know.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (name, value) in &self.env {
             write!(f, "{name}={} ", quote(value))?;
@@ -130,8 +131,8 @@ impl fmt::Display for Invocation {
     }
 }
 
-/// `text` as one word of a POSIX shell, on one line: what a terminal would obey, or nobody would see, is
-/// written out (`$'…'`, POSIX.1-2024).
+/// Returns `text` as one word of a POSIX shell, on one line. Characters that a terminal would obey,
+/// or that nobody would see, are escaped (`$'…'`, POSIX.1-2024).
 #[must_use]
 pub fn quote(text: &str) -> Cow<'_, str> {
     if text.chars().any(deceives) {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::Invocation;
 
-/// The variable by which kind puts the nodes into a Docker network of their own.
+/// The variable that makes kind put the nodes into another Docker network than its own.
 const NETWORK: &str = "KIND_EXPERIMENTAL_DOCKER_NETWORK";
 
 /// `kind version`
@@ -14,7 +14,7 @@ pub fn version() -> Invocation {
 }
 
 /// `kind create cluster`. It does not wait for nodes to be Ready: the assertions do, for all of
-/// them, while kind's own `--wait` looks at control planes only. Where it fails it removes nothing:
+/// them, while kind's own `--wait` looks at control planes only. If it fails, it removes nothing:
 /// it would remove whatever carries the cluster's name, which may be somebody else's.
 #[must_use]
 pub fn create(
@@ -36,7 +36,7 @@ pub fn create(
         .env(NETWORK, network)
 }
 
-/// `kind export kubeconfig`: writes anew how the cluster is reached.
+/// `kind export kubeconfig`: writes the access to the cluster anew.
 #[must_use]
 pub fn export_kubeconfig(name: &str, network: &str, kubeconfig: &Path) -> Invocation {
     Invocation::new("kind", ["export", "kubeconfig", "--name", name])

@@ -1,11 +1,11 @@
-//! Kubeconfigs: what of one leads to a cluster, and what is written of that.
+//! Kubeconfigs: reading the access to a cluster from one, and writing it into one.
 
 use serde_json::{Map, Value, json};
 
 use crate::spec::yaml;
 
-/// How the API server of a cluster is reached, and as whom: a context of a kubeconfig, and what it
-/// names.
+/// A context of a kubeconfig with its cluster and its user: the address of an API server, and the
+/// credentials for it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Access {
     context: String,
@@ -14,35 +14,35 @@ pub struct Access {
 }
 
 impl Access {
-    /// The access that the context `context` of the kubeconfig `text` is; `None` if it has none, or
-    /// one that leads nowhere.
+    /// Reads the access of the context `context` from the kubeconfig `text`. `None` if there is no
+    /// such context, or if its cluster or user is missing.
     #[must_use]
     pub fn of(text: &str, context: &str) -> Option<Self> {
         access(&document(text)?, context)
     }
 
-    /// The URL of the API server.
+    /// Returns the URL of the API server.
     #[must_use]
     pub fn server(&self) -> &str {
         self.cluster["server"].as_str().unwrap_or_default()
     }
 
-    /// The same at another URL.
+    /// Replaces the URL of the API server.
     #[must_use]
     pub fn at(mut self, server: &str) -> Self {
         self.cluster["server"] = json!(server);
         self
     }
 
-    /// A kubeconfig with this access alone, for `namespace`.
+    /// Returns a kubeconfig with this access alone, for `namespace`.
     #[must_use]
     pub fn alone(&self, namespace: &str) -> String {
         self.written(Map::new(), namespace)
     }
 
-    /// The kubeconfig `text`, in which somebody may have changed anything, with this access in it;
-    /// `None` if it has that already and is usable. Which context is the current one, and which
-    /// namespace a context has, stays, unless it leads nowhere.
+    /// Returns the kubeconfig `text` with this access in it; `None` if `text` has it already and is
+    /// usable. A student may have edited `text`: its current context stays, unless that leads
+    /// nowhere, and so does the namespace of this access's context.
     #[must_use]
     pub fn within(&self, text: &str, namespace: &str) -> Option<String> {
         let Some(known) = document(text) else {
@@ -60,7 +60,7 @@ impl Access {
         Some(self.written(known, &namespace))
     }
 
-    /// The kubeconfig `known` with this access in it.
+    /// Returns the kubeconfig `known` with this access added, or replaced.
     fn written(&self, mut known: Map<String, Value>, namespace: &str) -> String {
         let name = &self.context;
         let context = json!({"cluster": name, "user": name, "namespace": namespace});
@@ -83,12 +83,12 @@ impl Access {
         if access(&known, current).is_none() {
             known["current-context"] = json!(name);
         }
-        // JSON is YAML, and what reads kubeconfigs reads YAML.
+        // Programs that read kubeconfigs read YAML, and JSON is YAML.
         format!("{known:#}\n")
     }
 }
 
-/// The name of the current context of the kubeconfig `text`.
+/// Returns the name of the current context of the kubeconfig `text`.
 #[must_use]
 pub fn current_context(text: &str) -> Option<String> {
     let current = document(text)?["current-context"].as_str()?.to_owned();
@@ -113,7 +113,8 @@ fn access(kubeconfig: &Value, name: &str) -> Option<Access> {
     })
 }
 
-/// The entry of this name in a list of a kubeconfig. Of several the first counts, as in kubectl.
+/// Returns the entry of this name in a list of a kubeconfig. The first of several counts; kubectl
+/// refuses such a kubeconfig.
 fn named<'a>(kubeconfig: &'a Value, list: &str, name: &str) -> Option<&'a Value> {
     let mut entries = kubeconfig.get(list)?.as_array()?.iter();
     entries.find(|entry| entry["name"] == name)
@@ -123,7 +124,8 @@ fn named<'a>(kubeconfig: &'a Value, list: &str, name: &str) -> Option<&'a Value>
 mod tests {
     use super::*;
 
-    /// What is there after `kind create cluster --name mine` and other things in a student's shell.
+    /// A kubeconfig after `kind create cluster --name mine` and other commands in a student's
+    /// shell.
     const BUSY: &str = "\
 apiVersion: v1
 kind: Config
@@ -159,13 +161,13 @@ users:
         let access = Access::of(BUSY, "kind-lab").unwrap();
         assert_eq!(access.within(BUSY, "lab"), None);
         assert_eq!(access.within("", "lab"), Some(access.alone("lab")));
-        // The cluster was made anew, or has another port.
+        // The cluster was created anew, or has another port.
         let moved = access.clone().at("https://127.0.0.1:3");
         let text = moved.within(BUSY, "lab").unwrap();
         assert_eq!(Access::of(&text, "kind-lab"), Some(moved));
         assert_eq!(current_context(&text).as_deref(), Some("kind-mine"));
         assert!(text.contains("theirs") && text.contains("kind-mine"));
-        // Their own cluster is gone, and with it what they had chosen.
+        // The student's own cluster is gone, and with it the context that was current.
         let gone = BUSY.replace("name: kind-mine, cluster", "name: other, cluster");
         let text = access.within(&gone, "lab").unwrap();
         assert_eq!(current_context(&text).as_deref(), Some("kind-lab"));

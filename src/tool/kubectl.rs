@@ -1,5 +1,5 @@
-//! Command lines of kubectl. Each names its kubeconfig and context, and a namespace where there can be
-//! only one: nothing ambient is ever used.
+//! Command lines of kubectl. Each names its kubeconfig and context, and a namespace where only one
+//! is possible: nothing ambient is ever used.
 
 use std::{
     collections::BTreeMap,
@@ -8,7 +8,7 @@ use std::{
 
 use super::{Invocation, Stdin};
 
-/// A cluster as kubectl is told of it.
+/// A cluster and a namespace in it, as the options of kubectl.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kubectl {
     /// The private kubeconfig.
@@ -35,14 +35,14 @@ impl Kubectl {
         command
     }
 
-    /// A command about objects whose namespace `args` do not say: they are in the lab's.
+    /// Returns a command about objects in the lab's namespace, which `args` do not name.
     fn in_namespace<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Invocation {
         let command = self.command(args).arg("--namespace");
         command.arg(self.namespace.as_str())
     }
 
-    /// `kubectl apply -f`. It names no namespace, as kubectl refuses manifests that name another one
-    /// then; what names none goes into that of the kubeconfig's context, which is the lab's.
+    /// `kubectl apply -f`, without a namespace: with one, kubectl refuses manifests that name
+    /// another. Objects that name none go into that of the kubeconfig's context, the lab's.
     #[must_use]
     pub fn apply(&self, path: &Path, server_side: bool) -> Invocation {
         let mut apply = self.command(["apply", "--filename", &path.to_string_lossy()]);
@@ -64,7 +64,7 @@ impl Kubectl {
         exec
     }
 
-    /// Runs a command in a pod that reads `file`.
+    /// Runs a command in a pod, with `file` as its standard input.
     #[must_use]
     pub fn feed(&self, pod: &str, command: &[String], file: &Path) -> Invocation {
         let mut exec = self.command(["exec", "--stdin", "--namespace", &self.namespace, pod, "--"]);
@@ -72,7 +72,7 @@ impl Kubectl {
         exec.stdin(Stdin::File(file.to_owned()))
     }
 
-    /// Deletes the pod of this name only if it still has this uid: its replacement is never
+    /// Deletes the pod of this name only if it still has this uid, so that its replacement is never
     /// deleted. `kubectl delete` has no option for a precondition; the API has.
     #[must_use]
     pub fn delete_pod(&self, pod: &str, uid: &str) -> Invocation {
@@ -86,14 +86,14 @@ impl Kubectl {
             .stdin(Stdin::Text(options.to_string()))
     }
 
-    /// Sends `body` to the API server, as a POST to `path`.
+    /// Sends a POST of `body` to `path` of the API server.
     #[must_use]
     pub fn create_raw(&self, path: &str, body: &serde_json::Value) -> Invocation {
         self.command(["create", "--raw", path, "--filename", "-"])
             .stdin(Stdin::Text(body.to_string()))
     }
 
-    /// Has the API server delete what is at `path`.
+    /// Sends a DELETE for `path` to the API server.
     #[must_use]
     pub fn delete_raw(&self, path: &str) -> Invocation {
         self.command(["delete", "--raw", path])
@@ -128,8 +128,8 @@ impl Kubectl {
         self.in_namespace(["rollout", "restart"].into_iter().chain(of))
     }
 
-    /// Cordons a node and evicts its pods. It may take longer than the two minutes for which a pod whose
-    /// eviction was cut short counts as missing.
+    /// Cordons a node and evicts its pods. The timeout is longer than the two minutes for which a
+    /// pod whose eviction was cut short counts as missing.
     #[must_use]
     pub fn drain(&self, node: &str) -> Invocation {
         self.command([
@@ -141,13 +141,14 @@ impl Kubectl {
         ])
     }
 
-    /// Lets a node take pods again.
+    /// Uncordons a node.
     #[must_use]
     pub fn uncordon(&self, node: &str) -> Invocation {
         self.command(["uncordon", node])
     }
 
-    /// Has a disruption budget count these pods as there again: their evictions were cut short.
+    /// Removes pods whose evictions were cut short from a disruption budget's `disruptedPods`, so
+    /// that the budget counts them again.
     #[must_use]
     pub fn forget_evictions(&self, namespace: &str, budget: &str, pods: &[String]) -> Invocation {
         let gone: serde_json::Map<String, serde_json::Value> = pods

@@ -1,6 +1,7 @@
 //! The programs that labctl wraps: command lines as values, and the one place that runs them.
 //!
-//! Everything but [`process`] and [`survivor`] is pure: a command can be shown by `plan` exactly as `up` runs it.
+//! The builders of command lines are pure, so that `plan` can show a command exactly as `up` runs
+//! it. [`process`], [`stop`] and [`survivor`] act.
 
 pub mod docker;
 pub mod helm;

@@ -1,4 +1,4 @@
-//! What a child prints: read on threads, passed on as lines, or copied into a file.
+//! The output of a child: read on threads, passed on as lines, or copied into a file.
 
 use std::{
     collections::VecDeque,
@@ -15,17 +15,18 @@ use super::{
 };
 use crate::event::{Stream, Untrusted};
 
-/// How many of the last lines an error shows.
+/// The number of last lines that an error shows.
 const TAIL: usize = 12;
-/// The most that is kept of what a child prints, and of one line, in bytes.
+/// The maximum number of bytes of standard output that are kept.
 const CAPTURE: usize = 1 << 20;
+/// The maximum number of bytes of a line that is read at once.
 const LINE: u64 = 8 << 10;
 
-/// What a thread that reads of a child passes on.
+/// The messages of a thread that reads a child's output.
 pub(super) enum Passed {
     /// A line, or a piece of a long one.
     Line(Line),
-    /// All that it printed is in the file that takes it, or this is why not.
+    /// The end of copying into the file, with its result.
     Copied(Result<(), NotCopied>),
 }
 
@@ -33,19 +34,19 @@ pub(super) enum Passed {
 pub(super) struct Line {
     stream: Stream,
     text: String,
-    /// Whether the line ends here.
+    /// True if the line ends here.
     ends: bool,
-    /// Whether it was cut here because it is long.
+    /// True if the line was cut here because it is long.
     is_cut: bool,
 }
 
-/// Why what a child printed is not in its file.
+/// The reason why the output of a child is not in its file.
 pub(super) enum NotCopied {
     TooMuch(AtMost),
     Failed(io::Error),
 }
 
-/// Reads lines on a thread of its own, until the pipe is closed or nobody listens any more.
+/// Reads lines on a thread of its own, until the pipe is closed or the receiver is gone.
 pub(super) fn read_lines(
     pipe: impl Read + Send + 'static,
     stream: Stream,
@@ -75,7 +76,7 @@ pub(super) fn read_lines(
     });
 }
 
-/// Copies what comes through `pipe` into `file`, on a thread of its own, and says what became of it.
+/// Copies what comes through `pipe` into `file` on a thread of its own, and passes on the result.
 pub(super) fn copy(
     pipe: impl Read + Send + 'static,
     mut file: File,
@@ -84,33 +85,33 @@ pub(super) fn copy(
 ) {
     std::thread::spawn(move || {
         let limit = at_most.map_or(u64::MAX, |at_most| at_most.size.0);
-        // One byte more tells that there is more.
+        // One byte more than the limit tells that there is more.
         let copied = io::copy(&mut pipe.take(limit.saturating_add(1)), &mut file);
         let copied = match (copied, at_most) {
             (Ok(bytes), Some(at_most)) if bytes > limit => Err(NotCopied::TooMuch(at_most)),
             (Ok(_), _) => Ok(()),
             (Err(error), _) => Err(NotCopied::Failed(error)),
         };
-        // Whoever does not listen any more was told enough.
+        // A receiver that is gone needs no result.
         let _ = done.blocking_send(Passed::Copied(copied));
     });
 }
 
-/// What is kept of what a child prints.
+/// The kept part of a child's output.
 #[derive(Default)]
 pub(super) struct Kept {
     pub(super) stdout: String,
-    /// The last line of `stdout` goes on.
+    /// True if the last line of `stdout` goes on.
     goes_on: bool,
     pub(super) tail: VecDeque<String>,
-    /// Whether the last line of a stream was not whole.
+    /// By stream: true if its last line has not ended.
     is_within: [bool; 2],
-    /// What became of what went into a file, once that is known.
+    /// The result of copying into a file, once it is known.
     pub(super) copied: Option<Result<(), NotCopied>>,
 }
 
 impl Kept {
-    /// Whether all that the command `line` printed is in the file at `path`.
+    /// Checks that the whole output of the command `line` is in the file at `path`.
     pub(super) fn is_copied(&mut self, line: &str, path: &Path) -> Result<(), ToolError> {
         let late = || io::Error::other("its output was still open after it had ended");
         let (line, path) = (line.to_owned(), path.to_owned());
@@ -126,7 +127,7 @@ impl Kept {
         }
     }
 
-    /// Takes what a thread passed on, and reports lines.
+    /// Keeps what a thread passed on, and reports lines.
     pub(super) fn take(&mut self, passed: Passed, report: &mut impl FnMut(Progress)) {
         let line = match passed {
             Passed::Line(line) => line,
@@ -143,8 +144,8 @@ impl Kept {
             self.stdout.push_str(text);
             self.goes_on = !line.ends;
         }
-        // Of a long line the beginning is told: a secret that stands where it is cut would be told by
-        // halves otherwise, which nobody recognises.
+        // Only the first piece of a long line is reported: a secret at the cut would otherwise
+        // appear in two halves, and the redaction recognises neither.
         let is_more = std::mem::replace(&mut self.is_within[line.stream as usize], !line.ends);
         if is_more {
             return;
@@ -152,7 +153,7 @@ impl Kept {
         // Progress bars redraw one line; only its last state says something.
         let last = text.rsplit('\r').next().unwrap_or_default();
         let last = if line.is_cut {
-            // A character that was cut in the middle is none.
+            // A character that was cut in the middle became U+FFFD.
             format!("{}…", last.trim_end_matches(char::REPLACEMENT_CHARACTER))
         } else {
             last.to_owned()

@@ -1,6 +1,6 @@
-//! Running programs: the only place that does.
+//! Running programs. Nothing else in labctl starts a process.
 //!
-//! Each child has a process group of its own, so that it and all it started can be ended together:
+//! Each child has a process group of its own, so that it can be ended with all that it started:
 //! TERM, a grace time, then KILL. Its lines are passed on as they come, its exit status is always
 //! checked, and its last lines are kept for the error.
 
@@ -30,61 +30,64 @@ use crate::event::{Child, Failure, Stream, Untrusted};
 
 pub use super::survivor::{end_survivor, start_of};
 
-/// How long a child may take to end after it was asked to.
+/// The time that a child has to end after it was asked to.
 pub(super) const GRACE: Duration = Duration::from_secs(10);
-/// How long output is still read after a child ended: a grandchild may keep the pipe open.
+/// The time for which output is still read after a child ended: a grandchild may keep the pipe
+/// open.
 const DRAIN: Duration = Duration::from_secs(1);
-/// The same where all of it is needed: what a pipe holds has still to be written.
+/// The time for which output into a file is still read: all of it is needed, and what the pipe
+/// holds has still to be written.
 const WRITE: Duration = Duration::from_secs(30);
-/// Where the tools stand, by their name.
+/// The programs that labctl runs, with the variables and directories that they get.
 #[derive(Debug, Clone, Default)]
 pub struct Toolbox {
-    /// The programs.
+    /// The paths of the programs, by name.
     pub programs: BTreeMap<String, PathBuf>,
-    /// Programs that are there and must not be run, and why.
+    /// The programs that exist and must not be run, with the reason.
     pub refused: BTreeMap<String, String>,
-    /// Values that keep programs where they are, for as long as this one may run them.
+    /// Values that keep programs in place for as long as this toolbox may run them.
     pub held: Vec<Arc<dyn Any + Send + Sync>>,
-    /// Where kubectl keeps what it learns of a cluster, instead of in the user's home.
+    /// The directory for kubectl's cache, instead of one in the user's home.
     pub kubectl_cache: Option<PathBuf>,
-    /// The directory of all that helm keeps, instead of in the user's home.
+    /// The directory of all files of helm, instead of ones in the user's home.
     pub helm_home: Option<PathBuf>,
     /// The user's variables that would lead helm to other files, to plugins, or to another cluster.
     pub not_for_helm: Vec<OsString>,
-    /// Whether there is a bundle, beside which nothing is reached for.
+    /// True if there is a bundle: then nothing else is reached for.
     pub offline: bool,
 }
 
-/// What a running child reports.
+/// The progress of a running child.
 #[derive(Debug)]
 pub enum Progress {
-    /// It runs.
+    /// The child runs.
     Started(Child),
-    /// It printed a line.
+    /// The child printed a line.
     Line(Stream, Untrusted),
-    /// It, and with it its group, ended.
+    /// The child, which led this process group, ended.
     Exited(u32),
 }
 
-/// What a child that succeeded left.
+/// The result of a child that succeeded.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Done {
-    /// What it printed on standard output, cut at 1 MiB.
+    /// Its standard output, cut at 1 MiB.
     pub stdout: String,
 }
 
-/// What a child that was asked something left.
+/// The result of a child whose exit code is an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
     /// Its exit code.
     pub code: i32,
-    /// What it printed on standard output, cut at 1 MiB.
+    /// Its standard output, cut at 1 MiB.
     pub stdout: String,
     /// The last lines it printed.
     pub tail: Vec<String>,
 }
 
-/// The group of a child that runs. It does not outlive who waits for it.
+/// The process group of a running child. Dropping it kills the group, so that the child does not
+/// outlive the future that waits for it.
 struct Running(Option<Pid>);
 
 impl Drop for Running {
@@ -95,58 +98,58 @@ impl Drop for Running {
     }
 }
 
-/// Why a command did not succeed.
+/// The error of a command that did not succeed.
 #[derive(Debug, thiserror::Error)]
 pub enum ToolError {
-    /// The tool is not to be found.
+    /// The tool was not found.
     #[error("{program} is not installed, or not on PATH")]
     Missing {
         /// The tool.
         program: String,
     },
-    /// The tool is not what it should be.
+    /// The tool must not be run.
     #[error("{why}")]
     Refused {
-        /// Why it is not run.
+        /// The reason.
         why: String,
     },
-    /// It could not be started.
+    /// The command could not be started.
     #[error("failed to start `{line}`")]
     Start {
         /// The command.
         line: String,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// It ended with another status than 0.
+    /// The command ended with a status other than 0.
     #[error("`{line}` {status}")]
     Exit {
         /// The command.
         line: String,
-        /// How it ended: `exited with code 1`, `was ended by signal 9`.
+        /// The end of the command: `exited with code 1`, `was ended by signal 9`.
         status: String,
         /// The last lines it printed.
         tail: Vec<String>,
     },
-    /// It printed more than it may.
+    /// The command printed more than it may.
     #[error("`{line}` printed more than the {} that {} allows", at_most.size, at_most.raised_by)]
     TooMuch {
         /// The command.
         line: String,
-        /// How much it may print.
+        /// The limit.
         at_most: AtMost,
     },
-    /// What it printed could not be kept.
+    /// The output of the command could not be kept.
     #[error("failed to keep what `{line}` printed in {}", path.display())]
     Write {
         /// The command.
         line: String,
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// It was ended because the run was asked to stop.
+    /// The command was ended because the run was asked to stop.
     #[error("`{line}` was ended, because the run was asked to stop")]
     Stopped {
         /// The command.
@@ -155,7 +158,7 @@ pub enum ToolError {
 }
 
 impl ToolError {
-    /// This error as the reason of a failed step.
+    /// Returns this error as the failure of a step.
     #[must_use]
     pub fn failure(&self, summary: impl Into<String>) -> Failure {
         let mut failure = Failure::by(summary, self);
@@ -173,7 +176,7 @@ impl ToolError {
 }
 
 impl Toolbox {
-    /// Whether there is a program of this name.
+    /// Returns true if there is a program of this name, even one that is refused.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
         self.programs.contains_key(name) || self.refused.contains_key(name)
@@ -186,7 +189,7 @@ impl Toolbox {
         stopper: &mut Stopper,
         report: impl FnMut(Progress),
     ) -> Result<Done, ToolError> {
-        // On the heap: it is large, and part of whatever waits for it.
+        // On the heap: the future is large, and would be part of every future that waits for it.
         let (status, kept) = Box::pin(self.ended(invocation, stopper, report)).await?;
         let line = || invocation.to_string();
         if status.success() {
@@ -204,8 +207,8 @@ impl Toolbox {
         })
     }
 
-    /// Runs `invocation`, whatever its exit code is: it is asked something, and answers by that, too.
-    /// The child ends with this future.
+    /// Runs `invocation`, whose exit code is part of its answer, so that no code is an error.
+    /// Dropping this future ends the child.
     pub async fn answer(&self, invocation: &Invocation) -> Result<Answer, ToolError> {
         let mut stopper = Stopper::never();
         let (status, kept) = Box::pin(self.ended(invocation, &mut stopper, |_| {})).await?;
@@ -216,7 +219,7 @@ impl Toolbox {
         })
     }
 
-    /// Runs `invocation`. Returns how it ended, and what it printed.
+    /// Runs `invocation`. Returns its exit status and its output.
     async fn ended(
         &self,
         invocation: &Invocation,
@@ -253,7 +256,7 @@ impl Toolbox {
             tokio::select! {
                 Some(passed) = incoming.recv() => {
                     kept.take(passed, &mut report);
-                    // What cannot be kept is not waited for.
+                    // Its output cannot be kept: do not wait for its end.
                     if matches!(kept.copied, Some(Err(_))) && deadline.is_none() {
                         signal(group, Signal::TERM);
                         deadline = Some(Instant::now() + GRACE);
@@ -277,7 +280,7 @@ impl Toolbox {
         };
         running.0 = None;
         if known != Stop::Run {
-            // What it started goes with it, even if it left without waiting for them.
+            // All that it started goes with it, even if it did not wait for them.
             signal(group, Signal::KILL);
         }
         let drain = match invocation.stdout {
@@ -304,8 +307,8 @@ impl Toolbox {
         Ok((status, kept))
     }
 
-    /// Runs `invocation` with this process's terminal, in its process group: for a shell that a
-    /// student types into. Returns its exit code.
+    /// Runs `invocation` with the terminal and in the process group of this process: for a shell
+    /// that a student types into. Returns its exit code.
     pub fn interactive(&self, invocation: &Invocation) -> Result<i32, ToolError> {
         let line = invocation.to_string();
         let start = |source| ToolError::Start {
@@ -339,10 +342,10 @@ impl Toolbox {
         expression
     }
 
-    /// Gives helm its own directories, and takes the user's settings and, beside a bundle, every way
-    /// out of this machine from it.
+    /// Gives helm its own directories, and takes from it the user's settings and, with a bundle,
+    /// every way out of this machine.
     fn surround_helm(&self, mut expression: duct::Expression) -> duct::Expression {
-        // Of a variable that is set and removed, duct goes by what was said first.
+        // For a variable that is set and removed, duct obeys the first call.
         for (name, dir) in self
             .helm_home
             .iter()
@@ -362,7 +365,8 @@ impl Toolbox {
         expression
     }
 
-    /// Where `program` stands: one that an environment has is named by its path.
+    /// Returns the path of `program`: a tool's name, or the absolute path of a program that an
+    /// environment has.
     pub fn find<'a>(&'a self, program: &'a str) -> Result<&'a Path, ToolError> {
         let named = Path::new(program).is_absolute().then(|| Path::new(program));
         if let Some(why) = self.refused.get(program) {
@@ -415,7 +419,7 @@ fn spawn(
 }
 
 fn signal(group: Pid, signal: Signal) {
-    // It may have ended by itself in between; then there is nothing left to signal.
+    // The group may have ended in between; then there is nothing left to signal.
     let _ = kill_process_group(group, signal);
 }
 

@@ -1,22 +1,22 @@
-//! How urgently a run, and with it its children, should end.
+//! Requests to a run, and with it its children, to end.
 
 use futures::future::select_all;
 use tokio::sync::watch;
 
-/// What a run is asked to do. Only ever raised.
+/// A request to a run, in the order of urgency. It is only ever raised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Stop {
     /// Go on.
     #[default]
     Run,
-    /// Start nothing more, take faults back, let children end by this signal.
+    /// Start nothing more, heal faults, and let children end by this signal.
     Term(i32),
     /// End children at once.
     Kill(i32),
 }
 
 impl Stop {
-    /// The signal that asked for it.
+    /// Returns the signal that the request came from.
     #[must_use]
     pub fn signal(self) -> Option<i32> {
         match self {
@@ -31,24 +31,24 @@ impl Stop {
 #[error("the run was asked to stop")]
 pub struct Stopped;
 
-/// Where a run looks for what it is asked to do.
+/// The receiver of a run's requests to stop.
 #[derive(Debug, Clone)]
 pub struct Stopper(Vec<watch::Receiver<Stop>>);
 
 impl Stopper {
-    /// A stopper that follows `receiver`.
+    /// Creates a stopper that follows `receiver`.
     #[must_use]
     pub fn new(receiver: watch::Receiver<Stop>) -> Self {
         Self(vec![receiver])
     }
 
-    /// A stopper that never asks for anything: for work that has to be done to its end.
+    /// Creates a stopper that never asks for anything: for work that has to be completed.
     #[must_use]
     pub fn never() -> Self {
         Self(Vec::new())
     }
 
-    /// A stopper that asks for what `self` does, and for what is sent to it alone.
+    /// Creates a stopper that asks for what `self` does, and for what its own sender sends.
     #[must_use]
     pub fn fork(&self) -> (watch::Sender<Stop>, Self) {
         let (sender, receiver) = watch::channel(Stop::Run);
@@ -57,7 +57,7 @@ impl Stopper {
         (sender, Self(followed))
     }
 
-    /// What is asked for now.
+    /// Returns the most urgent request.
     #[must_use]
     pub fn now(&self) -> Stop {
         let asked = self.0.iter().map(|receiver| *receiver.borrow());
@@ -66,15 +66,14 @@ impl Stopper {
 
     /// Returns the output of `work`; fails if a stop is asked for before it ends, which drops `work`.
     pub async fn guard<T>(&self, work: impl Future<Output = T>) -> Result<T, Stopped> {
-        let mut stopper = self.clone();
         tokio::select! {
             biased;
             output = work => Ok(output),
-            _ = stopper.beyond(Stop::Run) => Err(Stopped),
+            _ = self.beyond(Stop::Run) => Err(Stopped),
         }
     }
 
-    /// Returns once more than `known` is asked for; never, if nobody can ask any more.
+    /// Waits for a request beyond `known` and returns it. Never returns if nobody can ask any more.
     pub async fn beyond(&mut self, known: Stop) -> Stop {
         let asked = self.0.iter_mut().map(|receiver| {
             Box::pin(async move {

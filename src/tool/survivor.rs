@@ -1,4 +1,4 @@
-//! Processes that outlived the labctl that started them: known again, and ended.
+//! Processes that outlived the labctl that started them: how they are recognised and ended.
 
 use std::time::Duration;
 
@@ -7,8 +7,8 @@ use rustix::process::{Pid, Signal, getpgid, kill_process, kill_process_group};
 use super::process::GRACE;
 use crate::event::Child;
 
-/// The process with this id, as it is now; `None` if there is none, or if this system does not
-/// tell.
+/// Returns the process with this id as it is now; `None` if there is none, or if this system does
+/// not tell.
 #[must_use]
 pub fn found(pid: u32) -> Option<Child> {
     let started = start_of(pid)?;
@@ -20,8 +20,8 @@ pub fn found(pid: u32) -> Option<Child> {
     })
 }
 
-/// Ends a process that outlived the labctl that started it, and the group that it leads, if it
-/// still is that process. Returns whether it was there.
+/// Ends a process that outlived the labctl that started it, and the group that it leads, if its id
+/// still belongs to that process. Returns true if the process was there.
 pub async fn end_survivor(child: &Child) -> bool {
     let Some(pid) = i32::try_from(child.group).ok().and_then(Pid::from_raw) else {
         return false;
@@ -38,14 +38,14 @@ pub async fn end_survivor(child: &Child) -> bool {
         signal(pid, leads, Signal::KILL);
         ended.await;
     } else if leads {
-        // What it started goes with it, even if it left without waiting for them.
+        // All that it started goes with it, even if it did not wait for them.
         signal(pid, leads, Signal::KILL);
     }
     true
 }
 
 fn signal(pid: Pid, leads: bool, signal: Signal) {
-    // It may have ended by itself in between; then there is nothing left to signal.
+    // The process may have ended in between; then there is nothing left to signal.
     let _ = if leads {
         kill_process_group(pid, signal)
     } else {
@@ -53,22 +53,22 @@ fn signal(pid: Pid, leads: bool, signal: Signal) {
     };
 }
 
-/// Returns once `process` has ended.
+/// Waits until `process` has ended.
 pub async fn exit_of(process: &Child) {
     let Some(pid) = i32::try_from(process.group).ok().and_then(Pid::from_raw) else {
         return;
     };
     let is_there = || started(pid) == Some(process.started);
     watched(pid, is_there).await;
-    // Where the kernel cannot be asked to tell, it is looked at.
+    // If the kernel does not report the end, poll.
     while is_there() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 
-/// Returns once the process has ended, or if this system cannot be asked to tell. Nobody but its
-/// parent can wait for a process; but a descriptor of it becomes readable when it ends. A thread
-/// waits for that, and is left behind if nobody wants to know any more.
+/// Waits until the process has ended; returns at once if this system does not report that. Only its
+/// parent can wait for a process, but a descriptor of a process becomes readable when it ends. A
+/// thread waits for that, and is left behind if the future is dropped.
 #[cfg(target_os = "linux")]
 async fn watched(pid: Pid, is_there: impl Fn() -> bool) {
     use rustix::{
@@ -78,7 +78,7 @@ async fn watched(pid: Pid, is_there: impl Fn() -> bool) {
     let Ok(descriptor) = pidfd_open(pid, PidfdFlags::empty()) else {
         return;
     };
-    // It may have ended before that was opened, and its id be another one's.
+    // The process may have ended before the descriptor was opened, and its id be another one's.
     if !is_there() {
         return;
     }
@@ -95,17 +95,17 @@ fn watched(_: Pid, _: impl Fn() -> bool) -> impl std::future::Future<Output = ()
     std::future::ready(())
 }
 
-/// When the process with this id started, in clock ticks since boot; `None` if there is none, or
-/// if this system does not tell.
+/// Returns the start of the process with this id, in clock ticks since boot; `None` if there is no
+/// such process, or if this system does not tell.
 #[must_use]
 pub fn start_of(pid: u32) -> Option<u64> {
     let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
     pid.and_then(started)
 }
 
-/// When the process started, in clock ticks since boot: field 22 of `/proc/PID/stat`, counted from
-/// behind the name, which may itself contain anything. `None` if there is no such process, or only
-/// what is left of one that nobody waited for.
+/// Returns the start of the process in clock ticks since boot: field 22 of `/proc/PID/stat`,
+/// counted from behind the name, which may itself contain anything. `None` if there is no such
+/// process, or if it is a zombie.
 pub(super) fn started(pid: Pid) -> Option<u64> {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?;
     let (_, after_name) = stat.rsplit_once(')')?;

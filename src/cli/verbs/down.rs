@@ -16,7 +16,7 @@ use crate::{
 /// Removes an environment.
 pub(crate) fn run(args: &Changing, settings: &Settings) -> Result<u8, CliError> {
     let mut environment = session::found(settings, args.lab.as_deref())?;
-    // Whatever became of the lab's files: what they made can be removed without them.
+    // The environment can be removed without the lab's files, whatever happened to them.
     let loaded = session::applied_lab_or_unknown(&environment);
     let bundle = session::bundle_of(&environment);
     let name = environment.name().to_owned();
@@ -28,7 +28,7 @@ pub(crate) fn run(args: &Changing, settings: &Settings) -> Result<u8, CliError> 
         exists: true,
     };
     hold.alone(async |stopper| {
-        // What is the environment's is known by the engine, too.
+        // Without a journal, the engine still knows what belongs to the environment.
         let (journal, replayed) = match journal::open(settings, &mut environment) {
             Ok((journal, replayed)) => (Some(journal), replayed),
             Err(error) if journal::read(&environment).is_err() => {

@@ -55,20 +55,21 @@ pub(crate) fn run(args: &OfEnvironment, settings: &Settings) -> Result<u8, CliEr
     Ok(exit::OK)
 }
 
-/// The variable that holds the number of `port`: `LABCTL_PORT_HTTP`.
+/// Returns the name of the variable for the number of `port`: `LABCTL_PORT_HTTP`.
 pub(crate) fn variable(port: &Port) -> String {
     let name = port.name.to_ascii_uppercase().replace('-', "_");
     format!("LABCTL_PORT_{name}")
 }
 
-/// The kubeconfig that students of the environment work with; an error if its cluster was never made.
+/// Returns the kubeconfig that students of the environment work with. Fails if its cluster was
+/// never created.
 pub(crate) fn lent_kubeconfig(environment: &Environment) -> Result<PathBuf, CliError> {
     let lab = session::applied_lab_or_unknown(environment).lab;
     let lent = kubeconfig::lend(environment, &lab.namespace)?;
     lent.ok_or_else(|| no_cluster(environment))
 }
 
-/// That the environment's cluster was never made.
+/// Returns the error that the environment's cluster was never created.
 pub(crate) fn no_cluster(environment: &Environment) -> CliError {
     let name = environment.name();
     let error = anyhow::anyhow!("the environment \"{name}\" has no cluster yet");
@@ -76,12 +77,12 @@ pub(crate) fn no_cluster(environment: &Environment) -> CliError {
     CliError::new(exit::UNREACHABLE, error).hint(hint)
 }
 
-/// Directories of tools, and where they stand on the path.
+/// The directories of tools, by their place in `PATH`.
 pub(crate) struct ToolsDirs {
-    /// The one with the copies of the bundle's programs: the user chose that bundle.
+    /// The copies of the bundle's programs, before the user's own: the user chose that bundle.
     pub(crate) before: Option<PathBuf>,
-    /// The one with the tools that the lab brought: programs of the user's that have the same names
-    /// are still found first.
+    /// The tools that the lab brought, behind the user's own: programs of the same names that the
+    /// user has are still found first.
     pub(crate) behind: Option<PathBuf>,
 }
 

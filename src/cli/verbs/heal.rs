@@ -5,10 +5,10 @@ use crate::{
     engine,
 };
 
-/// Takes back the faults that are open in an environment.
+/// Heals the open faults of an environment.
 pub(crate) fn run(args: &Changing, settings: &Settings) -> Result<u8, CliError> {
     let mut environment = session::found(settings, args.lab.as_deref())?;
-    // How a fault is taken back is in the journal: whatever became of the lab's files.
+    // The journal records how to heal a fault, so the lab's files are not needed.
     let loaded = session::applied_lab_or_unknown(&environment);
     let bundle = session::bundle_of(&environment);
     let name = environment.name().to_owned();
@@ -22,7 +22,7 @@ pub(crate) fn run(args: &Changing, settings: &Settings) -> Result<u8, CliError> 
     hold.alone(async |stopper| {
         let journal = journal::open(settings, &mut environment)?;
         let context = session::context(settings, environment, loaded, bundle, 1.0);
-        // What is begun is done to its end: a signal ends it only where it would end anything.
+        // Healing is completed once it has begun: only the signal that ends labctl itself ends it.
         let work = |emitter, _| engine::steps::heal::heal(&context, emitter);
         session::conduct(settings, &context, journal, stopper, work).await
     })

@@ -19,7 +19,7 @@ use crate::{
     state::Listing,
 };
 
-/// Lists the built-in labs, and which environments there are of each.
+/// Lists the built-in labs, each with its environments.
 pub(crate) fn run(settings: &Settings) -> Result<u8, CliError> {
     let ids = labs::built_in();
     let labs: Result<Vec<Loaded>, CliError> =
@@ -57,7 +57,7 @@ pub(crate) fn run(settings: &Settings) -> Result<u8, CliError> {
     Ok(exit::OK)
 }
 
-/// An environment, as far as a list shows it.
+/// An environment in the list.
 #[derive(Debug, Serialize)]
 struct Listed {
     environment: String,
@@ -97,7 +97,8 @@ fn environments(settings: &Settings) -> Result<Vec<Listed>, CliError> {
     Ok(session::runtime()?.block_on(join_all(listed)))
 }
 
-/// `lab-10-3, mine (stopped)`; a cluster that is as it should be is not worth a word.
+/// Returns the environments of `lab`: `lab-10-3, mine (stopped)`. Only a cluster that does not
+/// answer needs a word.
 fn names(environments: &[Listed], lab: &str) -> String {
     let name = |listed: &Listed| match listed.cluster.cluster {
         "answers" => listed.environment.clone(),

@@ -16,7 +16,7 @@ use crate::{
     state::StateError,
 };
 
-/// Shows what runs did, as they showed it.
+/// Shows the events of the last run, or of all runs, in the way the run showed them.
 pub(crate) fn run(args: &Logs, settings: &Settings) -> Result<u8, CliError> {
     let environment = session::found(settings, args.lab.as_deref())?;
     if settings.output == Format::Text {

@@ -28,43 +28,44 @@ use crate::{
     tool::Invocation,
 };
 
-/// What one step would do.
+/// The plan of one step.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
 struct Planned<'a> {
     id: &'a str,
     title: Cow<'a, str>,
     action: &'a str,
-    /// With which values of the lab's parameters it is there.
+    /// The values of the lab's parameters with which the step exists.
     #[serde(skip_serializing_if = "When::is_always")]
     when: &'a When,
-    /// What is taken from elsewhere, and what it has to be.
+    /// The files, tools and charts from elsewhere, with the digests that they must have.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     sources: Vec<String>,
     /// The commands, as they can be typed.
     commands: Vec<String>,
-    /// The programs that are run, and what is asked, to know how something stands.
+    /// The commands and probes that only find out a state.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     asks: Vec<String>,
-    /// The image of the nodes that it makes.
+    /// The image of the nodes that it creates.
     #[serde(skip_serializing_if = "Option::is_none")]
     node_image: Option<String>,
     /// The images in its manifests.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     images: Vec<String>,
-    /// What of its manifests reaches beyond its pods.
+    /// The objects in its manifests that reach beyond their pods.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     reaches: Vec<String>,
     /// The hooks of its chart.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     hooks: Vec<String>,
-    /// What cannot be told before it is done.
+    /// The things that cannot be known before the step acts.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     unseen: Vec<String>,
-    /// Commands beside them: images, into the nodes while the cluster boots.
+    /// The commands that run beside: they bring images to the nodes while the cluster boots.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     beside: Vec<String>,
-    /// Commands that know, save and restore the data of the lab's pods, whenever a step is seen to hold.
+    /// The commands that identify, save and restore the data of the lab's pods, whenever a step is
+    /// seen to hold.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     data: Vec<String>,
     /// The files that the commands use, with their contents.
@@ -96,7 +97,7 @@ pub(crate) fn run(args: &Plan, settings: &Settings) -> Result<u8, CliError> {
         .map(|(step, used)| planned(step, used, &disclosure, &context, &loaded))
         .collect();
     let steps = steps?;
-    // What an untrusted lab calls a secret is shown: it would hide what it stands in.
+    // The Secrets of an untrusted lab are not redacted: they could hide the text around them.
     let mut secrets = context.secrets();
     let shown = Redactor::default();
     let redactor = if trust::is_trusted(&loaded, existing.as_ref(), settings)? {
@@ -114,7 +115,7 @@ pub(crate) fn run(args: &Plan, settings: &Settings) -> Result<u8, CliError> {
     Ok(exit::OK)
 }
 
-/// What a run of the lab in the environment `name`, which need not exist, would work on.
+/// Returns the context of a run of the lab in the environment `name`, which need not exist.
 pub(crate) fn context(
     settings: &Settings,
     name: &EnvironmentName,
@@ -213,7 +214,7 @@ fn planned<'a>(
     })
 }
 
-/// What a file from elsewhere has to be, and where it is taken from.
+/// Returns the source of a file from elsewhere, and its required digest.
 fn pinned(file: &Pinned<'_>, context: &Context) -> String {
     let url = visible(file.url);
     let bundled = context.bundle.as_ref().and_then(|b| b.file(file.url));
@@ -226,7 +227,7 @@ fn pinned(file: &Pinned<'_>, context: &Context) -> String {
     }
 }
 
-/// Where a tool that the lab brings is taken from.
+/// Returns the source of a tool that the lab brings.
 fn brought(tool: &Tool, context: &Context) -> String {
     let Tool { name, version, .. } = tool;
     let bundled = context.bundle.as_ref().and_then(|b| b.tool(name));
@@ -240,7 +241,7 @@ fn brought(tool: &Tool, context: &Context) -> String {
     }
 }
 
-/// What a chart from elsewhere has to be, and where it is taken from.
+/// Returns the source of a chart from elsewhere, and its required digest.
 fn chart(helm: &Helm, context: &Context) -> Option<String> {
     let (chart, version) = (helm.chart.reference()?, helm.version.as_deref()?);
     let bundled = context
@@ -254,7 +255,7 @@ fn chart(helm: &Helm, context: &Context) -> Option<String> {
     })
 }
 
-/// What holds while `step` acts.
+/// Returns the assertions that hold while `step` acts, and its traffic.
 fn throughout(step: &Step) -> Vec<String> {
     let asserted = step.throughout().iter().map(ToString::to_string);
     let all = asserted.chain(step.load().map(ToString::to_string));
@@ -324,7 +325,7 @@ fn text(steps: &[Planned<'_>], disclosure: &Disclosure, chosen: &Chosen) -> Stri
     text
 }
 
-/// A line of a file. Tabs stay what they are: files have them.
+/// Returns a line of a file with its invisible characters escaped. Tabs stay, as files have them.
 fn visible_in_file(line: &str) -> String {
     let parts: Vec<_> = line.split('\t').map(visible).collect();
     parts.join("\t")

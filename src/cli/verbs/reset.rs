@@ -20,7 +20,7 @@ use crate::{
     state::{Environment, journal::Replayed},
 };
 
-/// Puts an environment, or all of them, back.
+/// Resets an environment, or all of them.
 pub(crate) fn run(args: &Reset, settings: &Settings) -> Result<u8, CliError> {
     if !args.all {
         let environment = session::find(settings, args.lab.as_deref())?;
@@ -33,7 +33,7 @@ pub(crate) fn run(args: &Reset, settings: &Settings) -> Result<u8, CliError> {
     }
     for environment in listing.environments {
         let code = one(args, environment, settings).unwrap_or_else(|error| {
-            // One that cannot be put back does not keep the others from it.
+            // An environment that cannot be reset does not keep the others from it.
             output::error(&error, settings.colour.stderr);
             error.code
         });
@@ -72,7 +72,7 @@ fn one(args: &Reset, mut environment: Environment, settings: &Settings) -> Resul
     })
 }
 
-/// Shows what would be put back.
+/// Shows what a reset would restore.
 fn show(
     args: &Reset,
     environment: Environment,
@@ -126,7 +126,8 @@ async fn differences(
     Ok(engine::restore::differences(context, options, state, &say).await?)
 }
 
-/// What the arguments ask of an environment that stands at `state`.
+/// Returns the options of the reset that `args` ask for, in an environment whose journal is
+/// `replayed`.
 fn options(
     args: &Reset,
     environment: &Environment,
@@ -136,10 +137,10 @@ fn options(
     let state = &replayed.state;
     let steps = &loaded.lab.steps;
     let position = |id: &StepId| loaded.lab.position(id);
-    // A reset that was interrupted is gone on with.
+    // An interrupted reset is continued.
     let interrupted = state.reset_to.as_ref().and_then(position);
     let reached = plan::cursor(&loaded.lab, state).max(interrupted);
-    // A cluster that was made, and at which no step held, can be made anew.
+    // A cluster that was begun can be recreated, even if no step has held yet.
     let is_made = state.intended_cluster.is_some();
     let reached = reached.or_else(|| (args.hard && is_made).then_some(0));
     let Some(reached) = reached else {

@@ -49,7 +49,7 @@ pub(crate) fn run(args: &Shell, settings: &Settings) -> Result<u8, CliError> {
     Ok(u8::try_from(code).unwrap_or(exit::FAILED))
 }
 
-/// Whom kubectl talks to in the shell.
+/// Returns the greeting, which says which cluster kubectl talks to.
 fn greeting(environment: &Environment, lent: &Path) -> String {
     let (name, context) = (environment.name(), environment.context());
     let text = fs::read_to_string(lent).unwrap_or_default();

@@ -21,11 +21,11 @@ use crate::{
     state::{self, Environment, Listing, journal::Replayed},
 };
 
-/// How one environment stands.
+/// The state of one environment.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
 struct Standing {
-    /// Names it to the verbs.
+    /// The arguments that name it to the verbs.
     #[serde(skip)]
     call: String,
     environment: String,
@@ -35,46 +35,47 @@ struct Standing {
     set: Chosen,
     /// The last step that was seen to hold.
     cursor: Option<StepId>,
-    /// How many steps that is, and of how many.
+    /// The number of steps up to the cursor.
     reached: usize,
+    /// The number of all steps.
     steps: usize,
-    /// Those of the reached ones that expect nothing: all that is known is that they were done.
+    /// The reached steps that expect nothing: it is only known that they were done.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     not_checked: Vec<StepId>,
     #[serde(flatten)]
     cluster: ClusterStanding,
-    /// Since when it is stopped, if `labctl stop` did it.
+    /// The time at which `labctl stop` stopped it, if it is still stopped.
     #[serde(skip_serializing_if = "Option::is_none")]
     stopped_since: Option<Timestamp>,
-    /// What is wrong with its containers, and what to do.
+    /// The fault of its containers, and the remedy.
     #[serde(skip_serializing_if = "Option::is_none")]
     trouble: Option<String>,
     /// The ports of this machine that lead into it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     ports: Vec<Port>,
-    /// The steps whose fault is open.
+    /// The steps whose faults are open.
     open_faults: Vec<StepId>,
-    /// What loads came to, by step.
+    /// The measurements of requests, by step.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     measured: Vec<Measured>,
     /// The step to which a reset was begun and not finished.
     #[serde(skip_serializing_if = "Option::is_none")]
     reset_to: Option<String>,
-    /// Says that it was interrupted, and what goes on with it.
+    /// The message that the reset was interrupted, with the command that continues it.
     #[serde(skip)]
     unfinished: Option<String>,
-    /// Who is at work in it, or was when it ended.
+    /// True if the last run is under way, or was interrupted.
     interrupted: bool,
-    /// What is wrong with its journal.
+    /// The fault of its journal.
     #[serde(skip_serializing_if = "Option::is_none")]
     journal: Option<String>,
-    /// That the lab no longer has the step at which it was.
+    /// The message that the lab no longer has the step at the cursor.
     #[serde(skip_serializing_if = "Option::is_none")]
     fallen_back: Option<String>,
     /// The damaged parts of its journal that were kept aside.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     kept_aside: Vec<PathBuf>,
-    /// Why the lab's files in it cannot be used.
+    /// The reason why its copy of the lab cannot be used.
     #[serde(skip_serializing_if = "Option::is_none")]
     damaged: Option<String>,
 }
@@ -83,7 +84,7 @@ struct Standing {
 #[derive(Debug, Serialize)]
 struct Unusable {
     environment: String,
-    /// What is wrong with it.
+    /// The reason.
     unusable: String,
 }
 
@@ -96,7 +97,7 @@ impl Unusable {
     }
 }
 
-/// One of the answer's rows.
+/// A row of the answer.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 enum Row<'a> {
@@ -104,7 +105,7 @@ enum Row<'a> {
     Unusable(&'a Unusable),
 }
 
-/// What the load of a step came to.
+/// The measurement of a step's requests.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
 struct Measured {
@@ -112,7 +113,7 @@ struct Measured {
     measurement: Measurement,
 }
 
-/// What was measured, in the lab's order.
+/// Returns the measurements, in the order of the lab's steps.
 fn measured(facts: &Facts, lab: Option<&Lab>) -> Vec<Measured> {
     let steps = lab.map_or(&[][..], |lab| &lab.steps);
     let of = |step: &Step| {
@@ -124,7 +125,7 @@ fn measured(facts: &Facts, lab: Option<&Lab>) -> Vec<Measured> {
     steps.iter().filter_map(of).collect()
 }
 
-/// The steps of `lab` up to the one at `reached` that expect nothing.
+/// Returns the steps of `lab` up to the one at `reached` that expect nothing.
 fn not_checked(lab: Option<&Lab>, reached: Option<usize>) -> Vec<StepId> {
     let (Some(lab), Some(reached)) = (lab, reached) else {
         return Vec::new();
@@ -133,7 +134,7 @@ fn not_checked(lab: Option<&Lab>, reached: Option<usize>) -> Vec<StepId> {
     unchecked.map(|step| step.id.clone()).collect()
 }
 
-/// Shows how environments stand.
+/// Shows the state of the environments.
 pub(crate) fn run(args: &OfEnvironment, settings: &Settings) -> Result<u8, CliError> {
     let chosen = args.lab.is_some() || settings.environment.is_some();
     let Listing {
@@ -180,7 +181,7 @@ async fn standing(environment: &Environment, settings: &Settings) -> Standing {
     let of_journal = unreadable.or_else(|| journal::trouble(environment, &replayed));
     let state = replayed.state;
     let kept_aside = state::journal::kept_aside(&environment.journal());
-    // One whose files are damaged does not hide the others.
+    // An environment whose files are damaged does not hide the others.
     let loaded = session::applied_lab(environment);
     let lab = loaded.as_ref().ok().map(|loaded| &loaded.lab);
     let reached = lab.and_then(|lab| plan::cursor(lab, &state));

@@ -17,7 +17,7 @@ pub(crate) fn stop(args: &Changing, settings: &Settings) -> Result<u8, CliError>
     run(Verb::Stop, args.lab.as_deref(), 1.0, args.waiting, settings)
 }
 
-/// Brings the cluster of an environment back.
+/// Starts the cluster of an environment again.
 pub(crate) fn start(args: &Start, settings: &Settings) -> Result<u8, CliError> {
     let scale = args.scale.timeout_scale;
     run(
@@ -37,7 +37,7 @@ fn run(
     settings: &Settings,
 ) -> Result<u8, CliError> {
     let mut environment = session::found(settings, lab)?;
-    // Whatever became of the lab's files: the containers are there without them.
+    // The containers exist without the lab's files, whatever happened to them.
     let loaded = session::applied_lab_or_unknown(&environment);
     let bundle = session::bundle_of(&environment);
     let name = environment.name().to_owned();

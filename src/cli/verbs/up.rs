@@ -44,23 +44,24 @@ pub(crate) fn run(args: &Up, settings: &Settings) -> Result<u8, CliError> {
     bring(run, loaded, settings)
 }
 
-/// What is brought up, and how far.
+/// The parameters of bringing a lab up.
 pub(super) struct Bringing<'a> {
     pub(super) verb: &'static str,
     pub(super) goal: Goal,
-    /// The environment's name, and it, if it is there.
+    /// The environment's name.
     pub(super) name: EnvironmentName,
+    /// The environment, if it exists.
     pub(super) existing: Option<Environment>,
     pub(super) bundled: &'a Bundled,
     pub(super) scale: &'a Scale,
     pub(super) wait: Option<Wait>,
-    /// The lab as it was called.
+    /// The lab, as the user called it.
     pub(super) called: &'a str,
-    /// Whether the lab is trusted only if the user says so.
+    /// True if the lab needs the user's trust.
     pub(super) asks: bool,
 }
 
-/// Brings the environment of a lab up, and makes it first if it is not there.
+/// Brings the environment of a lab up. Creates it first if it does not exist.
 pub(super) fn bring(
     run: Bringing<'_>,
     loaded: Loaded,
@@ -134,12 +135,12 @@ fn forget(settings: &Settings, name: &EnvironmentName) {
     let journal = settings.store.path(name).join("journal.jsonl");
     let state = Journal::read(&journal).map(|replayed| replayed.state);
     if state.is_ok_and(|state| state.intended_cluster.is_none()) {
-        // Why it could not be begun is what the user is told.
+        // The user hears why the environment could not be begun, not why it could not be removed.
         let _ = settings.store.remove(name);
     }
 }
 
-/// The environment `name`, made if it is not there, with the lab's files in it.
+/// Returns the environment `name` with the lab's files in it. Creates it if it does not exist.
 fn make(
     settings: &Settings,
     name: &EnvironmentName,
@@ -150,7 +151,7 @@ fn make(
     let bundle = bundle.map(|bundle| bundle.dir.clone());
     let environment = match settings.store.get(name) {
         Ok(mut environment) => {
-            // Where a later labctl is at work nothing is written.
+            // Refuses an environment in which a later labctl works, before anything is written.
             journal::known(&environment)?;
             trust::same_origin(called, loaded, &environment)?;
             values::keeps(&environment, &loaded.chosen)?;
@@ -172,8 +173,8 @@ fn make(
         }
         Err(error) => return Err(error.into()),
     };
-    // An unfinished reset goes on with the lab that it was begun with: another version may know data by
-    // other commands.
+    // An unfinished reset continues with the lab that it was begun with: another version may have
+    // other commands for the data.
     let state = Journal::read(&environment.journal()).map(|replayed| replayed.state);
     if state.is_ok_and(|state| state.unfinished_reset().is_some()) {
         return Ok(environment);

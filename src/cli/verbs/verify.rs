@@ -36,7 +36,7 @@ pub(crate) fn run(args: &Verify, settings: &Settings) -> Result<u8, CliError> {
     let mut notes: Vec<String> = Vec::new();
     let report = session::runtime()?.block_on(async {
         let stopper = signals::listen()?;
-        // A run that holds the environment moves the cursor itself.
+        // If another run holds the environment, that run moves the cursor.
         let hold = Hold {
             settings,
             name: &name,
@@ -46,7 +46,7 @@ pub(crate) fn run(args: &Verify, settings: &Settings) -> Result<u8, CliError> {
         };
         let mut say = |text: &str| match settings.output {
             Format::Text => output::note(settings, text),
-            // Its answer is one document.
+            // The answer is one document, which includes the notes.
             Format::Json => notes.push(text.to_owned()),
         };
         let lock = hold.take(&stopper, &mut say).await;
@@ -108,11 +108,11 @@ pub(crate) fn run(args: &Verify, settings: &Settings) -> Result<u8, CliError> {
     Ok(exit::of(report.outcome))
 }
 
-/// What a report is of.
+/// The subject of a report.
 struct Of<'a> {
     environment: &'a str,
     lab: &'a str,
-    /// What names the environment on a command line.
+    /// The arguments that name the environment on a command line.
     call: &'a str,
 }
 
@@ -172,7 +172,7 @@ fn show(
     Ok(())
 }
 
-/// What differs from when the step at the cursor was verified.
+/// Returns the redacted differences from the snapshot of the step at the cursor.
 fn differences(report: &Report, redactor: &Redactor) -> Vec<Differing> {
     let compared = report.compared.iter();
     let mut all: Vec<Differing> = compared.flat_map(|c| c.differences.clone()).collect();
@@ -182,7 +182,7 @@ fn differences(report: &Report, redactor: &Redactor) -> Vec<Differing> {
     all
 }
 
-/// What to do if it is the cluster that is at fault.
+/// Returns the remedy if the cluster is at fault.
 fn hint(report: &Report, call: &str) -> Option<String> {
     match report.containers {
         Some(presence) => Some(format!("{presence}; {}", presence.remedy(call))),

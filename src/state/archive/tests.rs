@@ -4,12 +4,12 @@ use flate2::{Compression, write::GzEncoder};
 
 use super::*;
 
-/// A tar of entries with these types, names and contents, whatever those are.
+/// Returns a tar of entries with these types, names and contents, valid or not.
 fn tar(entries: &[(EntryType, &[u8], &[u8])]) -> Vec<u8> {
     let mut tar = Vec::new();
     for (kind, name, content) in entries {
         let mut header = tar::Header::new_ustar();
-        // Not by `set_path`, which refuses what is to be tried.
+        // `set_path` would refuse the names that are to be tried.
         header.as_mut_bytes()[..name.len()].copy_from_slice(name);
         header.set_entry_type(*kind);
         header.set_mode(0o644);
@@ -85,7 +85,7 @@ fn everything_hostile_is_told_at_once() {
         (FILE, b"esc\x1b[2J", b""),
         (FILE, b"a\\..\\b", b""),
         (FILE, b"nul.txt", b""),
-        // Nothing is read behind it.
+        // Ends the archive for the reader, so it has to be the last entry.
         (EntryType::GNUSparse, b"sparse", b""),
     ]);
     insta::assert_snapshot!(faults(&hostile).join("\n"), @r"
@@ -120,7 +120,8 @@ fn a_bomb_takes_neither_memory_nor_time() {
         gzip(&tar(&many)),
         gzip(&tar(&[(FILE, b"a", &halves), (FILE, b"b", &halves)])),
     ];
-    // A name that is longer than all that is unpacked, and is read as a whole.
+    // The reader would read this name as a whole, and it is longer than the limit of the unpacked
+    // tar.
     let name = gzip(&tar(&[(
         EntryType::GNULongName,
         b"x",

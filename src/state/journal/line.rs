@@ -1,39 +1,40 @@
-//! The lines of a journal, and how they hang together.
+//! The lines of a journal, and the chain of their checksums.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{digest, event::Event, state::LABCTL};
 
-/// The version of the journal's form. In form 1 there was no header, and a line's checksum was over
-/// itself alone.
+/// The version of the journal's format. In version 1 there was no header, and a line's checksum was
+/// over that line alone.
 pub(super) const FORM: u32 = 2;
-/// How a header begins, and no event does.
+/// The prefix of a header. No event begins with it.
 const HEADER: &[u8] = b"{\"journal\":";
-/// How many digits a checksum has.
+/// The number of digits of a checksum.
 const DIGITS: usize = 16;
 
-/// Who writes from here on, and in which form.
+/// The writer of the lines that follow, and their format.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Header {
-    /// The version of the form.
+    /// The version of the format.
     journal: u32,
-    /// The version of the labctl.
+    /// The version of the labctl that writes.
     labctl: String,
 }
 
 /// A line whose checksum is right.
 #[derive(Debug)]
 pub(super) enum Line {
-    /// From here on a labctl goes on.
+    /// A header: from here on the labctl that it names writes.
     Header,
-    /// What happened.
+    /// An event.
     Event(Box<Event>),
-    /// Something that this labctl does not know.
+    /// A line that this labctl does not understand.
     Later,
 }
 
-/// What the next line's checksum is over, besides itself: after a header each line's is over the one
-/// before it as well, so that a line that is lost, doubled or in another place is noticed.
+/// The state that the next line's checksum depends on. From the first header on, each checksum
+/// covers the checksum of the line before as well, so that a line that is lost, doubled or in
+/// another place is noticed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Chain {
     /// The checksum of the line before; empty before the first.
@@ -43,7 +44,7 @@ pub(super) struct Chain {
 }
 
 impl Chain {
-    /// Reads the line that comes next, without its end; `None` if its checksum is wrong.
+    /// Reads the next line, which is given without its newline; `None` if its checksum is wrong.
     pub(super) fn read(&mut self, line: &[u8]) -> Option<Line> {
         let (sum, json) = line.split_at_checked(DIGITS)?;
         let json = json.strip_prefix(b" ")?;
@@ -68,12 +69,12 @@ impl Chain {
         })
     }
 
-    /// Whether this labctl has said that it writes from here on.
+    /// Returns true if the last header is this labctl's.
     pub(super) fn is_headed(&self) -> bool {
         self.writer.as_deref() == Some(LABCTL)
     }
 
-    /// The line that says so.
+    /// Returns the line of a header that names this labctl as the writer.
     pub(super) fn header(&mut self) -> serde_json::Result<String> {
         let header = Header {
             journal: FORM,
@@ -83,12 +84,12 @@ impl Chain {
         Ok(self.line(&serde_json::to_string(&header)?))
     }
 
-    /// The line of `event`; there was a header before it.
+    /// Returns the line of `event`. A header has to come before it.
     pub(super) fn event(&mut self, event: &Event) -> serde_json::Result<String> {
         Ok(self.line(&serde_json::to_string(event)?))
     }
 
-    /// The checksum of the line before.
+    /// Returns the checksum of the line before.
     #[cfg(test)]
     pub(super) fn last(&self) -> &str {
         &self.last

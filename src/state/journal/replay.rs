@@ -1,33 +1,33 @@
-//! What a journal says, as far as it can be believed.
+//! Replaying a journal, as far as it can be believed.
 
 use std::fmt;
 
 use super::line::{Chain, Line};
 use crate::event::RunState;
 
-/// What a journal said.
+/// The result of replaying a journal.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Replayed {
-    /// What its events add up to.
+    /// The state that its events add up to.
     pub state: RunState,
-    /// How many of its bytes are lines that can be believed.
+    /// The size of the lines that can be believed, in bytes.
     pub sound: u64,
-    /// What follows them.
+    /// The part after those lines.
     pub tail: Tail,
     pub(super) chain: Chain,
-    /// The last line that can be believed lacks its end.
+    /// True if the last line that can be believed lacks its newline.
     pub(super) is_open: bool,
 }
 
-/// What follows the lines of a journal that can be believed.
+/// The part of a journal after the lines that can be believed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Tail {
     /// Nothing.
     #[default]
     None,
-    /// A piece of a line: its write was interrupted, so nobody was told that it is there.
+    /// A piece of a line. Its write was interrupted, so its event was never reported as written.
     Torn {
-        /// How many bytes it has.
+        /// Its size in bytes.
         bytes: u64,
     },
     /// A line that is not as it was written, and all that follows it.
@@ -35,11 +35,11 @@ pub enum Tail {
         /// The number of that line, from 1.
         line: u64,
     },
-    /// A line that this labctl does not know, as a later one wrote it, and all that follows it.
+    /// A line of a later labctl, which this one does not understand, and all that follows it.
     Later {
         /// The number of that line, from 1.
         line: u64,
-        /// The version of the labctl that wrote it, if it said so.
+        /// The version of the labctl that wrote the line, if a header says so.
         labctl: Option<String>,
     },
 }
@@ -68,7 +68,7 @@ impl fmt::Display for Tail {
     }
 }
 
-/// Adds up what `bytes` say.
+/// Replays the journal in `bytes`.
 pub(super) fn replay(bytes: &[u8]) -> Replayed {
     let mut replayed = Replayed::default();
     let mut rest = bytes;
@@ -84,7 +84,7 @@ pub(super) fn replay(bytes: &[u8]) -> Replayed {
         rest = &rest[end + 1..];
         number += 1;
     }
-    // A line without its end, or with another byte in the place of its end, says all the same.
+    // A last line without its newline, or with another byte in the place of it, is complete.
     let shorter = rest.len().saturating_sub(1);
     for whole in [rest.len(), shorter] {
         if whole > 0 && replayed.take(&rest[..whole], number) {
@@ -108,7 +108,7 @@ pub(super) fn replay(bytes: &[u8]) -> Replayed {
 }
 
 impl Replayed {
-    /// Takes a line in; returns whether it can be believed and is understood.
+    /// Applies a line. Returns true if the line can be believed and is understood.
     fn take(&mut self, line: &[u8], number: u64) -> bool {
         let mut chain = self.chain.clone();
         match chain.read(line) {

@@ -21,12 +21,12 @@ fn verified(seq: u64, step: &str) -> Event {
     )
 }
 
-/// An event that is journalled and not synced: a thousand of those are appended.
+/// Returns an event that is journalled and not synced, as tests append a thousand of them.
 fn unsynced(seq: u64) -> Event {
     event(seq, EventKind::ChildExited { group: 1 })
 }
 
-/// The lines of a journal that verified so many steps, its header first.
+/// Returns the lines of a journal that verified this many steps, its header first.
 fn journal(steps: u64) -> Vec<String> {
     let mut chain = Chain::default();
     let events = 1..=steps;
@@ -35,7 +35,7 @@ fn journal(steps: u64) -> Vec<String> {
     std::iter::once(header).chain(events).collect()
 }
 
-/// The line of form 1 with this JSON.
+/// Returns the line of format 1 with this JSON.
 fn former(json: &str) -> String {
     format!("{} {json}\n", &crate::digest::hex(json.as_bytes())[..16])
 }
@@ -59,7 +59,7 @@ fn cut_at_any_byte_it_keeps_every_whole_line_before_the_cut() {
         std::fs::write(&path, &whole.as_bytes()[..cut]).unwrap();
         let mut kept = 0;
         let mut length = 0;
-        // A line that lacks nothing but its end is whole.
+        // A line that lacks only its newline is complete.
         while kept < lines.len() && length + lines[kept].len() <= cut + 1 {
             length += lines[kept].len();
             kept += 1;
@@ -71,7 +71,7 @@ fn cut_at_any_byte_it_keeps_every_whole_line_before_the_cut() {
             "cut at {cut}"
         );
         assert_eq!(aside, None, "an interrupted write is no damage");
-        // What comes next follows the last whole line, not the torn one.
+        // The next line follows the last complete line, not the torn one.
         journal.append(&unsynced(9)).unwrap();
         let again = Journal::read(&path).unwrap();
         assert_eq!(
@@ -101,7 +101,7 @@ fn any_byte_that_changed_ends_what_is_believed_where_it_is() {
                     at(before as u64),
                     "byte {at_byte} ^ {flip}"
                 );
-                // The end of the last line says nothing: without it the line is whole.
+                // The last newline carries nothing: without it the line is complete.
                 let is_torn = replayed.tail == Tail::Torn { bytes: 1 };
                 assert!(replayed.tail != Tail::None, "byte {at_byte} ^ {flip}");
                 assert_eq!(is_torn, is_last_end, "byte {at_byte} ^ {flip}");
@@ -165,7 +165,7 @@ fn a_damaged_tail_is_kept_aside_and_the_journal_says_so() {
     let again = Journal::read(&path).unwrap();
     assert_eq!((again.tail, again.state.cursor), (Tail::None, at(9)));
     assert!(again.state.damaged);
-    // Damaged once more in the same second, nothing of the first is lost.
+    // Damaged once more in the same second, the journal loses nothing of the first tail.
     std::fs::write(&path, "no journal\n").unwrap();
     Journal::open(&path).unwrap();
     assert_eq!(kept_aside(&path).len(), 2);
@@ -207,7 +207,8 @@ fn what_a_later_labctl_wrote_is_refused_and_stays() {
         assert!(matches!(refused, StateError::Later { .. }), "{refused}");
         assert_eq!(std::fs::read_to_string(&path).unwrap(), whole);
     }
-    // Of another version, and in a form that is known: gone on with, which a header says.
+    // This labctl continues a journal of another version in a known format, and says so in a
+    // header.
     whole.push_str(&line(&chain, r#"{"journal":2,"labctl":"0.0.1"}"#));
     std::fs::write(&path, &whole).unwrap();
     let (mut journal, _) = Journal::open(&path).unwrap();
@@ -234,7 +235,8 @@ fn a_journal_of_form_1_is_read_and_gone_on_with() {
     let text = std::fs::read_to_string(&path).unwrap();
     assert_eq!(cursor(&text), (at(4), Tail::None));
     assert_eq!(text.lines().count(), 5, "one header: {text}");
-    // From the header on lines hang together, with those before it, too.
+    // From the header on, each line is chained to the one before, the last line of format 1
+    // included.
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
     let without = |n: usize| {
         let mut lines = lines.clone();
