@@ -66,10 +66,11 @@ impl Stopper {
 
     /// Returns the output of `work`; fails if a stop is asked for before it ends, which drops `work`.
     pub async fn guard<T>(&self, work: impl Future<Output = T>) -> Result<T, Stopped> {
+        let mut stopper = self.clone();
         tokio::select! {
             biased;
             output = work => Ok(output),
-            _ = self.beyond(Stop::Run) => Err(Stopped),
+            _ = stopper.beyond(Stop::Run) => Err(Stopped),
         }
     }
 
