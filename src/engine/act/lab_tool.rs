@@ -132,10 +132,7 @@ async fn fetched(
     let url = download::shown(&from.url);
     let text = format!("fetching {url}");
     emitter.emit(EventKind::Notice { text });
-    let fetched = tokio::select! {
-        fetched = download::fetch(&from.url, LARGEST) => fetched,
-        _ = stopper.beyond(Stop::Run) => return Err(EngineError::Stopped),
-    };
+    let fetched = stopper.guard(download::fetch(&from.url, LARGEST)).await?;
     let bytes = fetched.map_err(|error| failed(Failure::of(&error)))?;
     let actual = digest::hex(&bytes);
     if actual == from.sha256 {

@@ -9,7 +9,7 @@ use crate::{
     plan,
     spec::action::Pinned,
     state::{Bundle, archive::LARGEST, files},
-    tool::{Stop, Stopper},
+    tool::Stopper,
 };
 
 /// Makes sure that the file is where the plan expects it, and has the digest that the lab, or the
@@ -36,10 +36,7 @@ pub async fn provide(
     }
     let text = format!("fetching {url}");
     emitter.emit(EventKind::Notice { text });
-    let fetched = tokio::select! {
-        fetched = download::fetch(pinned.url, LARGEST) => fetched,
-        _ = stopper.beyond(Stop::Run) => return Err(EngineError::Stopped),
-    };
+    let fetched = stopper.guard(download::fetch(pinned.url, LARGEST)).await?;
     let bytes = fetched.map_err(|error| failed(Failure::of(&error)))?;
     let actual = digest::hex(&bytes);
     if actual != pinned.sha256 {

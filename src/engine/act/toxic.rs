@@ -17,7 +17,7 @@ use crate::{
     event::Failure,
     plan::toxic::{proxy_path, remove},
     spec::{Action, Step, StepId, Undo, measurement::OpenToxic, toxic::PlacedToxic},
-    tool::{Stop, Stopper},
+    tool::Stopper,
 };
 
 /// The time that a Toxiproxy which has just been started may take to answer.
@@ -88,10 +88,7 @@ async fn answered(
         if !matches!(standing, Standing::Silent(_)) || Instant::now() >= deadline {
             return Ok(standing);
         }
-        tokio::select! {
-            () = tokio::time::sleep(PAUSE) => {}
-            _ = stopper.beyond(Stop::Run) => return Err(EngineError::Stopped),
-        }
+        stopper.guard(tokio::time::sleep(PAUSE)).await?;
     }
 }
 

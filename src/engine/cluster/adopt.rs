@@ -23,20 +23,30 @@ pub async fn settle(
     emitter: &Emitter,
     stopper: &mut Stopper,
 ) -> Result<(), EngineError> {
+    let survey = proof::survey(context, &emitter.state(), stopper).await?;
+    settle_found(context, &survey, emitter, stopper).await
+}
+
+/// Settles what `survey` found.
+async fn settle_found(
+    context: &Context,
+    survey: &Survey,
+    emitter: &Emitter,
+    stopper: &mut Stopper,
+) -> Result<(), EngineError> {
     let state = emitter.state();
-    let survey = proof::survey(context, &state, stopper).await?;
     let how = if state.cluster.is_some() {
         "half deleted"
     } else {
         "half made"
     };
-    match plan(&state, &survey) {
+    match plan(&state, survey) {
         Plan::Nothing => Ok(()),
         Plan::Remove => remove(context, how, emitter, stopper).await,
-        Plan::RemoveUnlessWhole if !may_be_whole(context, &survey).await => {
+        Plan::RemoveUnlessWhole if !may_be_whole(context, survey).await => {
             remove(context, how, emitter, stopper).await
         }
-        Plan::RemoveUnlessWhole | Plan::TakeIn => take_in(context, &survey, emitter, stopper).await,
+        Plan::RemoveUnlessWhole | Plan::TakeIn => take_in(context, survey, emitter, stopper).await,
     }
 }
 
@@ -111,7 +121,7 @@ pub async fn continue_recreation(
     if state.deleting && !state.damaged && is_recorded(&state, &survey) {
         return removal::remove_cluster(context, emitter, stopper).await;
     }
-    settle(context, emitter, stopper).await
+    settle_found(context, &survey, emitter, stopper).await
 }
 
 async fn remove(

@@ -285,10 +285,7 @@ async fn import(
                     if is_refused(&source) && Instant::now() < deadline => {}
                 told => break drop(told?),
             }
-            tokio::select! {
-                () = tokio::time::sleep(REST) => {}
-                _ = stopper.beyond(Stop::Run) => return Err(EngineError::Stopped),
-            }
+            stopper.guard(tokio::time::sleep(REST)).await?;
         }
         emitter.emit(EventKind::Image {
             image: image.to_string(),

@@ -1,4 +1,4 @@
-//! What runs: the steps in their order, the waits for their expectations, and `verify`.
+//! The steps in their order, the waits for their expectations, and `verify`.
 
 pub mod again;
 pub mod announce;

@@ -28,7 +28,7 @@ use crate::{
         decide::{Lasts, lasts},
     },
     spec::{Assertion, Facts, Lab, Step, StepId},
-    tool::{Stop, Stopper},
+    tool::Stopper,
 };
 
 /// Verdicts by step.
@@ -88,7 +88,7 @@ pub async fn verify(
     last: usize,
     advance: bool,
     emitter: Emitter,
-    mut stopper: Stopper,
+    stopper: Stopper,
 ) -> Result<Report, EngineError> {
     let started = Instant::now();
     let steps = &context.lab.steps[..=last];
@@ -99,10 +99,7 @@ pub async fn verify(
     let looking = look(context, &state, advance.then_some(&mut listing));
     let looked = futures::future::join(looking, containers(context, &state));
     let advance = advance && state.unfinished_reset().is_none();
-    let (seen, containers) = tokio::select! {
-        looked = looked => looked,
-        _ = stopper.beyond(Stop::Run) => return Err(EngineError::Stopped),
-    };
+    let (seen, containers) = stopper.guard(looked).await?;
     let observed = match &seen {
         Ok((_, observed)) => observed,
         Err(EngineError::Cluster { source, .. })
@@ -127,10 +124,8 @@ pub async fn verify(
     let state = emitter.state();
     let is_up = unreachable.is_none() && containers.is_none();
     let listing = listing.map(|listing| listing.filter(|_| is_up));
-    let compared = tokio::select! {
-        compared = compared(context, &state, &moved, listing) => compared,
-        _ = stopper.beyond(Stop::Run) => return Err(EngineError::Stopped),
-    };
+    let compared = compared(context, &state, &moved, listing);
+    let compared = stopper.guard(compared).await?;
     let (compared, not_compared) = match compared {
         Ok(compared) => (compared, None),
         Err(why) => (None, Some(why)),
