@@ -33,7 +33,7 @@ const TRIVIAL: [&str; 8] = [
     "true", "false", "null", "none", "default", "enabled", "disabled", "redacted",
 ];
 
-/// Redacts secrets in text, and makes the text harmless as [`Untrusted`] does.
+/// A redactor of secrets in text. It makes the text harmless too, as [`Untrusted`] does.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Redactor {
     /// The forms of secrets that are redacted anywhere, the longest first.
