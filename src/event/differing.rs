@@ -8,7 +8,7 @@ use super::Untrusted;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Differing {
-    /// The thing that changed: an object, a node, the data of a pod.
+    /// The thing that changed: an object, a node, the data of a Pod.
     pub object: String,
     /// The kind of the change.
     pub change: Change,

@@ -41,7 +41,7 @@ pub struct Event {
     pub event: EventKind,
 }
 
-/// A verb that runs steps or checks.
+/// A verb that runs steps or evaluates assertions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verb {
@@ -93,7 +93,7 @@ impl std::fmt::Display for Verb {
 pub struct StepInfo {
     /// The step's id.
     pub id: StepId,
-    /// Its title.
+    /// The title of the step.
     pub title: String,
     /// The lesson of the step: why the step is there, and where to look (Markdown).
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -200,7 +200,7 @@ pub enum EventKind {
     },
     /// The cluster answers and belongs to the environment.
     ClusterCreated {
-        /// Its identity.
+        /// The identity of the cluster.
         cluster: ClusterIdentity,
     },
     /// The cluster's node containers were stopped on request.
@@ -285,7 +285,8 @@ pub enum EventKind {
         /// All verdicts of the step, including the passed ones.
         verdicts: Vec<Verdict>,
     },
-    /// A step's expectations held. Moves the cursor.
+    /// A step's expectations held. Moves the cursor to the step, unless the step was verified
+    /// before.
     Verified {
         /// The step.
         step: StepId,

@@ -6,7 +6,7 @@
 //! unreadable:
 //!
 //! - values under four characters, numbers under six digits, and words such as `true`;
-//! - values that are also the name of something in the lab (`postgres` is the name of the pod, the
+//! - values that are also the name of something in the lab (`postgres` is the name of the Pod, the
 //!   image and the user): they are in plain sight. Their base64 form is redacted all the same;
 //! - values under eight characters inside of longer words: `root` is not redacted in `rootless`.
 

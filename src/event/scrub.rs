@@ -186,7 +186,7 @@ fn clean(text: &mut String) {
     clean.as_str().clone_into(text);
 }
 
-/// Makes the names in a measurement harmless, and the text that a program in a pod wrote.
+/// Makes the names in a measurement harmless, and the text that a program in a Pod wrote.
 fn clean_measurement(measurement: &mut Measurement) {
     let Measurement {
         url,

@@ -1,10 +1,10 @@
-//! Text that others wrote: pods, tools, students.
+//! Text that others wrote: Pods, tools, students.
 
 use std::{borrow::Cow, fmt};
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// A line of text from a pod or a tool, made harmless on construction. It has no control characters
+/// A line of text from a Pod or a tool, made harmless on construction. It has no control characters
 /// (terminal escapes such as CSI and OSC begin with one), no characters that change the direction
 /// of text, and no invisible characters.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Default)]

@@ -186,7 +186,7 @@ impl Live {
         self.details = indent(lines.collect(), 2).collect();
         let cut = self.details.len().saturating_sub(MOST_DETAILS);
         if cut > 0 {
-            // Counts the line that says so.
+            // Leaves room for the line that says how many are cut.
             self.details.truncate(MOST_DETAILS - 1);
             let text = format!("  and {} lines more", cut + 1);
             self.details.push(Line::new().add(DIM, &text));

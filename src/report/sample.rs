@@ -180,7 +180,7 @@ pub(super) fn run_finished(outcome: RunOutcome, millis: u64) -> EventKind {
     }
 }
 
-/// Returns the verdict of a rollout with `ready` of its three pods.
+/// Returns the verdict of a rollout with `ready` of its three Pods.
 pub(super) fn rollout(ready: u32) -> Verdict {
     let clause = |what: &str, status, actual: &str| Clause::new(status, what, "3", actual);
     let status = if ready == 3 {
@@ -197,7 +197,7 @@ pub(super) fn rollout(ready: u32) -> Verdict {
     )
 }
 
-/// Returns the failed verdict of the design document: a pod cannot come back because its node is
+/// Returns the failed verdict of the design document: a Pod cannot come back because its node is
 /// cordoned.
 pub(super) fn cordoned() -> Verdict {
     let clause = |status, what: &str, expected: &str, actual: &str| {

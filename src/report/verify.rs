@@ -37,13 +37,13 @@ pub enum Standing {
     },
 }
 
-/// One step in a report.
+/// A step in the report.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct StepReport {
     /// The step's id.
     pub id: StepId,
-    /// Its title.
+    /// The title of the step.
     pub title: String,
     /// The state of the step.
     pub state: Standing,
