@@ -1,30 +1,30 @@
-//! In what an environment differs from what it was.
+//! The difference between an environment and a snapshot.
 
 use serde::{Deserialize, Serialize};
 
 use super::Untrusted;
 
-/// Something that is not as it was when a step was verified.
+/// Something that changed since a step was verified.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Differing {
-    /// What: an object, a node, the data of a pod.
+    /// The thing that changed: an object, a node, the data of a Pod.
     pub object: String,
-    /// What became of it.
+    /// The kind of the change.
     pub change: Change,
-    /// In which fields it differs.
+    /// The fields that differ.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub details: Vec<Untrusted>,
 }
 
-/// What became of something since a step was verified.
+/// The kind of a change since a step was verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Change {
-    /// It is gone, or about to go.
+    /// The object is gone or being deleted.
     Missing,
-    /// It is there, and other than it was.
+    /// The object exists and differs.
     Changed,
-    /// It was not there.
+    /// The object exists and did not exist then.
     Stranger,
 }

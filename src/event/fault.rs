@@ -1,40 +1,41 @@
-//! Faults that were injected and not taken back, and who answers for them.
+//! Faults that were injected and not healed, and their keepers.
 
 use serde::{Deserialize, Serialize};
 
 use crate::spec::{StepId, Undo};
 
-/// Steps that no longer count as seen to hold, and where that leaves the cursor. Carried by events:
-/// what the order of steps is only the lab knows.
+/// The steps that no longer count as verified, and the new cursor. Events carry both, as only the
+/// lab knows the order of steps.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Rewound {
-    /// The last step that still counts.
+    /// The last step that still counts, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<StepId>,
-    /// The steps that do not any more, in the lab's order.
+    /// The steps that no longer count, in the lab's order.
     pub steps: Vec<StepId>,
 }
 
-/// A fault that was injected and not taken back.
+/// A fault that was injected and not healed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OpenFault {
     /// The step that injected it.
     pub step: StepId,
-    /// How it is taken back: as the step said when it was injected, whatever the lab says now.
+    /// The way to heal the fault, from the step at the time of the injection. Later changes of the
+    /// lab do not matter.
     pub undo: Undo,
-    /// Who answers for it.
+    /// The keeper, who is responsible for healing the fault.
     pub keeper: Keeper,
 }
 
-/// Who answers for an open fault.
+/// The one who is responsible for healing an open fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Keeper {
-    /// The run that is under way.
+    /// The current run.
     Run,
-    /// Nobody needs to: the run that had it ended well, and left it open for a later step.
+    /// Nobody, on purpose: the run that kept the fault passed and left it open for a later step.
     Step,
-    /// Nobody does: the run that had it died, failed, or could not take it back.
+    /// Nobody: the run that kept the fault died, failed, or could not heal it.
     Nobody,
 }
 
@@ -43,18 +44,18 @@ pub enum Keeper {
 pub struct Faults(Vec<OpenFault>);
 
 impl Faults {
-    /// All of them, the last injected first: the order in which they are taken back.
+    /// Returns the faults, the last injected first. Faults are healed in this order.
     pub fn last_first(&self) -> impl Iterator<Item = &OpenFault> {
         self.0.iter().rev()
     }
 
-    /// Whether there is none.
+    /// Returns true if no fault is open.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Their steps, in the order in which they were injected.
+    /// Returns the steps that injected the faults, in the order of injection.
     #[must_use]
     pub fn steps(&self) -> Vec<StepId> {
         self.0.iter().map(|fault| fault.step.clone()).collect()
@@ -73,8 +74,9 @@ impl Faults {
         self.0.retain(|fault| fault.step != *step);
     }
 
-    /// A run begins that may change something: it answers for what was left open on purpose. What
-    /// still is another run's has lost it.
+    /// Updates the keepers when a run begins that may change something. The run takes over the
+    /// faults that were left open on purpose. Faults that an earlier run still kept have no keeper
+    /// any more.
     pub(super) fn run_began(&mut self) {
         for fault in &mut self.0 {
             fault.keeper = match fault.keeper {
@@ -84,7 +86,7 @@ impl Faults {
         }
     }
 
-    /// Such a run ended well.
+    /// Updates the keepers when such a run passed: the faults stay open for a later step.
     pub(super) fn run_passed(&mut self) {
         for fault in &mut self.0 {
             if fault.keeper == Keeper::Run {

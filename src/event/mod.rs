@@ -1,4 +1,4 @@
-//! What happens during a run, as data: events, outcomes, verdicts, and the one fold over them.
+//! The data model of a run: events, outcomes, verdicts, and the fold that turns events into state.
 //!
 //! Pure. The same [`Event`]s are journalled, shown, printed as NDJSON and replayed.
 
@@ -28,20 +28,20 @@ pub use run_state::{RunState, StepState};
 pub use untrusted::Untrusted;
 pub use verdict::{Clause, Status, Verdict};
 
-/// One event, as it is journalled and as `--output json` prints it, a line each.
+/// An event, written as one line in the journal and by `--output json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Event {
-    /// Its number: from 1 in each journal, without gaps among all events of a run. What is said
-    /// before a run begins has the number 0.
+    /// The number of the event. A journal counts from 1, without gaps among all events of a run.
+    /// Events before a run begins have the number 0.
     pub seq: u64,
-    /// When it happened, by this machine's clock.
+    /// The time of the event, by the clock of this machine.
     pub at: Timestamp,
-    /// What happened.
+    /// The kind of the event and its data.
     pub event: EventKind,
 }
 
-/// A verb that runs steps or checks.
+/// A verb that runs steps or evaluates assertions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verb {
@@ -64,7 +64,8 @@ pub enum Verb {
 }
 
 impl Verb {
-    /// Whether its runs may change something in the cluster: such a run answers for open faults.
+    /// Returns true if a run of this verb may change something in the cluster. Such a run is
+    /// responsible for open faults.
     #[must_use]
     pub fn changes(self) -> bool {
         self != Self::Verify
@@ -86,23 +87,23 @@ impl std::fmt::Display for Verb {
     }
 }
 
-/// A step, as far as a reader of events has to know it.
+/// The part of a step that a reader of events needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct StepInfo {
     /// The step's id.
     pub id: StepId,
-    /// Its title.
+    /// The title of the step.
     pub title: String,
-    /// Why this step, and what to look at (Markdown).
+    /// The lesson of the step: why the step is there, and where to look (Markdown).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub teach: Option<String>,
-    /// It expects nothing: all that can be said of it is that it was done.
+    /// True if the step expects nothing. Such a step can only be said to be done, not to hold.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unchecked: bool,
 }
 
-/// Which of a child's streams a line came from.
+/// The stream of a child that a line came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Stream {
@@ -112,7 +113,7 @@ pub enum Stream {
     Stderr,
 }
 
-/// The identity of a cluster that an environment made: what a destructive verb compares first.
+/// The identity of a cluster that an environment made. Destructive verbs compare it first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct ClusterIdentity {
@@ -122,25 +123,26 @@ pub struct ClusterIdentity {
     pub uid: String,
     /// The ids of the node containers, sorted.
     pub containers: Vec<String>,
-    /// The URL of its API server; none in journals of labctls that did not record it.
+    /// The URL of the API server. None in journals of older versions of labctl, which did not
+    /// record it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server: Option<String>,
 }
 
-/// A child process, known again after labctl itself is gone.
+/// A child process, described well enough for a later labctl to find it again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Child {
     /// The program, for messages.
     pub program: String,
-    /// Its process id, which is its process group's too.
+    /// The process id, which is the id of the process group too.
     pub group: u32,
-    /// When it started, in clock ticks since boot (field 22 of `/proc/PID/stat`): a process id
-    /// that was used again has another one.
+    /// The start time in clock ticks since boot (field 22 of `/proc/PID/stat`). A process that
+    /// reuses the id has another start time.
     pub started: u64,
 }
 
-/// What happened.
+/// The kind of an event, with its data.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum EventKind {
@@ -159,201 +161,204 @@ pub enum EventKind {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         steps: Vec<StepInfo>,
     },
-    /// A step's action is about to be done. Journalled and synced before anything is touched.
+    /// A step's action is about to run. Journalled and synced before anything is touched.
     StepStarted {
         /// The step.
         step: StepId,
-        /// The fingerprint of what is about to be done.
+        /// The fingerprint of the step as it is about to run.
         fingerprint: String,
-        /// Why it is done, rather than skipped.
+        /// The reason for running the step rather than skipping it.
         reason: String,
-        /// How it is taken back, if it is a fault: it is open from here on.
+        /// The way to heal the fault, if the step injects one. The fault is open from here on.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         undo: Option<Undo>,
-        /// What it expects held already: that it holds later does not show that it was done.
+        /// True if the expectations held before the action. Then their holding later does not prove
+        /// that the action was done.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         held: bool,
     },
-    /// Ports of this machine were chosen for a cluster that is about to be made.
+    /// Ports of this machine were chosen for a cluster that is about to be created.
     PortsChosen {
-        /// All of them.
+        /// All chosen ports.
         ports: Vec<Port>,
     },
-    /// The container engine could not open a port that was chosen: another one is tried next.
+    /// The container engine could not open a chosen port. Another one is tried next.
     PortRefused {
         /// The port of this machine.
         host: u16,
     },
-    /// The journal was damaged from a line on, and that part of it was kept aside: what it said is
-    /// not known.
+    /// The journal was damaged from a line on, and that tail was kept aside. The events in the tail
+    /// are lost.
     JournalDamaged {
-        /// The number of the line, from 1.
+        /// The number of the first damaged line, from 1.
         line: u64,
     },
-    /// The node containers of the cluster are about to be made under this name.
+    /// The node containers of the cluster are about to be created under this name.
     ClusterIntended {
         /// kind's name of the cluster.
         name: String,
     },
-    /// The cluster answers and is ours.
+    /// The cluster answers and belongs to the environment.
     ClusterCreated {
-        /// Its identity.
+        /// The identity of the cluster.
         cluster: ClusterIdentity,
     },
-    /// The cluster's node containers are stopped, as asked for.
+    /// The cluster's node containers were stopped on request.
     ClusterStopped,
-    /// The cluster's node containers were stopped, or did not answer, and are back: the API server
+    /// A cluster whose node containers were stopped or did not answer is back: the API server
     /// answers, and all nodes are Ready.
     ClusterStarted {
-        /// How many nodes it has.
+        /// The number of nodes.
         nodes: usize,
-        /// How long that took.
+        /// The time until the cluster was back.
         took: Duration,
-        /// The URL of its API server, if that is another one now.
+        /// The URL of the API server, if it changed.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         server: Option<String>,
     },
-    /// The cluster is about to be deleted. What is found of it later is finished with first.
+    /// The cluster is about to be deleted. A later command that finds remains of the cluster
+    /// deletes them first.
     ClusterDeleting,
     /// The cluster is gone.
     ClusterDeleted,
-    /// A command is started.
+    /// A command starts.
     CommandStarted {
-        /// The command line, secrets redacted.
+        /// The command line, with secrets redacted.
         line: String,
     },
-    /// A child runs. Journalled, so that a later command finds it if labctl is killed.
+    /// A child started. Journalled, so that a later command finds the child if labctl is killed.
     ChildStarted {
         /// The child.
         child: Child,
     },
     /// A child ended.
     ChildExited {
-        /// Its process group.
+        /// The id of the child's process group.
         group: u32,
     },
     /// A line that a child printed.
     Output {
-        /// Which stream.
+        /// The stream that the child printed to.
         stream: Stream,
         /// The line.
         line: Untrusted,
     },
-    /// An image is being imported, or is there.
+    /// An image was fetched, or imported into a node.
     Image {
         /// The image's name.
         image: String,
-        /// The node, where it is about one.
+        /// The node, if the image was imported into one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         node: Option<String>,
-        /// What happens to it: `fetched`, `imported`, `present`.
+        /// The new state of the image.
         state: ImageState,
     },
-    /// A step's action is done; its expectations are looked at now.
+    /// A step's action is done. The step's expectations are evaluated next.
     Applied {
         /// The step.
         step: StepId,
     },
-    /// How far a step's requests are; sent about once a second.
+    /// The progress of a step's load. Sent about once a second.
     Measuring {
         /// The step.
         step: StepId,
-        /// How many have ended.
+        /// The number of requests that have ended.
         ended: u64,
-        /// How many of these succeeded.
+        /// The number of ended requests that succeeded.
         succeeded: u64,
-        /// How many there will be.
+        /// The total number of requests of the load.
         of: u64,
     },
-    /// What a step's requests came to. Recorded as a fact, under the step's id.
+    /// The measurement of a step's load. Recorded as a fact under the step's id.
     Measured {
         /// The step.
         step: StepId,
-        /// What they came to.
+        /// The measurement.
         measurement: Box<Measurement>,
     },
-    /// Why a step is still waiting; sent whenever that changes.
+    /// A step waits for its expectations to hold. Sent whenever the reason changes.
     Waiting {
         /// The step.
         step: StepId,
-        /// How long its expectations may take.
+        /// The time within which the expectations have to hold.
         within: Duration,
-        /// All verdicts of the step, the ones that pass too.
+        /// All verdicts of the step, including the passed ones.
         verdicts: Vec<Verdict>,
     },
-    /// A step's expectations were seen to hold. Moves the cursor.
+    /// A step's expectations held. Moves the cursor to the step, unless the step was verified
+    /// before.
     Verified {
         /// The step.
         step: StepId,
-        /// The fingerprint of what was verified.
+        /// The fingerprint of the verified step.
         fingerprint: String,
         /// The facts that the step recorded.
         facts: Facts,
         /// The verdicts.
         verdicts: Vec<Verdict>,
     },
-    /// A step's fault was taken back.
+    /// A step's fault was healed.
     Undone {
         /// The step.
         step: StepId,
-        /// What no longer counts as seen to hold, if it was taken back before its time.
+        /// The steps that no longer count as verified, if the fault was healed before its time.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         rewound: Option<Rewound>,
     },
-    /// Steps no longer count as seen to hold, and the cursor is where it says: because of a reset,
-    /// or because an earlier step is done.
+    /// Steps no longer count as verified, and the cursor moves: because of a reset, or because an
+    /// earlier step runs again.
     Rewound {
-        /// The step that a reset goes back to; none outside of a reset.
+        /// The step that a reset goes back to. None outside of a reset.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         to: Option<StepId>,
-        /// Which, and where that leaves the cursor.
+        /// The steps that no longer count, and the new cursor.
         rewound: Rewound,
     },
-    /// Something is not as it was when the step was verified that is gone back to; it is put back.
+    /// Something differs from the snapshot that a reset goes back to. The reset restores it.
     Differs {
-        /// What, and how.
+        /// The difference.
         differing: Differing,
     },
-    /// A step is finished with, one way or another.
+    /// A step ended.
     StepFinished {
         /// The step.
         step: StepId,
-        /// How it ended.
+        /// The outcome of the step.
         outcome: Outcome,
-        /// How long it took.
+        /// The duration of the step.
         took: Duration,
     },
-    /// Something a reader should know and that changes nothing.
+    /// Something that a reader should know. Changes nothing.
     Notice {
         /// The text.
         text: String,
     },
-    /// The run is asked to stop.
+    /// The run was asked to stop.
     Cancelling {
-        /// Why: a signal's name.
+        /// The reason: the name of a signal.
         reason: String,
     },
     /// A run ended.
     RunFinished {
-        /// How.
+        /// The outcome of the run.
         outcome: RunOutcome,
-        /// How long it took.
+        /// The duration of the run.
         took: Duration,
     },
 }
 
-/// What happens to an image.
+/// The state of an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ImageState {
-    /// It is on this machine.
+    /// The image is on this machine.
     Fetched,
-    /// It is in the node.
+    /// The image is in the node.
     Imported,
 }
 
 impl EventKind {
-    /// Whether the event belongs into the journal: only what a later command has to know.
+    /// Returns true if the event belongs into the journal: if a later command needs it.
     #[must_use]
     pub fn is_durable(&self) -> bool {
         !matches!(
@@ -368,7 +373,7 @@ impl EventKind {
         )
     }
 
-    /// The event without what only a reader of the run has to know: the lesson's texts.
+    /// Returns the event without the lesson's texts, which only a reader of the run needs.
     #[must_use]
     pub fn without_texts(mut self) -> Self {
         if let Self::RunStarted { title, steps, .. } = &mut self {
@@ -378,8 +383,8 @@ impl EventKind {
         self
     }
 
-    /// Whether the event has to be on the disk before the run goes on: intents, and what they
-    /// turned into.
+    /// Returns true if the event has to be on disk before the run goes on. These are intents, and
+    /// the events that say how an intent ended.
     #[must_use]
     pub fn is_synced(&self) -> bool {
         matches!(

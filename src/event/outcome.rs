@@ -1,36 +1,36 @@
-//! How steps and runs end.
+//! The outcomes of steps and runs.
 
 use serde::{Deserialize, Serialize};
 
 use super::Verdict;
 
-/// How a step ended.
+/// The outcome of a step.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
-    /// Its action was done and its expectations hold.
+    /// The action was done and the expectations hold.
     Changed,
-    /// Its expectations held already; nothing was done.
+    /// The expectations held already, so nothing was done.
     Skipped {
-        /// Why it was skipped.
+        /// The reason for skipping the step.
         reason: String,
     },
-    /// It failed: a command, or an expectation that did not come to hold in time.
+    /// A command failed, or an expectation did not hold in time.
     Failed(Failure),
     /// The run was asked to stop.
     Cancelled,
 }
 
-/// Why something failed.
+/// The reason for a failure, for people.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Failure {
-    /// What failed, a lower-case fragment: `failed to create cluster "lab-10-3"`.
+    /// The summary, a lower-case fragment: `failed to create cluster "lab-10-3"`.
     pub summary: String,
     /// The chain of causes, outermost first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub causes: Vec<String>,
-    /// What to do next.
+    /// The advice for the next action.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
     /// The last lines that the failed command printed.
@@ -42,7 +42,7 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// A failure with a summary alone.
+    /// Creates a failure with a summary alone.
     #[must_use]
     pub fn new(summary: impl Into<String>) -> Self {
         Self {
@@ -51,14 +51,14 @@ impl Failure {
         }
     }
 
-    /// The same failure with a hint.
+    /// Sets the hint.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
-    /// The failure with this summary, of which `error` and its chain of sources are the causes.
+    /// Creates a failure with `summary`. Its causes are `error` and the chain of its sources.
     #[must_use]
     pub fn by(summary: impl Into<String>, error: &dyn std::error::Error) -> Self {
         let mut failure = Self::of(error);
@@ -67,7 +67,7 @@ impl Failure {
         failure
     }
 
-    /// The failure that `error` is, with its chain of sources as causes.
+    /// Creates a failure from `error`, with the chain of its sources as causes.
     #[must_use]
     pub fn of(error: &dyn std::error::Error) -> Self {
         let mut causes = Vec::new();
@@ -83,7 +83,7 @@ impl Failure {
         }
     }
 
-    /// The summary and its causes, as one line.
+    /// Returns the summary and the causes as one line.
     #[must_use]
     pub fn in_one_line(self) -> String {
         let all = std::iter::once(self.summary).chain(self.causes);
@@ -91,15 +91,15 @@ impl Failure {
     }
 }
 
-/// How a run ended; each has its exit code.
+/// The outcome of a run. Each has its exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RunOutcome {
-    /// All that was asked for holds.
+    /// All requested steps and assertions hold.
     Passed,
-    /// A step or a check failed, or is still pending.
+    /// A step or an assertion failed or is still pending.
     Failed,
-    /// The cluster cannot be asked.
+    /// The cluster does not answer.
     Unreachable,
     /// A signal ended the run.
     Cancelled {

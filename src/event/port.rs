@@ -4,22 +4,23 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// A port of 127.0.0.1 that leads to a port of the control plane's node, as an environment has it.
+/// A port of 127.0.0.1 that leads to a port of the control-plane node, as chosen for an
+/// environment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Port {
-    /// What the lab calls it.
+    /// The name that the lab gives the port.
     pub name: String,
-    /// The port that the lab wishes for.
+    /// The port that the lab prefers.
     pub wanted: u16,
-    /// The port that was chosen.
+    /// The port of 127.0.0.1 that was chosen.
     pub host: u16,
     /// The port of the node.
     pub node: u16,
 }
 
 impl Port {
-    /// Where it is: `127.0.0.1:8080`.
+    /// Returns the address: `127.0.0.1:8080`.
     #[must_use]
     pub fn address(&self) -> String {
         format!("127.0.0.1:{}", self.host)
@@ -27,7 +28,8 @@ impl Port {
 }
 
 impl fmt::Display for Port {
-    /// What a user types: a URL, if its name is that of a scheme, without the scheme's own port.
+    /// Writes the address as a user types it: as a URL if the port is named after a scheme, without
+    /// the port if it is the scheme's default.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.name.as_str(), self.host) {
             ("http", 80) => f.pad("http://127.0.0.1"),

@@ -1,14 +1,14 @@
-//! Secret values taken out of text.
+//! Redaction of secret values in text.
 //!
-//! What counts as secret is handed in. A value is found as it is, and as it looks after it was
-//! escaped for JSON, a URL or a shell, or encoded in base64; of one with several lines each line,
-//! as output comes line by line. What is no secret, or would make every output unreadable, is left
-//! alone:
+//! The caller says which values are secret. A value is found as it is, escaped for JSON, a URL or a
+//! shell, and encoded in base64. Of a value with several lines each line is found, as output comes
+//! line by line. Some values are left alone, since they are no secrets or would make every output
+//! unreadable:
 //!
 //! - values under four characters, numbers under six digits, and words such as `true`;
-//! - values that are also the name of something in the lab (`postgres` is the name of the pod, the
-//!   image and the user): they stand in plain sight. Their base64 form is taken out all the same;
-//! - values under eight characters inside of longer words: `root` is not taken out of `rootless`.
+//! - values that are also the name of something in the lab (`postgres` is the name of the Pod, the
+//!   image and the user): they are in plain sight. Their base64 form is redacted all the same;
+//! - values under eight characters inside of longer words: `root` is not redacted in `rootless`.
 
 use std::collections::BTreeSet;
 
@@ -19,33 +19,35 @@ use base64::{
 
 use super::{Untrusted, untrusted::dollar_quoted};
 
-/// What stands in the place of a secret.
+/// The text that replaces a secret.
 pub const REDACTED: &str = "‹redacted›";
-/// Shorter values are not looked for.
+/// The minimum length of a secret, in characters.
 const SHORTEST: usize = 4;
-/// Shorter numbers are ports, counts and years.
+/// The minimum length of a numeric secret. Shorter numbers are ports, counts and years.
 const SHORTEST_NUMBER: usize = 6;
-/// Shorter values are looked for as whole words only, and shorter lines of long ones not at all.
+/// The minimum length of a value that is redacted inside of longer words too, and of a single line
+/// of a value with several lines.
 const LONG: usize = 8;
-/// Values that say nothing.
+/// Values that are never secrets.
 const TRIVIAL: [&str; 8] = [
     "true", "false", "null", "none", "default", "enabled", "disabled", "redacted",
 ];
 
-/// Takes secrets out of text, and makes it harmless as [`Untrusted`] does.
+/// A redactor of secrets in text. It makes the text harmless too, as [`Untrusted`] does.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Redactor {
-    /// What is taken out wherever it stands, the longest first.
+    /// The forms of secrets that are redacted anywhere, the longest first.
     anywhere: Vec<String>,
-    /// What is taken out where it is a word of its own, the longest first.
+    /// The forms of secrets that are redacted only as whole words, the longest first.
     words: Vec<String>,
-    /// What a secret is in base64 that has something before it, such as a user and a colon: all of the
-    /// base64 around it is taken out.
+    /// The base64 of secrets that follow other bytes, such as a user and a colon. All of the base64
+    /// around such a form is redacted.
     within_base64: BTreeSet<String>,
 }
 
 impl Redactor {
-    /// Takes out `secrets`, except for those that are `public`: names.
+    /// Creates a redactor of `secrets`. Secrets that are `public`, being names, are redacted only
+    /// in base64.
     #[must_use]
     pub fn new(secrets: &BTreeSet<String>, public: &BTreeSet<String>) -> Self {
         let mut forms = BTreeSet::new();
@@ -75,11 +77,11 @@ impl Redactor {
         }
     }
 
-    /// `text` without secrets and harmless; its lines stay lines.
+    /// Returns `text` redacted and harmless, with its line breaks kept.
     #[must_use]
     pub fn text(&self, text: &str) -> String {
         let mut clean = Untrusted::lines(text);
-        // Before what is a whole secret is taken out of the middle of it.
+        // First, as redacting a whole form could split the base64 that contains one of these.
         for middle in &self.within_base64 {
             if clean.contains(middle) {
                 clean = replace_base64(&clean, middle);
@@ -102,7 +104,7 @@ impl Redactor {
         clean
     }
 
-    /// All texts in `value` without secrets and harmless.
+    /// Redacts all texts in `value`, and makes them and the keys harmless.
     pub fn json(&self, value: &mut serde_json::Value) {
         match value {
             serde_json::Value::String(text) => *text = self.text(text),
@@ -120,7 +122,8 @@ impl Redactor {
         }
     }
 
-    /// Texts are cut at a certain length, and what is left of a secret then tells most of it.
+    /// Redacts the beginning of a secret before a `…`. Text is cut at a certain length, and the
+    /// part of a secret that is left before the cut may tell most of it.
     fn without_beginnings(&self, text: &str) -> String {
         let mut parts: Vec<String> = text.split('…').map(ToOwned::to_owned).collect();
         let cut = parts.len() - 1;
@@ -136,7 +139,8 @@ impl Redactor {
     }
 }
 
-/// How many bytes at the end of `text` are the beginning of `secret`.
+/// Returns the length in bytes of the longest beginning of `secret` that `text` ends with.
+/// Beginnings that are shorter than [`SHORTEST`] do not count.
 fn beginning_of(secret: &str, text: &str) -> Option<usize> {
     let ends = secret.char_indices().map(|(end, _)| end).skip(SHORTEST);
     let found = ends.filter(|end| text.ends_with(&secret[..*end]));
@@ -154,15 +158,15 @@ fn is_trivial(value: &str) -> bool {
         || TRIVIAL.contains(&value.to_ascii_lowercase().as_str())
 }
 
-/// The forms in which `value` may be written out.
+/// Adds the forms in which `value` may appear in text.
 fn written(value: &str, forms: &mut BTreeSet<String>) {
     let json = json_escaped(value);
-    // Go's encoder, which kubectl uses, escapes what HTML would mind.
+    // Go's encoder, which kubectl uses, also escapes `&`, `<` and `>` for HTML.
     let go = json
         .replace('&', "\\u0026")
         .replace('<', "\\u003c")
         .replace('>', "\\u003e");
-    // What is left as it is differs: by RFC 3986, in JavaScript, in Go's paths.
+    // The sets of characters that stay unescaped: by RFC 3986, in JavaScript, in Go's paths.
     for kept in ["-_.~", "-_.!~*'()", "-_.~$&+=:@"] {
         for lower in [false, true] {
             let encoded = percent_encoded(value, kept, lower);
@@ -183,7 +187,7 @@ fn written(value: &str, forms: &mut BTreeSet<String>) {
     ]);
 }
 
-/// The forms of `value` in base64, with and without the line end that `echo` adds.
+/// Adds the forms of `value` in base64, with and without the line break that `echo` adds.
 fn encoded(value: &str, forms: &mut BTreeSet<String>) {
     for bytes in [value.to_owned(), format!("{value}\n")] {
         for engine in [STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD] {
@@ -192,16 +196,17 @@ fn encoded(value: &str, forms: &mut BTreeSet<String>) {
     }
 }
 
-/// The least of a secret's base64 by which it is recognised within a longer one.
+/// The minimum length of base64 by which a secret is recognised within a longer text.
 const MIDDLE: usize = 5;
 
-/// The characters in base64 of `value` that depend on nothing else, for each number of bytes before
-/// it: three bytes are four characters, so that of a longer text only three are to be told apart.
+/// Returns the characters in the base64 of `value` that do not depend on the bytes around it.
+/// Base64 turns three bytes into four characters, so the three offsets within a group of three
+/// cover every text before `value`.
 fn middles(value: &str) -> impl Iterator<Item = String> {
     let of = |before: usize| {
         let bytes = [&[0; 3][..before], value.as_bytes()].concat();
         let whole = STANDARD_NO_PAD.encode(&bytes);
-        // Of a character that holds bits of a neighbour nothing is known.
+        // Leaves out characters that hold bits of a neighbouring byte, which is unknown.
         let (first, last) = ((before * 8).div_ceil(6), bytes.len() * 8 / 6);
         whole.get(first..last).unwrap_or_default().to_owned()
     };
@@ -214,7 +219,7 @@ fn is_base64(c: char) -> bool {
     c.is_ascii_alphanumeric() || "+/-_=".contains(c)
 }
 
-/// `text` with all of the base64 taken out that `middle` is a part of.
+/// Replaces each run of base64 in `text` that contains `middle`.
 fn replace_base64(text: &str, middle: &str) -> String {
     let mut replaced = String::with_capacity(text.len());
     let mut rest = text;
@@ -229,12 +234,12 @@ fn replace_base64(text: &str, middle: &str) -> String {
     replaced
 }
 
-/// `text` without the credentials of HTTP's basic authentication (RFC 7617), whoever's they are.
+/// Redacts the credentials of HTTP basic authentication (RFC 7617) in `text`, no matter whose.
 fn without_credentials(text: &str) -> String {
     const SCHEME: &str = "basic ";
     let mut clean = String::with_capacity(text.len());
     let mut rest = text;
-    // Letters of ASCII keep their length.
+    // ASCII lower case keeps the length, so the index is valid in `rest`.
     while let Some(at) = rest.to_ascii_lowercase().find(SCHEME) {
         let (before, after) = rest.split_at(at + SCHEME.len());
         let end = after.find(|c| !is_base64(c)).unwrap_or(after.len());
@@ -270,7 +275,7 @@ fn percent_encoded(text: &str, kept: &str, lower: bool) -> String {
     text.bytes().map(encode).collect()
 }
 
-/// `text` with `word` taken out where nothing of a longer word stands beside it.
+/// Replaces `word` in `text` unless it is part of a longer word.
 fn replace_word(text: &str, word: &str) -> String {
     let mut replaced = String::with_capacity(text.len());
     let mut rest = text;
@@ -353,7 +358,7 @@ mod tests {
                 assert_eq!(text, format!("auth: {REDACTED}, and more"), "{pair}");
             }
         }
-        // Of others only what says that it is a pair is known to be one.
+        // Credentials that are not known as secrets are only recognised after the scheme's name.
         let pair = STANDARD.encode("somebody:unknown");
         let header = redactor.text(&format!("Authorization: BASIC {pair}"));
         assert_eq!(header, format!("Authorization: BASIC {REDACTED}"));

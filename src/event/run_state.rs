@@ -1,4 +1,4 @@
-//! The one fold over events: what is known of an environment.
+//! The only fold over events. It yields all that is known of an environment.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,74 +9,75 @@ use super::{
 };
 use crate::spec::{Fact, Facts, Measurement, StepId, Undo};
 
-/// What the events so far add up to. Behind `status`, resuming, the exit code and replay.
+/// The state of an environment, folded from its events. `status`, resuming, the exit code and
+/// replay are based on it.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct RunState {
     /// The number of the last event.
     pub seq: u64,
-    /// What is known of each step that an event named.
+    /// The state of each step that an event named.
     pub steps: BTreeMap<StepId, StepState>,
-    /// The last step whose expectations were seen to hold.
+    /// The cursor: the last step whose expectations were seen to hold.
     pub cursor: Option<StepId>,
-    /// The step that a reset goes back to, until that step is seen to hold.
+    /// The step that an unfinished reset goes back to, until that step is verified.
     pub reset_to: Option<StepId>,
-    /// The cluster is another one than when that reset was begun: with it went all that the reset
-    /// could lose.
+    /// True if the cluster was deleted since that reset began. Then the reset can no longer lose
+    /// anything.
     pub recreated: bool,
     /// The recorded facts.
     pub facts: Facts,
-    /// The faults that were injected and not taken back.
+    /// The faults that were injected and not healed.
     pub faults: Faults,
-    /// The cluster, once it was seen to answer.
+    /// The cluster, once it has answered.
     pub cluster: Option<ClusterIdentity>,
-    /// The name under which a cluster was begun, until it is gone.
+    /// The name under which a cluster was begun, until the cluster is deleted.
     pub intended_cluster: Option<String>,
-    /// The ports of this machine that lead into the cluster, or led into the last one: the next one
-    /// gets the same, if they are free.
+    /// The ports of this machine that lead into the cluster or, without a cluster, into the last
+    /// one. The next cluster gets the same ports if they are free.
     pub ports: Vec<Port>,
-    /// Ports that the container engine could not open since a cluster was last made.
+    /// The ports that the container engine could not open since a cluster was last created.
     pub refused_ports: BTreeSet<u16>,
-    /// Since when the cluster's containers are stopped on purpose.
+    /// The time since which the cluster's containers are stopped on purpose.
     pub stopped: Option<Timestamp>,
-    /// The cluster's deletion was begun, and not seen to be done.
+    /// True if the deletion of the cluster began and did not end.
     pub deleting: bool,
-    /// A part of the journal was damaged since a cluster was last begun, seen to answer or about to
-    /// be deleted: it may have told so.
+    /// True if a part of the journal was damaged since the last event that says that a cluster was
+    /// begun, answered or was about to be deleted. The lost part may have held another such event.
     pub damaged: bool,
-    /// Children that were started and not seen to end.
+    /// The children that were started and not seen to end.
     pub children: Vec<Child>,
-    /// The verb of the last run and, if it ended, how.
+    /// The verb and the start of the last run and, if the run ended, its outcome.
     pub last_run: Option<(Verb, Timestamp, Option<RunOutcome>)>,
 }
 
-/// What is known of one step.
+/// The state of one step.
 #[allow(
     clippy::struct_excessive_bools,
     reason = "each is told by other events"
 )]
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct StepState {
-    /// Its action was begun and not yet seen to hold.
+    /// True if the action was begun and the step was not verified since.
     pub begun: bool,
-    /// Its action was begun, and not seen to come to its end.
+    /// True if the action was begun and not seen to end.
     pub acting: bool,
-    /// What it expects held before its action was last begun.
+    /// True if the expectations held before the action was last begun.
     pub held: bool,
-    /// When it was last verified, and the fingerprint of what was.
+    /// The time of the last verification, and the fingerprint of the verified step.
     pub verified: Option<(Timestamp, String)>,
-    /// How it last ended.
+    /// The last outcome.
     pub outcome: Option<Outcome>,
-    /// The facts that it recorded.
+    /// The names of the facts that the step recorded.
     pub recorded: BTreeSet<String>,
-    /// It was seen to hold, and that no longer counts: something was taken back on purpose.
+    /// True if the step was verified and no longer counts, because it was rewound on purpose.
     pub rewound: bool,
-    /// Its fault was taken back since it was last seen to hold. What it expects may hold for a
-    /// moment longer, and says nothing.
+    /// True if the step's fault was healed since the step was last verified. The expectations may
+    /// hold for a moment longer, which proves nothing.
     pub healed: bool,
 }
 
 impl RunState {
-    /// The state that `events` add up to.
+    /// Folds `events` into a state, starting from an empty one.
     #[must_use]
     pub fn replay<'a>(events: impl IntoIterator<Item = &'a Event>) -> Self {
         let mut state = Self::default();
@@ -86,7 +87,7 @@ impl RunState {
         state
     }
 
-    /// Takes one more event in.
+    /// Folds one more event into the state.
     pub fn apply(&mut self, event: &Event) {
         self.seq = event.seq;
         match &event.event {
@@ -99,7 +100,7 @@ impl RunState {
             EventKind::StepStarted {
                 step, undo, held, ..
             } => {
-                // What is measured anew is not known any more.
+                // The step measures again, so its old measurement is no longer valid.
                 self.facts
                     .retain(|name, fact| *name != **step || fact.load.is_none());
                 let known = self.step(step);
@@ -124,7 +125,8 @@ impl RunState {
                 known.healed = false;
                 known.recorded.extend(facts.keys().cloned());
                 let again = known.verified.replace((event.at, fingerprint.clone()));
-                // One that was verified before is behind the cursor: mending it leaves that alone.
+                // A step that was verified before is at the cursor or before it: repairing it must
+                // not move the cursor.
                 if again.is_none() {
                     self.cursor = Some(step.clone());
                 }
@@ -190,33 +192,36 @@ impl RunState {
         }
     }
 
-    /// Whether no cluster was begun, as far as is known.
+    /// Returns true if no cluster was begun, as far as is known.
     #[must_use]
     pub fn is_without_cluster(&self) -> bool {
         self.cluster.is_none() && self.intended_cluster.is_none()
     }
 
-    /// Returns the step to which a reset of this cluster was begun and not finished. Until it is, what
-    /// is there is neither what was verified nor what somebody made of it: nothing is kept of it.
+    /// Returns the step to which a reset of this cluster began and did not finish. Until it
+    /// finishes, the cluster is neither what was verified nor what a student made of it, so no
+    /// snapshot of it is kept.
     #[must_use]
     pub fn unfinished_reset(&self) -> Option<&StepId> {
         let is_there = self.cluster.is_some() && !self.recreated;
         self.reset_to.as_ref().filter(|_| is_there)
     }
 
-    /// Whether a reset that recreates the cluster was interrupted after it had begun to remove it.
+    /// Returns true if a reset that recreates the cluster was interrupted after it had begun to
+    /// remove the cluster.
     #[must_use]
     pub fn is_recreating(&self) -> bool {
         self.reset_to.is_some() && (self.cluster.is_none() || self.recreated || self.deleting)
     }
 
-    /// Whether the step was ever seen to hold.
+    /// Returns true if the step was verified and still counts.
     #[must_use]
     pub fn is_verified(&self, id: &StepId) -> bool {
         self.steps.get(id).is_some_and(|s| s.verified.is_some())
     }
 
-    /// Has steps count as not seen to hold any more, and drops the facts that they recorded.
+    /// Takes back the verification of the steps in `rewound`, drops the facts that they recorded,
+    /// and moves the cursor.
     pub fn rewind(&mut self, rewound: &Rewound) {
         self.cursor.clone_from(&rewound.cursor);
         for id in &rewound.steps {
@@ -238,7 +243,8 @@ impl RunState {
         self.facts.insert(step.to_string(), fact);
     }
 
-    /// A reset to the step `to` was begun; none was, if there is no such step.
+    /// Notes that a reset to the step `to` began. Does nothing if `to` is `None`: then the steps
+    /// are rewound for another reason.
     fn reset_began(&mut self, to: Option<&StepId>) {
         if to.is_some() {
             self.reset_to = to.cloned();
@@ -257,7 +263,7 @@ impl RunState {
         }
     }
 
-    /// Nothing that was known of the cluster's contents holds for another one.
+    /// Forgets all that was known of the contents of the cluster, as another cluster has others.
     fn forget_cluster(&mut self) {
         self.steps.clear();
         self.facts.clear();

@@ -1,6 +1,7 @@
-//! Every text of an event through one door: harmless, and without secrets.
+//! Cleaning of events: every text of an event is made harmless and redacted here.
 //!
-//! Names, ids and facts are made harmless only: they are compared with one another, and no secret.
+//! Names, ids and facts are only made harmless, not redacted: they are compared with one another
+//! and hold no secrets.
 
 use super::{
     Clause, Differing, Event, EventKind, Failure, Outcome, Redactor, StepInfo, Untrusted, Verdict,
@@ -8,7 +9,7 @@ use super::{
 use crate::spec::{Facts, Measurement, measurement::Mesh};
 
 impl Redactor {
-    /// `event` as it may be journalled and shown.
+    /// Returns `event` redacted and harmless, to be journalled and shown.
     #[must_use]
     pub fn event(&self, event: &Event) -> Event {
         let mut event = event.clone();
@@ -36,7 +37,7 @@ impl Redactor {
                 step: _,
                 fingerprint,
                 reason,
-                // What a lab's own file says of it: names of facts.
+                // From the lab's own file: only names of facts.
                 undo: _,
                 held: _,
             } => {
@@ -93,7 +94,7 @@ impl Redactor {
             EventKind::Differs { differing } => self.differing(differing),
             EventKind::Notice { text } => self.scrub(text),
             EventKind::Cancelling { reason } => self.scrub(reason),
-            // Ids of steps are harmless by their type.
+            // The type of a step id allows no harmful characters.
             EventKind::Applied { .. }
             | EventKind::Measuring { .. }
             | EventKind::Undone { .. }
@@ -108,7 +109,7 @@ impl Redactor {
         }
     }
 
-    /// A difference as it may be shown.
+    /// Redacts the texts of a difference.
     pub fn differing(&self, differing: &mut Differing) {
         self.scrub(&mut differing.object);
         for detail in &mut differing.details {
@@ -116,7 +117,7 @@ impl Redactor {
         }
     }
 
-    /// A failure as it may be shown.
+    /// Redacts the texts of a failure.
     pub fn failure(&self, failure: &mut Failure) {
         let Failure {
             summary,
@@ -134,14 +135,14 @@ impl Redactor {
         self.verdicts(verdicts);
     }
 
-    /// Verdicts as they may be shown.
+    /// Redacts the texts of all `verdicts`.
     pub fn verdicts(&self, verdicts: &mut [Verdict]) {
         for verdict in verdicts {
             self.verdict(verdict);
         }
     }
 
-    /// A verdict as it may be shown.
+    /// Redacts the texts of a verdict.
     pub fn verdict(&self, verdict: &mut Verdict) {
         self.scrub(&mut verdict.assertion);
         for clause in &mut verdict.clauses {
@@ -161,12 +162,12 @@ impl Redactor {
         }
     }
 
-    /// `text` as it may be shown, in its place.
+    /// Redacts `text` in place.
     pub fn scrub(&self, text: &mut String) {
         *text = self.text(text);
     }
 
-    /// All `texts` as they may be shown.
+    /// Redacts all `texts` in place.
     pub fn all(&self, texts: &mut [String]) {
         for text in texts {
             self.scrub(text);
@@ -179,13 +180,13 @@ impl Redactor {
     }
 }
 
-/// A name: it is one line.
+/// Makes a name harmless. Names are not redacted.
 fn clean(text: &mut String) {
     let clean = Untrusted::new(text);
     clean.as_str().clone_into(text);
 }
 
-/// Names, too, and what a program in a pod said.
+/// Makes the names in a measurement harmless, and the text that a program in a Pod wrote.
 fn clean_measurement(measurement: &mut Measurement) {
     let Measurement {
         url,

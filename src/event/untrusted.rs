@@ -1,18 +1,19 @@
-//! Text that somebody else wrote: pods, tools, students.
+//! Text that others wrote: Pods, tools, students.
 
 use std::{borrow::Cow, fmt};
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// A line of text from a pod or a tool, made harmless on the way in: without control characters
-/// (terminal escapes such as CSI and OSC begin with one), without characters that change the
-/// direction of text, and without such as nobody sees.
+/// A line of text from a Pod or a tool, made harmless on construction. It has no control characters
+/// (terminal escapes such as CSI and OSC begin with one), no characters that change the direction
+/// of text, and no invisible characters.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Default)]
 #[serde(transparent)]
 pub struct Untrusted(String);
 
 impl Untrusted {
-    /// Takes `text` in.
+    /// Makes `text` harmless. Tabs become spaces; escape sequences and deceptive characters are
+    /// dropped.
     #[must_use]
     pub fn new(text: &str) -> Self {
         let mut clean = String::with_capacity(text.len());
@@ -30,22 +31,22 @@ impl Untrusted {
         Self(clean)
     }
 
-    /// The lines of `text`, each made harmless; they stay lines.
+    /// Makes each line of `text` harmless and keeps the line breaks.
     #[must_use]
     pub fn lines(text: &str) -> String {
         let lines: Vec<String> = text.split('\n').map(|line| Self::new(line).0).collect();
         lines.join("\n")
     }
 
-    /// The text.
+    /// Returns the text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// `text` on one line, with the characters that a terminal would obey, or that nobody sees, written
-/// out: what somebody has to judge is not left away.
+/// Returns `text` as one line, with the deceptive characters (see [`deceives`]) written as escapes.
+/// For text that a person has to judge: dropping such a character would hide it.
 #[must_use]
 pub fn visible(text: &str) -> Cow<'_, str> {
     if !text.chars().any(deceives) {
@@ -69,17 +70,17 @@ pub fn visible(text: &str) -> Cow<'_, str> {
     Cow::Owned(chars.collect())
 }
 
-/// `text` as a word of a shell that knows `$'…'`: with all that a terminal would obey written out.
+/// Quotes `text` as a `$'…'` word of a shell, with the deceptive characters written as escapes.
 #[must_use]
 pub fn dollar_quoted(text: &str) -> String {
     let escaped = text.replace('\\', r"\\").replace('\'', r"\'");
     format!("$'{}'", visible(&escaped))
 }
 
-/// Whether `c` makes a terminal show something else than what is written: a control character (C0,
-/// DEL, C1), one that reorders text (Unicode bidi controls), a separator that some terminals take
-/// for a new line, or one that is not seen at all: of zero width, a filler, a tag, a selector from
-/// the supplement. What chooses between text and emoji (U+FE0E, U+FE0F) is none of them.
+/// Returns true if `c` makes a terminal show something other than the text. Such a character is a
+/// control character (C0, DEL, C1), reorders text (Unicode bidi controls), is a separator that some
+/// terminals take for a line break, or is invisible: of zero width, a filler, a tag, or a variation
+/// selector. The selectors between text and emoji (U+FE0E, U+FE0F) do not count.
 #[must_use]
 pub fn deceives(c: char) -> bool {
     c.is_control()
@@ -90,7 +91,8 @@ pub fn deceives(c: char) -> bool {
             | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// Skips what follows an ESC: a control sequence, a string up to its terminator, or one character.
+/// Skips the rest of an escape after ESC: a control sequence, a string up to its terminator, or one
+/// character.
 fn skip_escape(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) {
     match chars.next() {
         Some('[') => skip_control_sequence(chars),
@@ -133,7 +135,8 @@ impl fmt::Display for Untrusted {
 }
 
 impl<'de> Deserialize<'de> for Untrusted {
-    // What was written by an older labctl, or edited, passes the same door.
+    // Cleans on reading too: an older labctl may have written the text, or somebody may have edited
+    // it.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(Self::new(&String::deserialize(deserializer)?))
     }

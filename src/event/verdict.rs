@@ -1,46 +1,47 @@
-//! Verdicts: what an assertion came to, clause by clause.
+//! Verdicts: the results of assertions, clause by clause.
 
 use serde::{Deserialize, Serialize};
 
-/// What a clause, or a whole assertion, came to.
+/// The status of a clause or of a whole assertion.
 ///
-/// Ordered by how much it says against passing: the status of a whole is the greatest of its parts.
+/// Ordered by how strongly it speaks against a pass: the status of an assertion is the greatest
+/// status of its clauses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Status {
-    /// It holds.
+    /// The clause holds.
     Pass,
-    /// It does not hold, and may still come to hold by waiting.
+    /// The clause does not hold, and may hold later without anybody acting.
     Pending,
-    /// It cannot be told: the cluster does not answer, or the fact to compare with is missing.
-    /// Never a pass.
+    /// Nobody can tell: the cluster does not answer, or the fact to compare with is missing. Never
+    /// counts as a pass.
     Unknown,
-    /// It does not hold, and waiting alone will not change that.
+    /// The clause does not hold, and waiting alone will not change that.
     Failed,
 }
 
-/// One thing that an assertion looks at.
+/// One part of an assertion.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Clause {
-    /// What is looked at, naming the object: `claim data-postgres-0 is the same`.
+    /// The subject of the clause, naming the object: `claim data-postgres-0 is the same`.
     pub what: String,
-    /// What it came to.
+    /// The status of the clause.
     pub status: Status,
-    /// What was expected.
+    /// The expected value.
     pub expected: String,
-    /// What is.
+    /// The observed value.
     pub actual: String,
-    /// What else was seen that bears on it: events, messages.
+    /// Other observations that bear on the clause: events, messages.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub evidence: Vec<String>,
-    /// Why it does not hold, computed from the objects; the nearest cause first.
+    /// The causes if the clause does not hold, computed from the objects, nearest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub because: Vec<String>,
 }
 
 impl Clause {
-    /// A clause about `what`.
+    /// Creates a clause about `what`, without evidence or causes.
     #[must_use]
     pub fn new(
         status: Status,
@@ -58,7 +59,7 @@ impl Clause {
         }
     }
 
-    /// A clause that passes if `holds`, and is `otherwise` if not.
+    /// Creates a clause that passes if `holds` and has the status `otherwise` if not.
     #[must_use]
     pub fn when(
         holds: bool,
@@ -71,14 +72,14 @@ impl Clause {
         Self::new(status, what, expected, actual)
     }
 
-    /// The same clause with a chain of causes.
+    /// Sets the chain of causes.
     #[must_use]
     pub fn because(mut self, because: Vec<String>) -> Self {
         self.because = because;
         self
     }
 
-    /// The same clause with evidence.
+    /// Sets the evidence.
     #[must_use]
     pub fn evidence(mut self, evidence: Vec<String>) -> Self {
         self.evidence = evidence;
@@ -86,20 +87,21 @@ impl Clause {
     }
 }
 
-/// What an assertion came to.
+/// The result of an assertion.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Verdict {
     /// The assertion and its subject: `pvc-reattached postgres-0`.
     pub assertion: String,
-    /// What it came to: the greatest status of its clauses.
+    /// The greatest status of the clauses.
     pub status: Status,
-    /// Its clauses, never none.
+    /// The clauses, at least one unless nothing was seen.
     pub clauses: Vec<Clause>,
 }
 
 impl Verdict {
-    /// The verdict that `clauses` add up to. No clause at all is Unknown: nothing was seen.
+    /// Combines `clauses` into a verdict. Without clauses the verdict is Unknown, as nothing was
+    /// seen.
     #[must_use]
     pub fn of(assertion: impl Into<String>, clauses: Vec<Clause>) -> Self {
         let status = clauses.iter().map(|c| c.status).max();
@@ -110,8 +112,8 @@ impl Verdict {
         }
     }
 
-    /// The greatest status of all `verdicts`; a pass if there are none, as a step without
-    /// expectations has nothing that could fail.
+    /// Returns the greatest status of `verdicts`. Without verdicts that is a pass, as a step
+    /// without expectations has nothing that could fail.
     #[must_use]
     pub fn worst(verdicts: &[Self]) -> Status {
         verdicts

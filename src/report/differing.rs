@@ -1,15 +1,16 @@
-//! In what an environment differs, a line or more for each object.
+//! Differences between an environment and a snapshot, as text.
 
 use super::line::{BAD, DIM, GOOD, Line, Look, PLAIN, WAIT, hang, hang_items, render};
 use crate::event::{Change, Differing, Untrusted};
 
-/// The most fields that are named of one object.
+/// The maximum number of fields that are listed for an object.
 const FIELDS: usize = 6;
-/// The same in a sentence, and the most things that it names.
+/// The maximum number of fields that are named for an object in a sentence.
 const WORDS: usize = 2;
+/// The maximum number of objects that are named in a sentence.
 const THINGS: usize = 8;
 
-/// The lines about one object: what is missing comes back (`+`), what is a stranger goes (`-`).
+/// Formats the difference of one object. A missing object comes back (`+`), a stranger goes (`-`).
 pub(super) fn lines(differing: &Differing, look: Look) -> Vec<Line> {
     let (style, mark, what) = match differing.change {
         Change::Missing => (GOOD, "+", "is missing"),
@@ -33,8 +34,8 @@ pub(super) fn lines(differing: &Differing, look: Look) -> Vec<Line> {
     hang_items(first, DIM, &items, look)
 }
 
-/// That `all` differ from when `step` was verified, as a paragraph of its own; empty if nothing
-/// does. `call` names the environment for `labctl reset`.
+/// Formats the differences from the time at which `step` was verified as a paragraph. Empty if
+/// there are none. `call` names the environment in the suggested `labctl reset`.
 #[must_use]
 pub fn differing_since(step: &str, all: &[Differing], call: &str, look: Look) -> String {
     let (verb, them) = match all.len() {
@@ -58,10 +59,10 @@ pub fn differing_since(step: &str, all: &[Differing], call: &str, look: Look) ->
     render(&lines, look)
 }
 
-/// One thing that differs, in a sentence: `secret/postgres is gone`.
+/// Describes one difference within a sentence: `secret/postgres is gone`.
 fn in_words(differing: &Differing) -> String {
     let object = &differing.object;
-    // That it was not so before is what the sentence says.
+    // Drops the part about the earlier state: the whole sentence is about that.
     let plain = |words: &Untrusted| {
         let words = words.as_str();
         let plain = words.strip_suffix(", was not");
@@ -84,7 +85,7 @@ fn in_words(differing: &Differing) -> String {
     }
 }
 
-/// All of it as text; with nothing that differs, that.
+/// Formats all differences as text, or says that there are none.
 #[must_use]
 pub fn differences(all: &[Differing], look: Look) -> String {
     if all.is_empty() {

@@ -1,4 +1,5 @@
-//! That nothing hostile and no secret gets through any reporter, from any field of any event.
+//! Tests that no reporter lets a hostile character or a secret through, from any field of any
+//! event.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +10,7 @@ use super::{Json, Lines, Look, Reporter, StepReport, Terminal, failure, sample, 
 use crate::event::{Event, EventKind, Outcome, Redactor, untrusted::deceives};
 
 const SECRET: &str = "canary-4711";
-/// What somebody may have written into a log, a message, a title.
+/// Text that somebody may put into a log, a message or a title.
 const HOSTILE: [&str; 16] = [
     "\u{1b}]0;title\u{7}",
     "\u{1b}]8;;http://x\u{1b}\\link\u{1b}]8;;\u{1b}\\",
@@ -33,8 +34,8 @@ const LOOK: Look = Look {
     colour: false,
 };
 
-/// `event` with `text` in front of every string in it that is free, which is one that can be
-/// anything and the event still is one.
+/// Returns `event` with `text` in front of each free string in it. A string is free if the event
+/// remains valid with any text in its place.
 fn with(event: &Event, text: &str) -> Event {
     let mut value = serde_json::to_value(event).unwrap();
     let mut pointers = Vec::new();
@@ -67,7 +68,7 @@ fn strings(value: &serde_json::Value, at: String, pointers: &mut Vec<String>) {
     }
 }
 
-/// Everything that is printed of `events`, as text and, read back, as JSON.
+/// Returns all that is printed of `events`: the text, and the strings of the JSON after parsing it.
 fn printed(events: &[Event]) -> Vec<(&'static str, String)> {
     let (mut lines, mut json) = (Vec::new(), Vec::new());
     let screen = InMemoryTerm::new(200, 80);
@@ -96,7 +97,7 @@ fn printed(events: &[Event]) -> Vec<(&'static str, String)> {
         let texts = pointers
             .iter()
             .map(|p| value.pointer(p).unwrap().as_str().unwrap());
-        // A step's text for the reader has lines of its own.
+        // The lesson of a step keeps its line breaks.
         printed.extend(texts.map(|text| ("json", text.replace('\n', " "))));
         printed.push(("json", line.to_owned()));
     }
@@ -144,7 +145,8 @@ fn a_secret_in_any_text_of_any_event_is_printed_nowhere() {
         let event = redactor.event(&hostile);
         let json = serde_json::to_string(&event).unwrap();
         redacted += json.matches(crate::event::redact::REDACTED).count();
-        // Names and ids are no texts: what is compared stays what it is.
+        // Names and ids are only made harmless: they are compared, so redaction must not change
+        // them.
         let is_text = |kind: &EventKind| {
             matches!(
                 kind,

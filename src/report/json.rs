@@ -1,18 +1,18 @@
-//! An event a line, as JSON: for programs.
+//! The reporter for programs: one event per line, as JSON.
 
 use std::io::{self, Write};
 
 use super::Reporter;
 use crate::event::Event;
 
-/// Prints events as NDJSON.
+/// A reporter that prints events as NDJSON.
 #[derive(Debug)]
 pub struct Json<W> {
     out: W,
 }
 
 impl<W: Write> Json<W> {
-    /// Prints to `out`.
+    /// Creates a reporter that prints to `out`.
     pub fn new(out: W) -> Self {
         Self { out }
     }
@@ -22,8 +22,8 @@ impl<W: Write> Reporter for Json<W> {
     fn event(&mut self, event: &Event) -> io::Result<()> {
         let mut line = serde_json::to_vec(event)?;
         line.push(b'\n');
-        // One write a line, and no buffering: a reader acts on a line as soon as it is true, and
-        // half a line helps nobody.
+        // Writes each line at once and without buffering: a reader acts on a line as soon as it is
+        // true, and half a line helps nobody.
         self.out.write_all(&line)?;
         self.out.flush()
     }

@@ -1,7 +1,7 @@
-//! A line before it becomes text: pieces with their styles.
+//! Lines before they become text: pieces with their styles.
 //!
-//! Text enters a line through one door, which makes it harmless: titles, texts and command lines
-//! come from labs, and a lab may come from anywhere.
+//! All text enters a line through [`Line::add`], which makes it harmless: titles, texts and command
+//! lines come from labs, and a lab may come from anywhere.
 
 use anstyle::{AnsiColor, Style};
 
@@ -16,20 +16,21 @@ pub(super) const BAD: Style = AnsiColor::Red.on_default();
 pub(super) const ODD: Style = AnsiColor::Magenta.on_default();
 pub(super) const CODE: Style = AnsiColor::Cyan.on_default();
 
-/// Narrower than this, text is no longer readable: it may run over the edge instead.
+/// The minimum width of wrapped text. Narrower text is unreadable, so it may exceed the terminal
+/// instead.
 const NARROWEST: usize = 24;
 
-/// How text is laid out.
+/// The layout of text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Look {
-    /// How many columns there are.
+    /// The number of columns.
     pub width: usize,
-    /// Whether styles are written.
+    /// True to write styles.
     pub colour: bool,
 }
 
 impl Look {
-    /// The same, as seen from inside an indentation.
+    /// Returns the layout of text that is indented by `indent` columns.
     pub(super) fn inside(self, indent: usize) -> Self {
         let width = self.width.saturating_sub(indent);
         Self { width, ..self }
@@ -43,36 +44,36 @@ pub(super) struct Line {
 }
 
 impl Line {
-    /// An empty line.
+    /// Creates an empty line.
     pub(super) fn new() -> Self {
         Self::default()
     }
 
-    /// The same line with `text` at its end.
+    /// Appends `text`.
     pub(super) fn add(mut self, style: Style, text: &str) -> Self {
         let text = Untrusted::new(&text.replace('\n', " "));
         self.pieces.push((style, text.as_str().to_owned()));
         self
     }
 
-    /// The same line with plain `text` at its end.
+    /// Appends plain `text`.
     pub(super) fn text(self, text: &str) -> Self {
         self.add(PLAIN, text)
     }
 
-    /// The same line with all of `other` at its end.
+    /// Appends all pieces of `other`.
     pub(super) fn and(mut self, other: Self) -> Self {
         self.pieces.extend(other.pieces);
         self
     }
 
-    /// The same line, filled with spaces up to `column`, but with one at least.
+    /// Appends spaces up to `column`, but at least one.
     pub(super) fn column(self, column: usize) -> Self {
         let missing = column.saturating_sub(self.width()).max(1);
         self.text(&" ".repeat(missing))
     }
 
-    /// The same line, moved to the right.
+    /// Indents the line by `by` columns, unless it is empty.
     pub(super) fn indented(mut self, by: usize) -> Self {
         if !self.pieces.is_empty() {
             self.pieces.insert(0, (PLAIN, " ".repeat(by)));
@@ -80,7 +81,7 @@ impl Line {
         self
     }
 
-    /// How many columns it takes.
+    /// Returns the width in columns.
     pub(super) fn width(&self) -> usize {
         self.pieces
             .iter()
@@ -88,7 +89,7 @@ impl Line {
             .sum()
     }
 
-    /// The line as text, without a line end.
+    /// Returns the line as text, without a line break.
     pub(super) fn render(&self, colour: bool) -> String {
         let mut rendered = String::new();
         for (style, text) in &self.pieces {
@@ -102,7 +103,7 @@ impl Line {
     }
 }
 
-/// The sign for `status`, and its style.
+/// Returns the sign for `status` and its style.
 pub(super) fn mark(status: Status) -> (Style, &'static str) {
     match status {
         Status::Pass => (GOOD, "✓"),
@@ -112,7 +113,7 @@ pub(super) fn mark(status: Status) -> (Style, &'static str) {
     }
 }
 
-/// All `lines` as text, each with its end.
+/// Formats `lines` as text, each with a line break.
 pub(super) fn render(lines: &[Line], look: Look) -> String {
     let mut text = String::new();
     for line in lines {
@@ -122,22 +123,23 @@ pub(super) fn render(lines: &[Line], look: Look) -> String {
     text
 }
 
-/// All `lines`, moved to the right.
+/// Indents `lines` by `by` columns.
 pub(super) fn indent(lines: Vec<Line>, by: usize) -> impl Iterator<Item = Line> {
     lines.into_iter().map(move |line| line.indented(by))
 }
 
-/// `text` after `first`, its further lines below its beginning.
+/// Puts `text` after `first`, with further lines aligned below its beginning.
 ///
-/// What stands in parentheses or backticks stays on one line where it fits into one: that is how
-/// remedies are written, and a command should be copied whole.
+/// Text in parentheses or backticks stays on one line if it fits into one: remedies are written
+/// that way, and a reader copies a command whole.
 pub(super) fn hang(first: Line, style: Style, text: &str, look: Look) -> Vec<Line> {
     let width = look.width.saturating_sub(first.width()).max(NARROWEST);
     below(first, style, wrap(text, width, true))
 }
 
-/// `text` after `first`, its further lines below its beginning. Its own lines stay lines, and one
-/// that fits stays as it is: lists, and sources with a mark below them.
+/// Puts `text` after `first`, with further lines aligned below its beginning. Keeps the line breaks
+/// of `text`, and lines that fit stay unchanged: `text` may be a list, or source code with a mark
+/// below it.
 pub(super) fn hang_lines(first: Line, style: Style, text: &str, look: Look) -> Vec<Line> {
     let width = look.width.saturating_sub(first.width()).max(NARROWEST);
     let texts = text.lines().flat_map(|line| {
@@ -150,7 +152,8 @@ pub(super) fn hang_lines(first: Line, style: Style, text: &str, look: Look) -> V
     below(first, style, texts.collect())
 }
 
-/// `items` after `first`, with a dot between them, none of them broken unless it has to be.
+/// Puts `items` after `first`, separated by dots. Wraps within an item only if it does not fit into
+/// a line.
 pub(super) fn hang_items(first: Line, style: Style, items: &[&str], look: Look) -> Vec<Line> {
     let column = first.width();
     let last = items.len().saturating_sub(1);
@@ -165,7 +168,7 @@ pub(super) fn hang_items(first: Line, style: Style, items: &[&str], look: Look) 
     below(first, style, fill(groups, width))
 }
 
-/// `texts` after `first`, one below the other.
+/// Puts `texts` after `first`, one below the other.
 fn below(first: Line, style: Style, texts: Vec<String>) -> Vec<Line> {
     let column = " ".repeat(first.width());
     let mut rest = texts.into_iter();
@@ -174,13 +177,14 @@ fn below(first: Line, style: Style, texts: Vec<String>) -> Vec<Line> {
     lines
 }
 
-/// `text` in lines of at most `width` columns, except for words that are longer. Backticks, and
-/// with `parentheses` these too, keep what they enclose together.
+/// Wraps `text` into lines of at most `width` columns; only a longer word exceeds the width. Text
+/// in backticks and, with `parentheses`, in parentheses stays together.
 pub(super) fn wrap(text: &str, width: usize, parentheses: bool) -> Vec<String> {
     fill(groups(text, parentheses).into_iter(), width)
 }
 
-/// `groups` of words in lines of at most `width` columns; none is broken that fits into one.
+/// Fills lines of at most `width` columns with `groups` of words. Splits only a group that does not
+/// fit into a line.
 fn fill<'a>(groups: impl Iterator<Item = Vec<&'a str>>, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
@@ -204,7 +208,7 @@ fn fill<'a>(groups: impl Iterator<Item = Vec<&'a str>>, width: usize) -> Vec<Str
     lines
 }
 
-/// The words of `text`, those together that should stay on one line.
+/// Splits `text` into groups of words that should stay on one line.
 fn groups(text: &str, parentheses: bool) -> Vec<Vec<&str>> {
     let mut groups = Vec::new();
     let mut group = Vec::new();
@@ -223,7 +227,7 @@ fn groups(text: &str, parentheses: bool) -> Vec<Vec<&str>> {
             groups.push(std::mem::take(&mut group));
         }
     }
-    // What was never closed was no pair, and nothing is known of what belongs together.
+    // An unclosed parenthesis or backtick is no pair, so its words form no group.
     groups.extend(group.into_iter().map(|word| vec![word]));
     groups
 }

@@ -1,4 +1,4 @@
-//! A transcript alone: for logs, where nothing moves.
+//! The reporter for logs: a transcript without moving parts.
 
 use std::io::{self, Write};
 
@@ -9,7 +9,7 @@ use super::{
 };
 use crate::event::Event;
 
-/// Prints a transcript.
+/// A reporter that prints a transcript.
 #[derive(Debug)]
 pub struct Lines<W> {
     out: W,
@@ -18,7 +18,7 @@ pub struct Lines<W> {
 }
 
 impl<W: Write> Lines<W> {
-    /// Prints to `out`; with `output`, what commands print too.
+    /// Creates a reporter that prints to `out`. With `output`, it includes the output of commands.
     pub fn new(out: W, look: Look, output: bool) -> Self {
         let detail = Detail {
             output,

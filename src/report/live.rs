@@ -1,4 +1,4 @@
-//! What the live area below a transcript says: where the run is at this moment.
+//! The contents of the live area below a transcript: the current state of the run.
 
 use std::{cmp::Reverse, time::Duration};
 
@@ -13,22 +13,22 @@ use super::{
 };
 use crate::event::{Event, EventKind, ImageState, Status, Verdict};
 
-/// More lines than these are no longer seen at a glance.
+/// The maximum number of details. Nobody takes in more lines at a glance.
 const MOST_DETAILS: usize = 12;
 
-/// The live area: a first line of label, clock and message, and details below it.
+/// The live area: a head with label, clock and message, and details below it.
 #[derive(Debug)]
 pub(super) struct Live {
     look: Look,
     run: Option<Run>,
     since: Option<Timestamp>,
-    /// What is going on: the step, or the run between steps.
+    /// The current activity: the step, or the run between steps.
     pub(super) label: Line,
     /// The deadline, while there is one.
     pub(super) within: Option<Duration>,
-    /// What is happening.
+    /// The latest message about the activity.
     pub(super) message: Line,
-    /// What there is to say about it.
+    /// The lines below the head.
     pub(super) details: Vec<Line>,
     images: Images,
     applied: bool,
@@ -58,18 +58,18 @@ impl Live {
         }
     }
 
-    /// How long what is going on has been going on.
+    /// Returns the time since the current activity began.
     pub(super) fn elapsed(&self, at: Timestamp) -> Duration {
         self.since
             .map_or(Duration::ZERO, |since| between(since, at))
     }
 
-    /// Whether there is anything to show.
+    /// Returns true if there is anything to show.
     pub(super) fn is_shown(&self) -> bool {
         self.run.is_some()
     }
 
-    /// Takes one more event in.
+    /// Updates the live area for one more event.
     pub(super) fn event(&mut self, event: &Event) {
         match &event.event {
             EventKind::RunStarted { .. } => {
@@ -104,7 +104,7 @@ impl Live {
             EventKind::Waiting {
                 within, verdicts, ..
             } => {
-                // Before a fault there is a wait too, which follows no action.
+                // A step also waits before a fault, without a preceding action.
                 if self.within.is_none() && !self.applied {
                     self.since = Some(event.at);
                 }
@@ -142,7 +142,7 @@ impl Live {
     }
 
     fn say(&mut self, message: Line) {
-        // Nothing is more important than that it stops.
+        // Keeps the message that the run stops: nothing is more important.
         if !self.stopping {
             self.message = message;
         }
@@ -156,7 +156,7 @@ impl Live {
         }
         let name = image.rsplit('/').next().unwrap_or(image);
         images.last = node.map_or_else(|| name.to_owned(), |node| format!("{name} → {node}"));
-        // While something is waited for, that matters more.
+        // Keeps the unmet clauses: during a wait they matter more.
         if self.within.is_none() {
             let count = |count: usize, what| match count {
                 0 => String::new(),
@@ -186,7 +186,7 @@ impl Live {
         self.details = indent(lines.collect(), 2).collect();
         let cut = self.details.len().saturating_sub(MOST_DETAILS);
         if cut > 0 {
-            // The line that says so takes a place too.
+            // Leaves room for the line that says how many are cut.
             self.details.truncate(MOST_DETAILS - 1);
             let text = format!("  and {} lines more", cut + 1);
             self.details.push(Line::new().add(DIM, &text));

@@ -1,11 +1,11 @@
-//! The texts of labs: Markdown, laid out and otherwise left as it was written.
+//! Layout of the texts of labs, which are Markdown.
 //!
-//! Markdown reads well as it is. Only paragraphs and list items are broken anew, as their line
-//! ends mean nothing; code, tables, headings and quotes stay as they are.
+//! Markdown reads well as it is. Only paragraphs and list items are wrapped anew, as their line
+//! breaks mean nothing. Code, tables, headings and quotes stay unchanged.
 
 use super::line::{BOLD, CODE, DIM, Line, PLAIN, wrap};
 
-/// `text` in lines of at most `width` columns.
+/// Formats `text` as lines of at most `width` columns.
 pub(super) fn lines(text: &str, width: usize) -> Vec<Line> {
     let mut page = Page {
         width,
@@ -41,7 +41,7 @@ pub(super) fn lines(text: &str, width: usize) -> Vec<Line> {
 struct Page {
     width: usize,
     lines: Vec<Line>,
-    /// What the paragraph begins with: nothing, or the sign of a list item.
+    /// The sign of the list item that the paragraph belongs to, or nothing.
     sign: String,
     paragraph: String,
 }
@@ -94,7 +94,7 @@ impl Page {
     }
 }
 
-/// How long the sign of a list item is, with the spaces around it: of `- `, `* ` or `1. `.
+/// Returns the length of a list item's sign (`- `, `* ` or `1. `) with the spaces around it.
 fn list_sign(line: &str) -> Option<usize> {
     let item = line.trim_start();
     let digits = item.chars().take_while(char::is_ascii_digit).count();
@@ -106,8 +106,8 @@ fn list_sign(line: &str) -> Option<usize> {
     Some(line.len() - text.len())
 }
 
-/// `text` at the end of `line`, its code spans in their own style. `in_code` carries over to the
-/// next line, where a span goes on.
+/// Appends `text` to `line`, with code spans in their own style. `in_code` carries an open span
+/// over to the next line.
 fn spans(mut line: Line, text: &str, in_code: &mut bool) -> Line {
     for (number, part) in text.split('`').enumerate() {
         if number > 0 {

@@ -1,4 +1,4 @@
-//! What a load came to, and how far it is.
+//! The progress and the measurement of a load, as text.
 
 use super::line::{BAD, BOLD, CODE, DIM, GOOD, Line, Look, WAIT, hang};
 use crate::spec::{
@@ -6,14 +6,15 @@ use crate::spec::{
     measurement::{Counters, Mesh, Series},
 };
 
-/// How many columns a bar or a sparkline takes at most.
+/// The maximum width of a sparkline, in columns.
 const WIDEST: usize = 60;
+/// The width of a progress bar, in columns.
 const BAR: usize = 20;
 
-/// From nothing to everything.
+/// The characters of a sparkline, from no success to full success.
 const LEVELS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
-/// `████████░░░░░░░░░░░░ 80 of 200 requests, 61.3 % succeeded`
+/// Formats the progress of a load: `████████░░░░░░░░░░░░ 80 of 200 requests, 61.3 % succeeded`
 pub(super) fn progress(ended: u64, succeeded: u64, of: u64) -> Line {
     let full = usize::try_from(ended.min(of) * BAR as u64 / of.max(1)).unwrap_or(BAR);
     let bar = format!("{}{}", "█".repeat(full), "░".repeat(BAR - full));
@@ -22,7 +23,7 @@ pub(super) fn progress(ended: u64, succeeded: u64, of: u64) -> Line {
     Line::new().add(CODE, &bar).text(&text)
 }
 
-/// All of `measured`, in lines.
+/// Formats all of `measured` as lines.
 pub(super) fn lines(measured: &Measurement, look: Look) -> Vec<Line> {
     let Measurement {
         requests,
@@ -71,7 +72,7 @@ pub(super) fn lines(measured: &Measurement, look: Look) -> Vec<Line> {
     lines
 }
 
-/// In one line: `94.5 % of 200, p50 3.1 ms`, and how many retries.
+/// Formats `measured` as one line: `94.5 % of 200, p50 3.1 ms`, and the number of retries.
 pub fn measurement(measured: &Measurement) -> String {
     let rate = percent(measured.succeeded, measured.requests);
     let retries = match &measured.mesh {
@@ -89,7 +90,7 @@ pub fn measurement(measured: &Measurement) -> String {
     )
 }
 
-/// The counters side by side.
+/// Formats the counters of the mesh's proxy side by side.
 fn table(before: &Counters, after: &Counters) -> Vec<Line> {
     let rows = |c: &Counters| {
         [
@@ -115,8 +116,8 @@ fn table(before: &Counters, after: &Counters) -> Vec<Line> {
     lines
 }
 
-/// Success over time: a full block is for an interval without a failure, a dot for one without
-/// requests.
+/// Draws the share of successful requests over time. A full block is an interval without a failure,
+/// a dot one without requests.
 fn sparkline(series: &Series) -> String {
     let pairs: Vec<(u64, u64)> = series
         .succeeded

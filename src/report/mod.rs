@@ -1,7 +1,7 @@
-//! How events are shown: to a person at a terminal, to a log, to a program.
+//! Reporters, which show events to a person at a terminal, to a log, or to a program.
 //!
-//! Knows events and nothing of where they come from. What a person reads goes to standard error,
-//! what a program reads to standard output.
+//! Reporters know events and not where these come from. Text for people goes to standard error,
+//! text for programs to standard output.
 
 mod differing;
 mod json;
@@ -37,62 +37,61 @@ pub use terminal::Terminal;
 pub use text::{Progress, duration, failure, verdict};
 pub use verify::{Standing, StepReport, verify_report};
 
-/// Shows the events of a run, in their order.
+/// A reporter of the events of a run. Shows them in order.
 pub trait Reporter {
     /// Shows one event.
     ///
     /// # Errors
-    /// If it cannot be written: a reader that went away, a full disk.
+    /// If the output cannot be written: the reader went away, or the disk is full.
     fn event(&mut self, event: &Event) -> io::Result<()>;
 
-    /// Leaves the output as it should stay. No event follows.
+    /// Ends the output in the form that stays. No event follows.
     ///
     /// # Errors
-    /// As [`Self::event`].
+    /// If the output cannot be written, as with [`Self::event`].
     fn finish(&mut self) -> io::Result<()>;
 }
 
-/// What was asked for with `--output`.
+/// The format chosen with `--output`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Format {
     /// Text for people.
     #[default]
     Text,
-    /// An event a line, as JSON.
+    /// One event per line, as JSON.
     Json,
 }
 
-/// Which reporter shows a run.
+/// The reporter of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// A transcript with a live area below it.
     Terminal {
-        /// Whether what commands print stays in the transcript.
+        /// True to keep the output of commands in the transcript.
         output: bool,
     },
     /// A transcript alone, for logs.
     Lines {
-        /// Whether what commands print is part of it.
+        /// True to include the output of commands.
         output: bool,
     },
-    /// An event a line, as JSON, on standard output.
+    /// One event per line, as JSON, on standard output.
     Json,
 }
 
-/// Which reporter shows a run.
+/// Chooses the reporter of a run.
 ///
-/// `is_terminal` is about standard error, as that is where text goes; `verbosity` is how often
-/// `-v` was given.
+/// `is_terminal` is about standard error, as text goes there; `verbosity` is the number of `-v`.
 ///
 /// | format | terminal | CI | `-v` | shown by |
 /// | --- | --- | --- | --- | --- |
-/// | json | any | any | any | [`Kind::Json`]: has everything already |
+/// | json | any | any | any | [`Kind::Json`], which has everything already |
 /// | text | yes | no | 0 | [`Kind::Terminal`] |
-/// | text | yes | no | ≥ 1 | [`Kind::Terminal`] with what commands print |
+/// | text | yes | no | ≥ 1 | [`Kind::Terminal`] with the output of commands |
 /// | text | yes | yes | 0 | [`Kind::Lines`]: CI keeps a log, even where it lends a terminal |
-/// | text | yes | yes | ≥ 1 | [`Kind::Lines`] with what commands print |
+/// | text | yes | yes | ≥ 1 | [`Kind::Lines`] with the output of commands |
 /// | text | no | any | 0 | [`Kind::Lines`] |
-/// | text | no | any | ≥ 1 | [`Kind::Lines`] with what commands print |
+/// | text | no | any | ≥ 1 | [`Kind::Lines`] with the output of commands |
 #[must_use]
 pub fn resolve(format: Format, is_terminal: bool, is_ci: bool, verbosity: u8) -> Kind {
     let output = verbosity >= 1;
@@ -104,7 +103,7 @@ pub fn resolve(format: Format, is_terminal: bool, is_ci: bool, verbosity: u8) ->
 }
 
 impl Kind {
-    /// The reporter, writing to this process's standard streams.
+    /// Creates the reporter, which writes to this process's standard streams.
     #[must_use]
     pub fn open(self, look: Look) -> Box<dyn Reporter + Send> {
         match self {
@@ -115,7 +114,7 @@ impl Kind {
     }
 }
 
-/// The time from `start` to `end`; none if the machine's clock was set back meanwhile.
+/// Returns the time from `start` to `end`, or zero if this machine's clock was set back meanwhile.
 fn between(start: Timestamp, end: Timestamp) -> Duration {
     Duration::try_from(end.duration_since(start)).unwrap_or_default()
 }

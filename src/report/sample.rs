@@ -1,4 +1,4 @@
-//! Events to show in tests.
+//! Sample events for tests.
 
 use std::time::Duration;
 
@@ -16,12 +16,12 @@ use crate::{
     },
 };
 
-/// The moment `seconds` after the runs of these tests began.
+/// Returns the time `seconds` after the start of the sample runs.
 pub(super) fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(1_790_000_000 + seconds).unwrap()
 }
 
-/// `kinds` as events, each at its second.
+/// Turns `kinds` into events, each at its second.
 pub(super) fn events(kinds: impl IntoIterator<Item = (i64, EventKind)>) -> Vec<Event> {
     (1..)
         .zip(kinds)
@@ -92,7 +92,7 @@ pub(super) fn measured(step: &str) -> EventKind {
     }
 }
 
-/// One with a toxic, where the mesh is not known.
+/// Returns the measurement of a load with an open toxic and an unknown state of the mesh.
 fn unknown_mesh(step: &str) -> EventKind {
     let mut measurement = measurement();
     measurement.mesh = Mesh::Unknown("the proxy does not answer".to_owned());
@@ -180,7 +180,7 @@ pub(super) fn run_finished(outcome: RunOutcome, millis: u64) -> EventKind {
     }
 }
 
-/// A rollout with `ready` of its three pods.
+/// Returns the verdict of a rollout with `ready` of its three Pods.
 pub(super) fn rollout(ready: u32) -> Verdict {
     let clause = |what: &str, status, actual: &str| Clause::new(status, what, "3", actual);
     let status = if ready == 3 {
@@ -197,7 +197,8 @@ pub(super) fn rollout(ready: u32) -> Verdict {
     )
 }
 
-/// The verdict of the design: a pod that cannot come back, and why.
+/// Returns the failed verdict of the design document: a Pod cannot come back because its node is
+/// cordoned.
 pub(super) fn cordoned() -> Verdict {
     let clause = |status, what: &str, expected: &str, actual: &str| {
         Clause::new(status, what, expected, actual)
@@ -227,7 +228,7 @@ pub(super) fn cordoned() -> Verdict {
     )
 }
 
-/// A failure with everything that a failure can have.
+/// Returns a failure with causes, a hint and output, but without verdicts.
 pub(super) fn failure() -> Failure {
     Failure {
         summary: "failed to create cluster \"lab-10-3\"".to_owned(),
@@ -244,7 +245,7 @@ pub(super) fn failure() -> Failure {
     }
 }
 
-/// The beginning of a run that skips the cluster and is waiting for the database after 12 s.
+/// Returns the beginning of a run that skips the cluster and has waited for the database for 12 s.
 pub(super) fn waiting_run() -> Vec<(i64, EventKind)> {
     let skipped = Outcome::Skipped {
         reason: "verified at 10:32, unchanged and it still holds".to_owned(),
@@ -281,7 +282,7 @@ fn pvc_bound() -> Verdict {
     )
 }
 
-/// An event of each kind, in which everything that may be missing is there.
+/// Returns an event of each kind, with all optional fields.
 #[allow(clippy::too_many_lines, reason = "a list")]
 pub(super) fn one_of_each() -> Vec<Event> {
     let text = str::to_owned;
@@ -422,7 +423,8 @@ pub(super) fn one_of_each() -> Vec<Event> {
     all
 }
 
-/// Does not compile once there is a kind of event that nobody added above.
+/// Fails to compile if a new kind of event is missing here, so that somebody adds it to
+/// [`one_of_each`] too.
 fn covered(event: &Event) {
     match event.event {
         EventKind::RunStarted { .. }

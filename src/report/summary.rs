@@ -1,4 +1,4 @@
-//! How a run begins and what it came to, in a line or two.
+//! The header and the summary of a run, a line or two each.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::{
     spec::StepId,
 };
 
-/// What has to be remembered of a run to sum it up.
+/// The part of a run's state that the summary needs.
 #[derive(Debug)]
 pub(super) struct Run {
     pub(super) verb: Verb,
@@ -26,7 +26,7 @@ pub(super) struct Run {
 }
 
 impl Run {
-    /// The run that `event` begins, if it begins one.
+    /// Returns the run that `event` starts, if it starts one.
     pub(super) fn of(event: &EventKind) -> Option<Self> {
         let EventKind::RunStarted {
             verb,
@@ -51,7 +51,7 @@ impl Run {
         })
     }
 
-    /// Takes in how a step ended.
+    /// Notes the outcome of a step.
     pub(super) fn step_finished(&mut self, step: &StepId, outcome: &Outcome) {
         match outcome {
             Outcome::Changed => self.held.push(step.clone()),
@@ -65,12 +65,12 @@ impl Run {
         }
     }
 
-    /// Whether `step` expects nothing, so that nobody can say that it holds.
+    /// Returns true if `step` expects nothing, so that nobody can say that it holds.
     pub(super) fn is_unchecked(&self, step: &StepId) -> bool {
         self.steps.iter().any(|s| s.id == *step && s.unchecked)
     }
 
-    /// How many of the steps that are through expect nothing, in words; nothing for none.
+    /// Returns the number of finished steps that expect nothing, in words, or an empty string.
     fn not_checked(&self) -> String {
         let unchecked = self.held.iter().filter(|id| self.is_unchecked(id)).count();
         match unchecked {
@@ -79,18 +79,18 @@ impl Run {
         }
     }
 
-    /// Takes in that steps no longer hold.
+    /// Notes that steps no longer count as verified.
     pub(super) fn rewound(&mut self, steps: &[StepId]) {
         self.held.retain(|held| !steps.contains(held));
     }
 
-    /// Where `step` stands among the steps: `2/8`.
+    /// Returns the position of `step` among all steps: `2/8`.
     pub(super) fn position(&self, step: &StepId) -> Option<String> {
         let index = self.steps.iter().position(|s| s.id == *step)?;
         Some(format!("{}/{}", index + 1, self.steps.len()))
     }
 
-    /// The lines at the beginning.
+    /// Returns the lines at the beginning of a run.
     pub(super) fn header(&self, look: Look) -> Vec<Line> {
         let verb = match self.verb {
             Verb::Up | Verb::Next => "",
@@ -106,7 +106,7 @@ impl Run {
         hang(first, BOLD, &text, look)
     }
 
-    /// The lines at the end.
+    /// Returns the lines at the end of a run.
     pub(super) fn summary(&self, outcome: RunOutcome, took: Duration, look: Look) -> Vec<Line> {
         let took = duration(took);
         let (style, text, next) = match outcome {
@@ -179,7 +179,7 @@ impl Run {
         }
     }
 
-    /// What to do once the cause is mended.
+    /// Suggests the command to use once the cause is fixed. None if no step is left to do.
     fn again(&self) -> Option<String> {
         let call = format!("`labctl {} {}{}`", self.verb, self.lab, self.flag());
         match self.verb {
@@ -198,7 +198,7 @@ impl Run {
         }
     }
 
-    /// The argument that names the environment, unless it is the lab's default.
+    /// Returns the argument that names the environment, or an empty string for the lab's default.
     fn flag(&self) -> String {
         if self.environment == format!("lab-{}", self.lab.replace('.', "-")) {
             return String::new();
@@ -212,7 +212,7 @@ fn steps(count: usize) -> String {
     format!("{count} step{plural}")
 }
 
-/// What failed, as short as can be: the assertion if it was one.
+/// Returns the failed assertion, if it was one, or the failure's summary.
 fn object(failure: &Failure) -> String {
     let unmet = failure.verdicts.iter().find(|v| v.status != Status::Pass);
     unmet.map_or_else(

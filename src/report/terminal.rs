@@ -1,4 +1,4 @@
-//! A transcript with a live area below it: for a person at a terminal.
+//! The reporter for a person at a terminal: a transcript with a live area below it.
 
 use std::{
     fmt, io,
@@ -17,13 +17,13 @@ use super::{
 };
 use crate::event::Event;
 
-/// The spinner: calm, and one column wide everywhere. The last is for what is finished.
+/// The spinner: calm, and one column wide everywhere. The last frame is for finished work.
 const SPINNER: [&str; 11] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏", " "];
 
-/// How often the spinner and the clock move.
+/// The interval at which the spinner and the clock move.
 const TICK: Duration = Duration::from_millis(120);
 
-/// Shows a transcript, and below it where the run is.
+/// A reporter that shows a transcript and below it the current state of the run.
 #[derive(Debug)]
 pub struct Terminal {
     look: Look,
@@ -36,7 +36,7 @@ pub struct Terminal {
     details: Vec<ProgressBar>,
 }
 
-/// What the clock in the live area goes by. It moves without events.
+/// The data of the clock in the live area, which moves without events.
 #[derive(Debug)]
 struct Clock {
     start: Instant,
@@ -45,14 +45,14 @@ struct Clock {
 }
 
 impl Terminal {
-    /// Shows on standard error, which has to be a terminal: nothing is shown elsewhere. With
-    /// `output`, what commands print stays in the transcript.
+    /// Creates a reporter on standard error, which has to be a terminal; otherwise nothing is
+    /// shown. With `output`, the output of commands stays in the transcript.
     #[must_use]
     pub fn new(look: Look, output: bool) -> Self {
         Self::on(ProgressDrawTarget::stderr(), Some(TICK), look, output)
     }
 
-    /// Shows on `target`; without a `tick` nothing moves on its own.
+    /// Creates a reporter on `target`. Without a `tick` nothing moves on its own.
     pub(super) fn on(
         target: ProgressDrawTarget,
         tick: Option<Duration>,
@@ -81,7 +81,7 @@ impl Terminal {
         }
     }
 
-    /// Brings the live area to what `self.live` says.
+    /// Draws the contents of `self.live`.
     fn draw(&mut self, event: &Event) {
         if !self.live.is_shown() {
             self.clear();
@@ -121,7 +121,7 @@ impl Terminal {
         let clock = Arc::clone(&self.clock);
         let write = move |_: &ProgressState, out: &mut dyn fmt::Write| {
             let clock = clock.lock().unwrap_or_else(PoisonError::into_inner);
-            // A clock that cannot be written is missing, and that is all.
+            // A failure to write the clock only leaves the clock out.
             let _ = out.write_str(&clock.render());
         };
         let style = style("{spinner} {prefix}  {clock}  {wide_msg}")
@@ -146,7 +146,7 @@ impl Terminal {
 }
 
 impl Clock {
-    /// How long it takes already, and how long it may.
+    /// Formats the elapsed time and, if there is one, the deadline.
     fn render(&self) -> String {
         let elapsed = self.start.elapsed();
         let Some(within) = self.within else {
@@ -154,7 +154,7 @@ impl Clock {
                 .add(DIM, &format!("{} s", elapsed.as_secs()))
                 .render(self.colour);
         };
-        // The nearer the deadline, the more it is worth a look.
+        // Draws attention to the clock as the deadline comes near.
         let style = match (elapsed >= within, elapsed >= within * 3 / 4) {
             (true, _) => BAD,
             (_, true) => WAIT,
@@ -166,7 +166,7 @@ impl Clock {
 }
 
 fn style(template: &str) -> ProgressStyle {
-    // The templates are those above, and tests draw them.
+    // The templates are the literals above, and tests draw them, so the fallback is never used.
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
 }
 
@@ -197,7 +197,7 @@ mod tests {
         report::sample::{self, *},
     };
 
-    /// A terminal on which nothing moves by itself, and its screen.
+    /// Returns a terminal on which nothing moves by itself, and its screen.
     fn terminal(colour: bool, output: bool) -> (Terminal, InMemoryTerm) {
         let screen = InMemoryTerm::new(40, 80);
         let target = ProgressDrawTarget::term_like(Box::new(screen.clone()));
@@ -211,7 +211,7 @@ mod tests {
         }
     }
 
-    /// The screen, with the spinner standing still.
+    /// Returns the contents of the screen with the spinner fixed at its first frame.
     fn still(screen: &InMemoryTerm) -> String {
         screen
             .contents()

@@ -1,4 +1,4 @@
-//! Texts that reporters and verbs share: durations, verdicts, failures.
+//! Text that reporters and verbs share: durations, verdicts, failures.
 
 use std::{fmt, time::Duration};
 
@@ -7,18 +7,20 @@ use super::line::{
 };
 use crate::event::{Clause, Failure, Status, Verdict};
 
-/// The column in which what clauses come to begins, unless all of them are shorter.
+/// The widest clause that the column of values makes room for. A wider clause has its value below
+/// it.
 const WIDEST_CLAUSE: usize = 44;
 
-/// Where the deadline ends, on terminals that are wider: far from its text nobody sees it.
+/// The column at which the deadline ends on wider terminals. Farther from its text nobody notices
+/// it.
 const WIDEST_HEADING: usize = 80;
 
-/// How much of a deadline has gone by.
+/// The part of a deadline that has gone by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
-    /// The time that went by.
+    /// The time that has gone by.
     pub elapsed: Duration,
-    /// The time that there is.
+    /// The time from the start until the deadline.
     pub within: Duration,
 }
 
@@ -29,7 +31,7 @@ impl fmt::Display for Progress {
     }
 }
 
-/// `duration` as people read it: `0.4 s`, `16.2 s`, `1 m 12 s`, `2 h 5 m`.
+/// Formats `duration` for people: `0.4 s`, `16.2 s`, `1 m 12 s`, `2 h 5 m`.
 #[must_use]
 pub fn duration(duration: Duration) -> String {
     let tenths = (duration.as_millis() + 50) / 100;
@@ -44,20 +46,20 @@ pub fn duration(duration: Duration) -> String {
     format!("{hours} h {minutes} m")
 }
 
-/// `verdict` with all its clauses and, where it is being waited for, its deadline.
+/// Formats `verdict` with all its clauses and, if a step waits for it, with the deadline.
 #[must_use]
 pub fn verdict(verdict: &Verdict, progress: Option<Progress>, look: Look) -> String {
     render(&verdict_lines(verdict, progress, Clauses::All, look), look)
 }
 
-/// `failure` with its causes, the verdicts that did not pass, the last lines of output and what
-/// to do next.
+/// Formats `failure` with its causes, the verdicts that did not pass, the last lines of output and
+/// the hint.
 #[must_use]
 pub fn failure(failure: &Failure, look: Look) -> String {
     render(&failure_lines(failure, look), look)
 }
 
-/// What `status` says of an assertion.
+/// Returns the words for `status` that follow the name of an assertion.
 pub(super) fn holds(status: Status) -> &'static str {
     match status {
         Status::Pass => "holds",
@@ -67,16 +69,16 @@ pub(super) fn holds(status: Status) -> &'static str {
     }
 }
 
-/// Which clauses of a verdict are shown.
+/// The clauses of a verdict that are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Clauses {
-    /// All.
+    /// All clauses.
     All,
-    /// Those that do not pass.
+    /// The clauses that do not pass.
     Unmet,
 }
 
-/// `verdict` in lines.
+/// Formats `verdict` as lines.
 pub(super) fn verdict_lines(
     verdict: &Verdict,
     progress: Option<Progress>,
@@ -113,7 +115,8 @@ fn heading(verdict: &Verdict, progress: Option<Progress>, look: Look) -> Line {
         .add(DIM, &progress)
 }
 
-/// A clause, what it comes to from `column` on, and below it why.
+/// Formats a clause as lines, with its value from `column` on, and below it the causes and
+/// evidence.
 fn clause_lines(clause: &Clause, column: usize, look: Look) -> Vec<Line> {
     let (style, sign) = mark(clause.status);
     let line = Line::new().add(style, sign).text(" ").text(&clause.what);
@@ -143,7 +146,7 @@ fn clause_lines(clause: &Clause, column: usize, look: Look) -> Vec<Line> {
     lines
 }
 
-/// What a clause comes to, in words.
+/// Returns the value of a clause in words.
 fn value(clause: &Clause) -> String {
     let Clause {
         expected, actual, ..
@@ -157,7 +160,7 @@ fn value(clause: &Clause) -> String {
     format!("expected {expected}, is {actual}")
 }
 
-/// `failure` in lines.
+/// Formats `failure` as lines.
 pub(super) fn failure_lines(failure: &Failure, look: Look) -> Vec<Line> {
     let first = Line::new().add(BAD.bold(), "error: ");
     let mut lines = hang(first, BOLD, &failure.summary, look);

@@ -1,4 +1,4 @@
-//! What stays on the screen, or in the log, of each event.
+//! The transcript: the lines that stay on the screen, or in the log.
 
 use super::{
     differing,
@@ -13,24 +13,24 @@ use crate::{
     spec::StepId,
 };
 
-/// Texts are not broken later than this: longer lines are hard to read.
+/// The maximum width of a lesson's text. Longer lines are hard to read.
 const WIDEST_TEXT: usize = 80;
 
-/// Ids are aligned up to this length.
+/// The longest id that ids are aligned to.
 const WIDEST_ID: usize = 24;
 
-/// How much is told, beyond what always is.
+/// The optional parts of a transcript.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Detail {
-    /// What commands print.
+    /// The output of commands.
     pub(super) output: bool,
     /// Each image.
     pub(super) images: bool,
-    /// What is waited for.
+    /// The clauses that a step waits for.
     pub(super) waits: bool,
 }
 
-/// Turns events into lines.
+/// A converter from events to lines.
 #[derive(Debug)]
 pub(super) struct Transcript {
     look: Look,
@@ -57,10 +57,10 @@ impl Transcript {
         }
     }
 
-    /// The lines that `event` adds.
+    /// Returns the lines that `event` adds to the transcript.
     pub(super) fn event(&mut self, event: &Event) -> Vec<Line> {
         let mut lines = self.lines(event);
-        // Blocks ask for an empty line around them, and one between two of them is enough.
+        // Blocks have an empty line before and after them; between two blocks one is enough.
         lines.retain(|line| {
             let is_empty = line.width() == 0;
             let is_second = is_empty && self.after_empty;
@@ -133,7 +133,7 @@ impl Transcript {
             }
             EventKind::ClusterStopped => vec![Line::new().add(DIM, "  cluster stopped")],
             EventKind::ClusterStarted { nodes, took, .. } => {
-                // What is waited for from here on is something else.
+                // The next wait is for something else.
                 self.waits = Waits::default();
                 let took = duration(*took);
                 let text = format!("  cluster answers again, {nodes} nodes Ready after {took}");
@@ -189,8 +189,8 @@ impl Transcript {
         let title = info.map_or("", |info| info.title.as_str());
         let mut lines = vec![Line::new()];
         lines.extend(hang(first, BOLD, title, self.look));
-        // In a first run each step is done because it was not yet. Where a run goes on, the reader
-        // wants to know why it does not go on further down.
+        // In a first run all steps have the same reason: they were not done yet. In a run that
+        // skipped steps, the reader wants to know why it skips no more of them.
         let goes_on = run.is_some_and(|run| run.skipped > 0) && !self.told_why;
         if goes_on || self.detail.output {
             self.told_why = true;
@@ -213,7 +213,7 @@ impl Transcript {
     }
 
     fn command(&mut self, line: &str) -> Vec<Line> {
-        // Said once: what is tried again looks the same again.
+        // A command that is repeated is shown once, as its line is the same.
         if self.command == line {
             return Vec::new();
         }

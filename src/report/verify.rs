@@ -1,4 +1,4 @@
-//! What holds of a lab, step by step: the report of `labctl verify`.
+//! The report of `labctl verify`: the state of each step of a lab.
 
 use std::cmp::Reverse;
 
@@ -13,45 +13,46 @@ use crate::{
     spec::StepId,
 };
 
-/// How a step stands.
+/// The state of a step in the report.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Standing {
-    /// What it expects holds.
+    /// The expectations hold.
     Held,
-    /// It does not hold, and may still come to hold.
+    /// The expectations do not hold, and may hold later.
     Pending,
-    /// It does not hold.
+    /// The expectations do not hold.
     Failed,
-    /// It cannot be told.
+    /// Nobody can tell if the expectations hold.
     Unknown,
-    /// It was done, and expects nothing: what became of it is not known.
+    /// The action was done. The step expects nothing, so nothing can be checked.
     NotChecked,
-    /// Nobody has come so far yet.
+    /// The step was not reached yet.
     NotReached,
-    /// It is no longer checked.
+    /// The expectations are no longer checked.
     Ended {
-        /// Why: the step that changed it on purpose, or that it is looked at once.
+        /// The reason: a later step changed the state on purpose, or the expectations are seen only
+        /// once.
         reason: String,
     },
 }
 
-/// One step in a report.
+/// A step in the report.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct StepReport {
     /// The step's id.
     pub id: StepId,
-    /// Its title.
+    /// The title of the step.
     pub title: String,
-    /// How it stands.
+    /// The state of the step.
     pub state: Standing,
-    /// What its expectations came to, those that pass too.
+    /// The verdicts of the step, including the passed ones.
     pub verdicts: Vec<Verdict>,
 }
 
 impl StepReport {
-    /// The report on a step that was looked at.
+    /// Creates the report on a step whose expectations were evaluated.
     #[must_use]
     pub fn of(id: impl Into<StepId>, title: impl Into<String>, verdicts: Vec<Verdict>) -> Self {
         let state = match Verdict::worst(&verdicts) {
@@ -69,7 +70,7 @@ impl StepReport {
         }
     }
 
-    /// The report on a step that was not looked at.
+    /// Creates the report on a step whose expectations were not evaluated.
     #[must_use]
     pub fn unseen(id: impl Into<StepId>, title: impl Into<String>, state: Standing) -> Self {
         Self {
@@ -80,7 +81,7 @@ impl StepReport {
         }
     }
 
-    /// What it comes to, if it was looked at.
+    /// Returns the status of the expectations. None if they are not part of the verification.
     fn status(&self) -> Option<Status> {
         match self.state {
             Standing::Held => Some(Status::Pass),
@@ -92,8 +93,8 @@ impl StepReport {
     }
 }
 
-/// `steps` as text: a line for each that holds, everything about those that do not, and a summary.
-/// With `all_clauses`, everything about those that hold too.
+/// Formats `steps` as text: one line for each step that holds, all clauses of the verdicts that do
+/// not pass, and a summary. With `all_clauses`, steps that hold are shown with all clauses too.
 #[must_use]
 pub fn verify_report(steps: &[StepReport], all_clauses: bool, look: Look) -> String {
     let column = 4 + steps
@@ -181,8 +182,8 @@ fn summary(steps: &[StepReport], look: Look) -> Vec<Line> {
         let first = Line::new().add(WAIT.bold(), "not verified: ");
         return hang(first, BOLD, "no step that was reached is checked", look);
     }
-    // By the state of the step, not by its verdicts: where the cluster could not even be asked
-    // there are none, and that is no pass.
+    // Goes by the state of the step, not by its verdicts: if the cluster did not answer, there are
+    // no verdicts, and that is no pass.
     let mut unmet: Vec<(Status, String)> = seen.iter().flat_map(|step| unmet(step)).collect();
     unmet.sort_by_key(|(status, _)| Reverse(*status));
     let Some((worst, first)) = unmet.first() else {
@@ -199,7 +200,8 @@ fn summary(steps: &[StepReport], look: Look) -> Vec<Line> {
     hang(first, BOLD, &text, look)
 }
 
-/// What does not pass of `step`, in words that name both.
+/// Describes the assertions of `step` that do not pass. Each description names the assertion and
+/// the step.
 fn unmet(step: &StepReport) -> Vec<(Status, String)> {
     let unmet = step.verdicts.iter().filter(|v| v.status != Status::Pass);
     let unmet: Vec<(Status, String)> = unmet

@@ -1,4 +1,4 @@
-//! When a log says what a step is waiting for.
+//! The pace at which a log says that a step waits, and for what.
 
 use std::time::Duration;
 
@@ -7,13 +7,13 @@ use jiff::Timestamp;
 use super::{between, text::Progress};
 use crate::event::{Status, Verdict};
 
-/// Not more often than this, however fast things change.
+/// The minimum time between two lines about a wait, no matter how fast things change.
 const AT_MOST_EVERY: Duration = Duration::from_secs(5);
 
-/// And this often if nothing changes but the wait goes on: silence looks like a hang.
+/// The time after which an unchanged wait is shown again: silence looks like a hang.
 const AT_LEAST_EVERY: Duration = Duration::from_secs(30);
 
-/// What identifies a clause that does not pass: its assertion, what it looks at, and its status.
+/// The identity of a clause that does not pass: assertion, subject and status.
 type Unmet = (String, String, Status);
 
 /// The wait of one step.
@@ -25,7 +25,7 @@ pub(super) struct Waits {
 }
 
 impl Waits {
-    /// A wait begins.
+    /// Starts a new wait.
     pub(super) fn begin(&mut self, at: Timestamp) {
         *self = Self {
             since: Some(at),
@@ -33,7 +33,7 @@ impl Waits {
         };
     }
 
-    /// How much of the deadline has gone by.
+    /// Returns the part of the deadline that has gone by.
     pub(super) fn progress(&mut self, at: Timestamp, within: Duration) -> Progress {
         let since = *self.since.get_or_insert(at);
         Progress {
@@ -42,7 +42,8 @@ impl Waits {
         }
     }
 
-    /// Whether it is time to say again how far something is that moves all the time.
+    /// Returns true if the progress of a load, which changes all the time, is due to be shown
+    /// again.
     pub(super) fn is_time(&mut self, at: Timestamp) -> bool {
         let since = *self.progress.get_or_insert(at);
         let is_time = between(since, at) >= AT_MOST_EVERY;
@@ -52,8 +53,8 @@ impl Waits {
         is_time
     }
 
-    /// Whether it is time to say what is waited for. The texts of clauses do not count as a
-    /// change, as they have ages in them.
+    /// Returns true if the unmet clauses are due to be shown. A change of a clause's text alone
+    /// does not count, as the text may contain an age.
     pub(super) fn is_due(&mut self, at: Timestamp, verdicts: &[Verdict]) -> bool {
         let unmet = unmet(verdicts);
         if let Some((then, shown)) = &self.shown {
@@ -75,7 +76,7 @@ impl Waits {
     }
 }
 
-/// The clauses that do not pass; a verdict without any stands for itself.
+/// Returns the clauses that do not pass. A verdict without clauses counts as one clause.
 fn unmet(verdicts: &[Verdict]) -> Vec<Unmet> {
     let mut unmet = Vec::new();
     for verdict in verdicts.iter().filter(|v| v.status != Status::Pass) {

@@ -1,4 +1,5 @@
-//! The clean form of an object: what somebody asked for, without what the cluster writes into it.
+//! The clean form of an object: the fields that somebody asked for, without those that the cluster
+//! writes.
 
 use serde_json::{Map, Value};
 
@@ -16,15 +17,15 @@ const BY_CONTROLLERS: [&str; 9] = [
     "volume.kubernetes.io/selected-node",
     "volume.kubernetes.io/storage-provisioner",
 ];
-/// Where `kubectl apply` keeps what it was given.
+/// The annotation in which `kubectl apply` keeps the manifest.
 const APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
-/// `ConfigMap`s that the control plane writes, and writes again.
+/// `ConfigMap`s that the control plane writes, and writes again if they are deleted.
 const OF_THE_API_SERVER: [&str; 3] = [
     "extension-apiserver-authentication",
     "kube-apiserver-legacy-service-account-token-tracking",
     "kube-root-ca.crt",
 ];
-/// What a Job's controller writes into a Job.
+/// Labels that the Job controller writes into the Pod template of a Job.
 const OF_JOBS: [&str; 4] = [
     "batch.kubernetes.io/controller-uid",
     "batch.kubernetes.io/job-name",
@@ -32,8 +33,8 @@ const OF_JOBS: [&str; 4] = [
     "job-name",
 ];
 
-/// Whether a snapshot leaves `object` out, though it keeps others of its kind: another object makes
-/// it, or the cluster does, and would make it again.
+/// Returns true if a snapshot leaves `object` out although it keeps others of its kind: a
+/// controller or the cluster makes the object, and would make it again.
 #[must_use]
 pub fn is_made_by_the_cluster(object: &Value) -> bool {
     let owners = object
@@ -59,7 +60,7 @@ pub fn is_made_by_the_cluster(object: &Value) -> bool {
     }
 }
 
-/// The clean form of `object`: what is compared, and what is put back.
+/// Returns the clean form of `object`, which is compared and restored.
 #[must_use]
 pub fn clean(object: &Value) -> Value {
     let Value::Object(mut object) = object.clone() else {
@@ -77,10 +78,10 @@ pub fn clean(object: &Value) -> Value {
             remove_annotations(&mut object, &[APPLIED]);
         }
         "ServiceAccount" => drop(object.remove("secrets")),
-        // Its rules are gathered from others by a controller.
+        // A controller gathers the rules of an aggregated role from other roles.
         "ClusterRole" if object.contains_key("aggregationRule") => drop(object.remove("rules")),
         "Namespace" => drop(object.remove("spec")),
-        // The address of the cluster's DNS is written into every pod.
+        // Keeps the address of the cluster's DNS, as it is written into every Pod.
         "Service" if is_baseline => {}
         kind => {
             if let Some(Value::Object(spec)) = object.get_mut("spec") {
@@ -93,7 +94,7 @@ pub fn clean(object: &Value) -> Value {
 
 fn clean_spec(kind: &str, spec: &mut Map<String, Value>) {
     match kind {
-        // Which volume and which claim belong together is between the two.
+        // The claim and the volume agree on each other by themselves.
         "PersistentVolumeClaim" => drop(spec.remove("volumeName")),
         "PersistentVolume" => drop(spec.remove("claimRef")),
         "Service" => clean_service(spec),
@@ -125,7 +126,7 @@ fn is_empty(value: &Value) -> bool {
     value.as_object().is_some_and(Map::is_empty) || value.as_array().is_some_and(Vec::is_empty)
 }
 
-/// An address that was given out rather than asked for is as good as another.
+/// Removes an assigned address, as any other would do.
 fn clean_service(spec: &mut Map<String, Value>) {
     if spec.get("clusterIP").is_some_and(|ip| ip != "None") {
         spec.remove("clusterIP");
@@ -134,7 +135,7 @@ fn clean_service(spec: &mut Map<String, Value>) {
     spec.remove("healthCheckNodePort");
 }
 
-/// Where it runs was the scheduler's choice, and its token's volume is put into every pod.
+/// Removes the node that the scheduler chose, and the volume of the token, which every Pod gets.
 fn clean_pod(spec: &mut Map<String, Value>) {
     const TOKEN: &str = "kube-api-access-";
     let is_token = |item: &Value| {
@@ -156,7 +157,7 @@ fn clean_pod(spec: &mut Map<String, Value>) {
     }
 }
 
-/// Its selector and the labels for it are made from its uid.
+/// Removes the selector and its labels, which are made from the Job's uid.
 fn clean_job(spec: &mut Map<String, Value>) {
     if spec.get("manualSelector") == Some(&Value::Bool(true)) {
         return;

@@ -1,4 +1,4 @@
-//! How a cluster differs from a snapshot of it.
+//! The differences between a cluster and a snapshot.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,61 +7,61 @@ use serde_json::Value;
 
 use super::{Key, Live, LiveObject, Marks, Snapshot, fields, in_the_way, kinds, release};
 
-/// One thing in which a cluster differs from a snapshot.
+/// One difference between a cluster and a snapshot.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Difference {
-    /// An object of the snapshot is not there, or is about to go.
+    /// An object of the snapshot is gone or being deleted.
     Missing {
-        /// Its clean form.
+        /// The clean form of the object in the snapshot.
         wanted: Value,
-        /// What still stands there under its name, being deleted.
+        /// The object that is still there under that name and being deleted.
         going: Option<LiveObject>,
     },
-    /// An object is other than it was.
+    /// An object has changed.
     Changed {
-        /// Its clean form in the snapshot.
+        /// The clean form of the object in the snapshot.
         wanted: Value,
-        /// As it is.
+        /// The object as it is now.
         live: LiveObject,
-        /// In which fields, in words.
+        /// The fields that differ, in words.
         fields: Vec<String>,
     },
-    /// An object was not there.
+    /// The snapshot does not have the object.
     Stranger {
-        /// As it is.
+        /// The object as it is now.
         live: LiveObject,
-        /// How many objects are in it, if it is a namespace.
+        /// The number of objects in it, if it is a namespace.
         contents: usize,
     },
-    /// What a controller made is in its way: nothing comes of waiting for it.
+    /// An object blocks the controller that made it. Waiting does not help.
     InTheWay {
-        /// As it is.
+        /// The object as it is now.
         live: LiveObject,
-        /// Why, in words.
+        /// The reason, in words.
         why: String,
     },
-    /// The kubelet of a node reports nothing any more.
+    /// The kubelet of a node has stopped reporting.
     Kubelet {
         /// The node.
         name: String,
-        /// How that shows, in words.
+        /// The symptom, in words.
         why: String,
     },
-    /// A node is marked otherwise.
+    /// The marks of a node have changed.
     Node {
         /// The node.
         name: String,
-        /// The marks it had.
+        /// The marks in the snapshot.
         wanted: Marks,
-        /// The node as it is.
+        /// The node as it is now.
         live: Value,
-        /// In what it differs, in words.
+        /// The marks that differ, in words.
         words: Vec<String>,
     },
 }
 
 impl Difference {
-    /// The object that differs; a node has no group.
+    /// Returns the key of the object that differs. The group of a node is empty.
     #[must_use]
     pub fn key(&self) -> Key {
         match self {
@@ -78,9 +78,10 @@ impl Difference {
     }
 }
 
-/// In what `live` differs from `snapshot`: what is there too much, then the nodes, on which all else
-/// runs, then the rest in the order in which it can be put back. The revisions of a Helm release that
-/// the snapshot knows are left as they are; a release that it does not know is a stranger.
+/// Returns the differences of `live` from `snapshot`: first the objects that the snapshot does not
+/// have, then the nodes, as all else runs on them, then the objects that block their controllers,
+/// then the rest in the order of restoring. The revisions of a Helm release are no difference if
+/// the snapshot knows the release. An unknown release is a stranger.
 #[must_use]
 pub fn between(snapshot: &Snapshot, live: &Live) -> Vec<Difference> {
     let wanted = snapshot.by_key();
@@ -103,7 +104,7 @@ pub fn between(snapshot: &Snapshot, live: &Live) -> Vec<Difference> {
     let mut strangers: Vec<Difference> = there
         .iter()
         .filter(|(key, object)| is_stranger(key) && !is_known_release(&object.clean))
-        // What is in a namespace that goes, goes with it.
+        // The objects in a namespace go with the namespace.
         .filter(|(key, _)| !strange.contains(key.namespace.as_str()))
         .filter(|(key, _)| !is_going_with_its_namespace(key))
         .map(|(key, object)| Difference::Stranger {
@@ -139,7 +140,7 @@ pub fn between(snapshot: &Snapshot, live: &Live) -> Vec<Difference> {
         others.push(difference);
     }
     others.sort_by_key(|difference| kinds::rank(&difference.key()));
-    // What is put back itself takes its pods along.
+    // Restoring a changed object replaces its Pods, so these are no differences of their own.
     let differs = |uid: &str| {
         let mut changed = others.iter();
         changed.any(|other| matches!(other, Difference::Changed { live, .. } if live.uid() == uid))
@@ -165,9 +166,9 @@ pub fn between(snapshot: &Snapshot, live: &Live) -> Vec<Difference> {
         .collect()
 }
 
-/// Returns what is in the cluster's own namespaces and was not there. It is left alone: what a cluster
-/// needs in them is not labctl's to tell. Of a snapshot without what the cluster came with, that
-/// cannot be told.
+/// Returns the objects in the cluster's own namespaces that the snapshot does not have. They are
+/// left alone, as labctl cannot know if the cluster needs them. Empty if the snapshot has nothing
+/// of these namespaces: then nobody can tell which objects are new.
 #[must_use]
 pub fn left_alone(snapshot: &Snapshot, live: &Live) -> Vec<Key> {
     let wanted = snapshot.by_key();
@@ -181,12 +182,12 @@ pub fn left_alone(snapshot: &Snapshot, live: &Live) -> Vec<Key> {
     strange.map(|object| object.key.clone()).collect()
 }
 
-/// The nodes whose kubelet reports nothing any more, and how that shows. What the node controller says
-/// of one comes 40 seconds late, the lease that is not renewed sooner.
+/// Returns the nodes whose kubelet has stopped reporting, each with the symptom in words. The node
+/// controller notices that after 40 seconds; a lease that is not renewed shows it sooner.
 pub fn silent_nodes(live: &Live) -> impl Iterator<Item = (String, String)> {
-    /// A kubelet renews its lease every 10 seconds.
+    /// The age at which a lease is late. A kubelet renews it every 10 seconds.
     const LATE: SignedDuration = SignedDuration::from_secs(25);
-    // Compared with each other, as clocks of two machines differ.
+    // Compares the leases with each other, not with this machine's clock, which may differ.
     let newest = live.renewed.values().max();
     live.nodes.iter().filter_map(move |(name, node)| {
         let conditions = node.pointer("/status/conditions").and_then(Value::as_array);
@@ -228,7 +229,7 @@ fn contents(live: &Live, key: &Key) -> usize {
         .objects
         .iter()
         .filter(|o| o.key.namespace == key.name && o.is_kept);
-    // Every namespace has this one.
+    // Every namespace has this account.
     within
         .filter(|o| !(o.key.kind == "ServiceAccount" && o.key.name == "default"))
         .count()
@@ -348,7 +349,7 @@ mod tests {
         let alone = left_alone(&snapshot(&was), &live(&is));
         let alone: Vec<String> = alone.iter().map(ToString::to_string).collect();
         assert_eq!(alone, ["configmap/mine in namespace kube-system"]);
-        // A snapshot from before the baseline was part of it calls nothing there strange.
+        // A snapshot from before the baseline was part of it has no strangers there.
         let older = snapshot(&[object("Namespace", "", "lab")]);
         let is = [
             object("Namespace", "", "lab"),

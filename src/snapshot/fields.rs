@@ -1,15 +1,16 @@
-//! Which fields of two objects differ, in words.
+//! The fields in which two objects differ, in words.
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-/// The longest value that is shown whole, in characters.
+/// The maximum number of characters that are shown of a value.
 const SHOWN: usize = 40;
-/// How much is shown before what differs of two long values.
+/// The number of equal characters that are shown before the difference of two long values.
 const LEAD: usize = 10;
 
-/// The fields in which `live` differs from `wanted`, one line each: `spec.replicas is 1, was 3`.
+/// Returns the fields in which `live` differs from `wanted`, one line each: `spec.replicas is 1,
+/// was 3`.
 #[must_use]
 pub fn differing(wanted: &Value, live: &Value) -> Vec<String> {
     let mut lines = Vec::new();
@@ -57,7 +58,7 @@ fn walk(path: &str, wanted: Option<&Value>, live: Option<&Value>, lines: &mut Ve
 }
 
 fn changed(path: &str, live: &Value, wanted: &Value) -> String {
-    // What `kubectl apply` was given last is a whole object, and says the same as the fields do.
+    // This annotation is a whole object, and its fields differ in the object itself too.
     if path.ends_with("last-applied-configuration") {
         return "something else was applied".to_owned();
     }
@@ -74,7 +75,8 @@ fn below(path: &str, key: &str) -> String {
     }
 }
 
-/// The items of a list by their names, if each has one: containers, variables, ports, volumes.
+/// Returns the items of a list by their names, if each has one: containers, variables, ports,
+/// volumes.
 fn by_name(list: &[Value]) -> Option<Vec<(&str, &Value)>> {
     let named = list
         .iter()
@@ -89,7 +91,8 @@ fn text(value: &Value) -> String {
     }
 }
 
-/// The character from which two texts are shown: the first, unless what differs would be cut off.
+/// Returns the index of the first character to show of two texts: 0, unless that would cut off the
+/// difference.
 fn first_shown(one: &str, other: &str) -> usize {
     let pairs = one.chars().zip(other.chars());
     let same = pairs.take_while(|(a, b)| a == b).count();
@@ -99,7 +102,8 @@ fn first_shown(one: &str, other: &str) -> usize {
     same - LEAD
 }
 
-/// `text` from the character `from` on, with a mark where something is left away.
+/// Returns the part of `text` from the character `from` on, with an ellipsis where text is left
+/// out.
 fn cut(text: &str, from: usize) -> String {
     let before = if from > 0 { "…" } else { "" };
     let shown: String = text.chars().skip(from).take(SHOWN).collect();

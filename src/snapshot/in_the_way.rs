@@ -1,13 +1,13 @@
-//! Objects that a controller made and that stand in its way: it waits for them, for ever.
+//! Objects that block the controller that made them: it waits for them forever.
 //!
-//! They are in no snapshot, as their controllers make them again; but nothing is put back as long as
-//! they are there.
+//! No snapshot holds these objects, as their controllers make them again. But nothing can be
+//! restored while they are there.
 
 use serde_json::Value;
 
 use super::{Live, LiveObject};
 
-/// Finalizers that Kubernetes itself takes away in its time.
+/// Finalizers that Kubernetes itself removes in time.
 const OF_THE_CLUSTER: [&str; 6] = [
     "batch.kubernetes.io/job-tracking",
     "foregroundDeletion",
@@ -17,8 +17,8 @@ const OF_THE_CLUSTER: [&str; 6] = [
     "service.kubernetes.io/load-balancer-cleanup",
 ];
 
-/// Returns the finalizers of `object`: those that the cluster takes away itself, and those that it
-/// does not know.
+/// Returns the finalizers of `object`: first those that the cluster removes itself, then those that
+/// it does not know.
 #[must_use]
 pub fn finalizers(object: &LiveObject) -> (Vec<&str>, Vec<&str>) {
     let finalizers = object.object["metadata"]["finalizers"].as_array();
@@ -26,7 +26,7 @@ pub fn finalizers(object: &LiveObject) -> (Vec<&str>, Vec<&str>) {
     names.partition(|name| OF_THE_CLUSTER.contains(name))
 }
 
-/// Returns what is in its controller's way, and in words why.
+/// Returns the objects that block their controllers, each with the reason in words.
 #[must_use]
 pub fn all(live: &Live) -> Vec<(&LiveObject, String)> {
     let made = live.objects.iter().filter(|object| !object.is_kept);
@@ -38,23 +38,23 @@ pub fn all(live: &Live) -> Vec<(&LiveObject, String)> {
         .collect()
 }
 
-/// The finalizers that keep `object`, which is being deleted, from going.
+/// Returns the reason if `object` is being deleted and a finalizer of somebody holds it up.
 fn held_up(object: &LiveObject) -> Option<String> {
     let (_, foreign) = finalizers(object);
     let is_held_up = object.is_going() && !foreign.is_empty();
     is_held_up.then(|| format!("its deletion is held up by {}", named(&foreign)))
 }
 
-/// Names `finalizers`, of which there is at least one.
+/// Formats `finalizers`, of which there is at least one.
 #[must_use]
 pub fn named(finalizers: &[&str]) -> String {
     let plural = if finalizers.len() == 1 { "" } else { "s" };
     format!("the finalizer{plural} {}", finalizers.join(", "))
 }
 
-/// The pods of `set` that are of an older revision and not ready. Where pods are started in order the
-/// controller waits for such a pod to become ready before it replaces any: Kubernetes' documentation
-/// calls deleting it a forced rollback.
+/// Returns the Pods of `set` that are of an older revision and not ready. If Pods are started in
+/// order, the controller waits for such a Pod to become ready before it replaces any. Kubernetes'
+/// documentation calls deleting the Pod a forced rollback.
 fn outdated<'a>(live: &'a Live, set: &LiveObject) -> Vec<(&'a LiveObject, String)> {
     let is_in_order = set.object["spec"]["podManagementPolicy"] != "Parallel";
     let generation = set.object["metadata"]["generation"].as_i64();
@@ -154,7 +154,8 @@ mod tests {
             ]
         );
         for left_alone in [
-            // The controller has not looked at it yet, or replaces it by itself, or is told not to.
+            // The controller did not observe the change yet; it replaces the Pod by itself; a
+            // partition excludes the Pod.
             json!({"metadata": {"generation": 3}}),
             json!({"spec": {"podManagementPolicy": "Parallel"}}),
             json!({"spec": {"updateStrategy": {"rollingUpdate": {"partition": 3}}}}),

@@ -1,24 +1,24 @@
-//! What names an object in a cluster.
+//! Keys of objects in a cluster.
 
 use std::fmt;
 
 use serde_json::Value;
 
-/// What names an object: its version is left out, for the same object is served under several.
+/// The key of an object. It has no API version, as a cluster serves the same object under several.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key {
     /// The API group, empty for the core one.
     pub group: String,
     /// The kind.
     pub kind: String,
-    /// The namespace, empty for an object of the whole cluster.
+    /// The namespace, empty for a cluster-scoped object.
     pub namespace: String,
     /// The name.
     pub name: String,
 }
 
 impl Key {
-    /// The key of `object`.
+    /// Returns the key of `object`.
     #[must_use]
     pub fn of(object: &Value) -> Self {
         let text = |pointer: &str| {
@@ -35,7 +35,8 @@ impl Key {
         }
     }
 
-    /// As people name it who look into `namespace` anyway: `statefulset/postgres`.
+    /// Formats the key for people who look into `namespace`, which is left out then:
+    /// `statefulset/postgres`.
     #[must_use]
     pub fn seen_from(&self, namespace: &str) -> String {
         let Self { kind, name, .. } = self;

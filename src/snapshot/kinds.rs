@@ -1,9 +1,9 @@
-//! Which kinds and namespaces a snapshot is of.
+//! The kinds and namespaces that a snapshot covers.
 
 use super::Key;
 
-/// Namespaces that belong to the cluster rather than to a lab: Kubernetes' own, and that of kind's
-/// storage provisioner.
+/// Namespaces that belong to the cluster rather than to a lab: those of Kubernetes, and that of
+/// kind's storage provisioner.
 const OF_THE_CLUSTER: [&str; 4] = [
     "kube-node-lease",
     "kube-public",
@@ -11,18 +11,18 @@ const OF_THE_CLUSTER: [&str; 4] = [
     "local-path-storage",
 ];
 
-/// Those of them that hold what every lab stands on: names, the network, volumes.
+/// The namespaces of the cluster that every lab depends on, for DNS, the network and volumes.
 const OF_THE_BASELINE: [&str; 2] = ["kube-system", "local-path-storage"];
 
-/// Kinds of which a snapshot holds what the cluster came with there. Not Secrets and not Leases, which
-/// come, change and end by themselves.
+/// The kinds in these namespaces whose objects a snapshot holds, as the cluster came with them.
+/// Secrets and Leases are missing, since they come, change and go by themselves.
 const BASELINE: [(&str, &[&str]); 3] = [
     ("", &["ConfigMap", "Pod", "Service", "ServiceAccount"]),
     ("apps", &["DaemonSet", "Deployment"]),
     ("rbac.authorization.k8s.io", &["Role", "RoleBinding"]),
 ];
 
-/// Kinds of a namespace that controllers write and nobody else does, by API group.
+/// Namespaced kinds that only controllers write, by API group.
 const WRITTEN_BY_CONTROLLERS: [(&str, &[&str]); 6] = [
     ("", &["Endpoints", "Event"]),
     ("apps", &["ControllerRevision"]),
@@ -32,8 +32,8 @@ const WRITTEN_BY_CONTROLLERS: [(&str, &[&str]); 6] = [
     ("storage.k8s.io", &["CSIStorageCapacity"]),
 ];
 
-/// Kinds of the whole cluster that a lab, or a student, makes objects of. All others are the
-/// cluster's own business.
+/// Cluster-scoped kinds that a lab or a student creates objects of. All others are the cluster's
+/// own.
 const OF_THE_WHOLE_CLUSTER: [(&str, &[&str]); 9] = [
     ("", &["Namespace", "PersistentVolume"]),
     (
@@ -64,7 +64,7 @@ fn holds(table: &[(&str, &[&str])], group: &str, kind: &str) -> bool {
     rows.any(|(of, kinds)| *of == group && kinds.contains(&kind))
 }
 
-/// Whether a snapshot holds objects of this kind.
+/// Returns true if a snapshot holds objects of this kind.
 #[must_use]
 pub fn is_kept(group: &str, kind: &str, is_namespaced: bool) -> bool {
     if is_namespaced {
@@ -74,8 +74,8 @@ pub fn is_kept(group: &str, kind: &str, is_namespaced: bool) -> bool {
     }
 }
 
-/// Whether a snapshot looks at the object: at all of the labs' namespaces and of the whole cluster, and
-/// at what the cluster came with in its own.
+/// Returns true if a snapshot covers the object. It covers all labs' namespaces, cluster-scoped
+/// objects, and the baseline in the cluster's own namespaces.
 #[must_use]
 pub fn is_looked_at(key: &Key) -> bool {
     if !is_of_the_cluster(key) {
@@ -88,8 +88,8 @@ pub fn is_looked_at(key: &Key) -> bool {
     is_baseline && is_kind_kept && !is_there_for_good
 }
 
-/// Whether the object is in one of the cluster's own namespaces, or is one. What a snapshot knows is
-/// put back there, and nothing is removed.
+/// Returns true if the object is in one of the cluster's own namespaces, or is such a namespace.
+/// There, a reset restores objects of the snapshot and removes nothing.
 #[must_use]
 pub fn is_of_the_cluster(key: &Key) -> bool {
     OF_THE_CLUSTER.contains(&namespace(key))
@@ -107,7 +107,7 @@ fn namespace(key: &Key) -> &str {
     }
 }
 
-/// When an object is put back, relative to others: what others need comes first.
+/// Returns the rank of an object in the order of restoring. Objects that others need come first.
 #[must_use]
 pub fn rank(key: &Key) -> u8 {
     match key.kind.as_str() {
@@ -115,14 +115,15 @@ pub fn rank(key: &Key) -> u8 {
         "CustomResourceDefinition" | "PriorityClass" | "StorageClass" | "RuntimeClass" => 1,
         "ServiceAccount" | "Secret" | "ConfigMap" | "ClusterRole" | "Role" => 2,
         "PersistentVolume" | "PersistentVolumeClaim" | "Service" => 3,
-        // What refuses, changes or lets through others would do so while they are put back.
+        // Last, as these objects may refuse or change others while those are restored.
         _ if guards(key) => 5,
         _ => 4,
     }
 }
 
-/// Whether more goes with an object of this kind than the object: the data of a claim or a volume, what
-/// is in a namespace, the objects of a kind. It is never deleted to be made anew.
+/// Returns true if an object of this kind holds more than itself: a claim or a volume its data, a
+/// namespace its objects, a definition the objects of its kind. Such an object is never deleted and
+/// created again.
 #[must_use]
 pub fn holds_more(key: &Key) -> bool {
     matches!(
@@ -134,8 +135,8 @@ pub fn holds_more(key: &Key) -> bool {
     )
 }
 
-/// Whether an object of this kind has a say in what becomes of others. Strangers among them go
-/// before anything is put back.
+/// Returns true if an object of this kind can affect others. Strangers of such a kind are removed
+/// before anything is restored.
 #[must_use]
 pub fn guards(key: &Key) -> bool {
     key.group == "admissionregistration.k8s.io"

@@ -1,4 +1,4 @@
-//! A cluster's objects as they are, and the changes that put them back. The module's only I/O.
+//! The objects of a cluster as they are, and changes of them. The only I/O of snapshots.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -21,26 +21,26 @@ use serde_json::{Value, json};
 use super::{Key, Marks, Snapshot, clean, kinds};
 use crate::assert::{Cluster, served::discover};
 
-/// How long one answer of the API server may take: on a laptop that does other things, the list of a
-/// kind that the server reads from etcd for the first time takes over ten seconds.
+/// The timeout of a request to the API server. On a busy laptop, the first list of a kind that the
+/// server has to read from etcd takes over ten seconds.
 const ANSWER: Duration = Duration::from_secs(30);
 
-/// Why a cluster could not be listed or changed.
+/// A failure to list or change objects of a cluster.
 #[derive(Debug, thiserror::Error)]
 #[error("failed to {what}")]
 pub struct LiveError {
-    /// What was tried: `delete deployment/mine`.
+    /// The attempt that failed: `delete deployment/mine`.
     pub what: String,
     /// The HTTP status that the API server answered with, if it answered.
     pub code: Option<u16>,
-    /// Why.
+    /// The cause.
     #[source]
     pub source: Box<dyn std::error::Error + Send + Sync>,
 }
 
 impl LiveError {
-    /// Whether the connection was closed instead of an answer: one that was kept for the next question
-    /// may be closed at any time, and a question that only reads can be asked again.
+    /// Returns true if the connection was closed instead of an answer. A connection that was kept
+    /// for the next request may be closed at any time. A request that only reads can be sent again.
     fn is_cut_off(&self) -> bool {
         let error = self.source.downcast_ref::<kube::Error>();
         matches!(
@@ -50,32 +50,32 @@ impl LiveError {
     }
 }
 
-/// The objects of a cluster, as far as a snapshot could be of them, and those that they own.
+/// The objects of a cluster that a snapshot could hold, and the objects that they own.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Live {
     /// The objects.
     pub objects: Vec<LiveObject>,
     /// The nodes, by name.
     pub nodes: BTreeMap<String, Value>,
-    /// When the kubelet of each node last renewed its lease.
+    /// The time at which the kubelet of each node last renewed its lease.
     pub renewed: BTreeMap<String, Timestamp>,
 }
 
-/// One object as it is.
+/// One object as it is now.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LiveObject {
-    /// What names it.
+    /// The key of the object.
     pub key: Key,
-    /// All of it.
+    /// The whole object.
     pub object: Value,
-    /// Its clean form.
+    /// The clean form of the object.
     pub clean: Value,
-    /// Whether a snapshot would hold it, rather than what made it.
+    /// True if a snapshot would hold the object, rather than only its owner.
     pub is_kept: bool,
 }
 
 impl Live {
-    /// The snapshot of these objects; of data nothing is known yet.
+    /// Returns a snapshot of these objects, without the fingerprints of data.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         let kept = self.objects.iter().filter(|o| o.is_kept && !o.is_going());
@@ -90,8 +90,9 @@ impl Live {
         }
     }
 
-    /// What `owner` owns, and what that owns, and so on, each once: owners before what they own.
-    /// Anybody may write who owns an object, and so objects may own each other, or themselves.
+    /// Returns the objects that `owner` owns, directly or through others, each once and after an
+    /// owner of it. Anybody may write who owns an object, so objects may own each other or
+    /// themselves.
     #[must_use]
     pub fn owned_by(&self, owner: &LiveObject) -> Vec<&LiveObject> {
         let mut found: Vec<&LiveObject> = Vec::new();
@@ -110,12 +111,12 @@ impl Live {
 }
 
 impl LiveObject {
-    /// `object`, which is of a kind that snapshots hold; `None` for what no snapshot looks at in the
-    /// cluster's own namespaces.
+    /// Describes `object`; `is_kind_kept` says if snapshots hold its kind. Returns `None` for an
+    /// object in the cluster's own namespaces that no snapshot covers.
     #[must_use]
     pub fn of(object: Value, is_kind_kept: bool) -> Option<Self> {
         let key = Key::of(&object);
-        // A pod there that no controller made is a provisioner's helper, and ends by itself.
+        // A Pod there without a controller is a helper of the provisioner, and ends by itself.
         let is_helper = kinds::is_of_the_cluster(&key) && key.kind == "Pod";
         kinds::is_looked_at(&key).then(|| Self {
             is_kept: is_kind_kept && !is_helper && !clean::is_made_by_the_cluster(&object),
@@ -125,25 +126,25 @@ impl LiveObject {
         })
     }
 
-    /// Its name.
+    /// Returns the name.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.key.name
     }
 
-    /// Its uid.
+    /// Returns the uid.
     #[must_use]
     pub fn uid(&self) -> &str {
         self.object["metadata"]["uid"].as_str().unwrap_or_default()
     }
 
-    /// Whether it is being deleted.
+    /// Returns true if the object is being deleted.
     #[must_use]
     pub fn is_going(&self) -> bool {
         self.object["metadata"].get("deletionTimestamp").is_some()
     }
 
-    /// The uids of its owners.
+    /// Returns the uids of the owners.
     pub fn owners(&self) -> impl Iterator<Item = &str> {
         let owners = self.object["metadata"]["ownerReferences"].as_array();
         let owners = owners.into_iter().flatten();
@@ -155,21 +156,21 @@ impl LiveObject {
     }
 }
 
-/// The node whose lease `lease` is, and when its kubelet renewed it.
+/// Returns the name of the node that `lease` belongs to, and the time of the last renewal.
 fn renewed(lease: &Value) -> Option<(String, Timestamp)> {
     let key = Key::of(lease);
     let at = lease.pointer("/spec/renewTime")?.as_str()?.parse().ok()?;
     (key.namespace == "kube-node-lease").then_some((key.name, at))
 }
 
-/// A cluster whose kinds are known.
+/// A connection to a cluster whose kinds are known.
 pub struct Reach {
     client: Client,
     kinds: BTreeMap<(String, String), (ApiResource, Scope)>,
 }
 
 impl Reach {
-    /// Asks `cluster` which kinds it serves.
+    /// Connects to `cluster` and discovers the kinds that it serves.
     pub async fn new(cluster: &Cluster) -> Result<Self, LiveError> {
         let client = cluster.client();
         let what = "ask for the kinds that the cluster serves";
@@ -195,7 +196,7 @@ impl Reach {
         })
     }
 
-    /// Everything that is there.
+    /// Lists all objects that a snapshot could hold, the nodes, and the leases of the kubelets.
     pub async fn list(&self) -> Result<Live, LiveError> {
         let node = ApiResource::erase::<k8s_openapi::api::core::v1::Node>(&());
         let lease = ApiResource::erase::<k8s_openapi::api::coordination::v1::Lease>(&());
@@ -226,13 +227,13 @@ impl Reach {
         }
         let listed = match listed {
             Ok(listed) => listed,
-            // The kind was there a moment ago: its definition is being deleted.
+            // Discovery found the kind a moment ago, so its definition is being deleted.
             Err(error) if error.code == Some(404) => return Ok(Vec::new()),
             Err(error) => return Err(error),
         };
         let with_type = |object: DynamicObject| {
             let mut value = serde_json::to_value(object).unwrap_or_default();
-            // The items of a list do not say what they are.
+            // The items of a list have no type of their own.
             value["apiVersion"] = json!(resource.api_version);
             value["kind"] = json!(resource.kind);
             if let Some(metadata) = value["metadata"].as_object_mut() {
@@ -259,7 +260,7 @@ impl Reach {
         })
     }
 
-    /// The object as it is now; `None` if it is not there.
+    /// Returns the object as it is now, or `None` if it does not exist.
     pub async fn get(&self, key: &Key) -> Result<Option<LiveObject>, LiveError> {
         let api = self.api(key)?;
         let got = answer(&format!("read {key}"), api.get_opt(&key.name)).await?;
@@ -267,7 +268,7 @@ impl Reach {
         Ok(value.and_then(|value| LiveObject::of(value, true)))
     }
 
-    /// Makes `object`. One that somebody else made meanwhile is an error with the code 409.
+    /// Creates `object`. If somebody else created it meanwhile, the error has the code 409.
     pub async fn create(&self, object: &Value) -> Result<(), LiveError> {
         let key = Key::of(object);
         let what = format!("create {key}");
@@ -277,14 +278,14 @@ impl Reach {
         answer(&what, api.create(&params, &object)).await.map(drop)
     }
 
-    /// Sends a JSON merge patch for `live`, which fails if another object has its name by now.
+    /// Sends a JSON merge patch for `live`. Fails if another object has the name by now.
     pub async fn patch(&self, live: &LiveObject, mut patch: Value) -> Result<(), LiveError> {
         patch["metadata"]["uid"] = json!(live.uid());
         let api = self.api(&live.key)?;
         self.send(&api, &live.key, &patch).await
     }
 
-    /// Sends a JSON merge patch for a node.
+    /// Sends a JSON merge patch for a node. Fails if another node has the name by now.
     pub async fn patch_node(
         &self,
         name: &str,
@@ -311,14 +312,14 @@ impl Reach {
         answer(&format!("change {key}"), patched).await.map(drop)
     }
 
-    /// Asks for the deletion of `live`, and of nothing else that has its name by now. `at_once`
-    /// leaves a pod no time to end. One that is gone already is no error.
+    /// Requests the deletion of `live`, and of no other object that has the name by now. With
+    /// `at_once`, a Pod gets no time to end. An object that is gone already is no error.
     pub async fn delete(&self, live: &LiveObject, at_once: bool) -> Result<(), LiveError> {
         self.remove(live, at_once, PropagationPolicy::Background)
             .await
     }
 
-    /// The same, and what it owns stays.
+    /// Requests the deletion of `live` and keeps the objects that it owns.
     pub async fn orphan(&self, live: &LiveObject) -> Result<(), LiveError> {
         self.remove(live, false, PropagationPolicy::Orphan).await
     }
@@ -342,12 +343,13 @@ impl Reach {
         let what = format!("delete {}", live.key);
         match answer(&what, api.delete(live.name(), &params)).await {
             Err(error) if !matches!(error.code, Some(404 | 409)) => Err(error),
-            // Gone, or replaced by another.
+            // The object is gone, or another one has the name.
             _ => Ok(()),
         }
     }
 
-    /// Whether `condition` comes to hold of the object within `patience`.
+    /// Waits until `condition` holds for the object. Returns false if it does not hold within
+    /// `patience`.
     pub async fn holds(
         &self,
         key: &Key,
@@ -365,7 +367,7 @@ impl Reach {
             .is_ok_and(|held| held.is_ok()))
     }
 
-    /// Whether `live` is gone within `patience`.
+    /// Waits until `live` is gone. Returns false if it is not gone within `patience`.
     pub async fn is_gone(&self, live: &LiveObject, patience: Duration) -> Result<bool, LiveError> {
         let api = self.api(&live.key)?;
         let gone = await_condition(api, live.name(), conditions::is_deleted(live.uid()));

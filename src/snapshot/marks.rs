@@ -1,27 +1,27 @@
-//! What people set on a node: whether it takes pods, its labels and taints.
+//! Marks that people set on a node: cordoned or not, labels and taints.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// What is set on a node.
+/// The marks of a node.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Marks {
-    /// It takes no new pods.
+    /// True if the node takes no new Pods.
     pub cordoned: bool,
-    /// Its labels.
+    /// The labels.
     pub labels: BTreeMap<String, String>,
-    /// Its taints, as `KEY=VALUE:EFFECT`, without those that the cluster itself sets and takes away.
+    /// The taints as `KEY=VALUE:EFFECT`, without those that the cluster itself sets and removes.
     pub taints: BTreeSet<String>,
 }
 
-/// The prefix of the taints that the node controller sets by a node's conditions.
+/// The prefix of the taints that the node controller sets for conditions of a node.
 const BY_CONDITION: &str = "node.kubernetes.io/";
 
 impl Marks {
-    /// The marks of `node`.
+    /// Returns the marks of `node`.
     #[must_use]
     pub fn of(node: &Value) -> Self {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -39,7 +39,7 @@ impl Marks {
         }
     }
 
-    /// What `self`, which is, has other than `wanted`, in words.
+    /// Returns the differences of `self`, the current marks, from `wanted`, in words.
     #[must_use]
     pub fn differs_from(&self, wanted: &Self) -> Vec<String> {
         let mut words = Vec::new();
@@ -76,7 +76,7 @@ impl Marks {
         words
     }
 
-    /// The JSON merge patch that turns `node`, as it is now, into one with the marks `self`.
+    /// Returns the JSON merge patch that gives `node`, as it is now, the marks `self`.
     #[must_use]
     pub fn patch(&self, node: &Value) -> Value {
         let now = Self::of(node);
@@ -92,7 +92,8 @@ impl Marks {
             "unschedulable": if self.cordoned { json!(true) } else { Value::Null },
         });
         if now.taints != self.taints {
-            // The list is replaced whole, so what the cluster itself set has to stand in it.
+            // The patch replaces the list whole, so it has to include the taints that the cluster
+            // set.
             let mut all: Vec<Value> = taints(node)
                 .filter(|t| is_by_condition(t))
                 .cloned()

@@ -1,8 +1,9 @@
-//! What a lab's objects looked like when a step was verified, and how a cluster differs from that.
+//! Snapshots of a lab's objects at a verified step, and their differences from a cluster.
 //!
-//! Pure but for [`live`], which lists a cluster and changes it. A [`Snapshot`] holds objects in their
-//! *clean* form: what somebody asked for, without what the cluster itself writes into them
-//! ([`clean`]). [`difference::between`] compares; the engine's `reset` puts back.
+//! Pure except for [`live`], which lists the objects of a cluster and changes them. A [`Snapshot`]
+//! holds objects in their *clean* form: the fields that somebody asked for, without those that the
+//! cluster writes ([`clean`]). [`difference::between`] compares a snapshot with a cluster; the
+//! engine's `reset` restores the snapshot.
 
 pub mod clean;
 pub mod difference;
@@ -26,23 +27,24 @@ pub use key::Key;
 pub use live::{Live, LiveError, LiveObject, Reach};
 pub use marks::Marks;
 
-/// The lab's objects at one moment.
+/// The lab's objects at one time.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Snapshot {
     /// The objects in their clean form.
     pub objects: Vec<Value>,
-    /// What was set on each node.
+    /// The marks of each node.
     pub nodes: BTreeMap<String, Marks>,
-    /// The fingerprint of the data of each pod that the lab declares data for.
+    /// The fingerprints of the data, by the Pod that the lab declares data for.
     pub data: BTreeMap<String, String>,
-    /// The digest of the commands that those fingerprints came from: others give others.
+    /// The digest of the commands that made the fingerprints. Other commands make other
+    /// fingerprints.
     #[serde(default)]
     pub data_commands: String,
 }
 
 impl Snapshot {
-    /// The objects by what names them.
+    /// Returns the objects by their keys.
     #[must_use]
     pub fn by_key(&self) -> BTreeMap<Key, &Value> {
         let keyed = self.objects.iter().map(|object| (Key::of(object), object));

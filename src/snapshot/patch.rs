@@ -1,9 +1,9 @@
-//! What turns one object into another (RFC 7386).
+//! JSON merge patches between objects (RFC 7386).
 
 use serde_json::{Map, Value};
 
-/// The JSON merge patch that turns `from` into `to`: what `to` has, and null for what it has not.
-/// Lists are replaced whole.
+/// Returns the JSON merge patch that turns `from` into `to`: values that differ or are new in `to`,
+/// and null for keys that only `from` has. A list that differs is replaced whole.
 #[must_use]
 pub fn merge(from: &Value, to: &Value) -> Value {
     let (Value::Object(from), Value::Object(to)) = (from, to) else {

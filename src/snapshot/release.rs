@@ -1,6 +1,6 @@
-//! Helm's own record of its releases: a Secret for each revision. Its values are kept nowhere else,
-//! so that one cannot be put back; and one that came since says what a student did, by helm, to
-//! objects that are put back all the same.
+//! Helm's record of its releases: a Secret for each revision. A snapshot does not hold the values
+//! of Secrets, so a revision cannot be restored. A later revision only records the changes that a
+//! student made with helm; the objects that they changed are restored anyway.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use serde_json::Value;
 /// A release: its namespace and its name.
 pub(super) type Release = (String, String);
 
-/// The release that `object` is a revision of, if it is one.
+/// Returns the release of `object`, if it is a revision of one.
 pub(super) fn of(object: &Value) -> Option<Release> {
     let is_revision = object["kind"] == "Secret" && object["type"] == "helm.sh/release.v1";
     let metadata = object.get("metadata").filter(|_| is_revision)?;
@@ -20,7 +20,7 @@ pub(super) fn of(object: &Value) -> Option<Release> {
     ))
 }
 
-/// The releases that have revisions among `objects`.
+/// Returns the releases that have revisions among `objects`.
 pub(super) fn all<'a>(objects: impl IntoIterator<Item = &'a Value>) -> BTreeSet<Release> {
     objects.into_iter().filter_map(of).collect()
 }

@@ -1,17 +1,17 @@
-//! Secrets in a snapshot: whether a value is the same is kept, the value is not.
+//! Secrets in a snapshot, which keeps digests of their values, to compare them, and not the values.
 
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use serde_json::{Map, Value, json};
 
 use crate::digest;
 
-/// Whether `object` is a Secret.
+/// Returns true if `object` is a Secret.
 #[must_use]
 pub fn is_secret(object: &Value) -> bool {
     object["kind"] == "Secret" && object["apiVersion"] == "v1"
 }
 
-/// Puts a digest in the place of each value of a Secret.
+/// Replaces each value of a Secret by its digest.
 pub(super) fn conceal(object: &mut Map<String, Value>) {
     let salt = salt(object.get("metadata"));
     if let Some(Value::Object(data)) = object.get_mut("data") {
@@ -21,8 +21,8 @@ pub(super) fn conceal(object: &mut Map<String, Value>) {
     }
 }
 
-/// The digest of a value, which is encoded. It is salted with the Secret's own name, so that equal
-/// values of two Secrets do not show as equal.
+/// Returns the digest of a base64 value. The Secret's own name is the salt, so that equal values of
+/// two Secrets do not show as equal.
 fn concealed(salt: &str, key: &str, encoded: &str) -> String {
     let digest = digest::hex(format!("{salt}/{key}={encoded}").as_bytes());
     format!("sha256:{digest}")
@@ -36,9 +36,9 @@ fn salt(metadata: Option<&Value>) -> String {
     format!("{}/{}", name("namespace"), name("name"))
 }
 
-/// Returns the values of the Secret in a snapshot whose clean form is `wanted`, encoded: those among
-/// the values that `manifests` give a Secret of its name whose digests are the snapshot's. `None` if a
-/// value is none of them.
+/// Returns the values, in base64, of the Secret whose clean form in a snapshot is `wanted`.
+/// Searches the values that `manifests` give a Secret of that name for those with the digests in
+/// `wanted`. A manifest without a namespace belongs to `namespace`. `None` if a value is not found.
 #[must_use]
 pub fn values(wanted: &Value, manifests: &[Value], namespace: &str) -> Option<Map<String, Value>> {
     let salt = salt(wanted.get("metadata"));
@@ -62,7 +62,7 @@ pub fn values(wanted: &Value, manifests: &[Value], namespace: &str) -> Option<Ma
     found.collect()
 }
 
-/// What a Secret's manifest gives the key, in the form in which the API server keeps it.
+/// Returns the value of a key in a Secret's manifest, in the base64 that the API server stores.
 fn encoded(manifest: &Value, key: &str) -> Option<String> {
     if let Some(text) = manifest["stringData"][key].as_str() {
         return Some(BASE64.encode(text));
@@ -92,7 +92,7 @@ mod tests {
         }
         let found = values(&live, &manifests, "lab").unwrap();
         assert_eq!(Value::Object(found), json!({"p": "Mg=="}));
-        // Somebody had changed it before the step was verified: it is nowhere.
+        // Somebody had changed the value before the step was verified, so no manifest has it.
         assert_eq!(values(&live, &manifests[..1], "lab"), None);
         assert_eq!(values(&live, &manifests, "other"), None);
     }

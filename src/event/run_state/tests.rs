@@ -64,7 +64,7 @@ fn undone(step: &str, rewound: Option<Rewound>) -> EventKind {
     }
 }
 
-/// Who answers for each open fault, the last injected first.
+/// Returns the step and the keeper of each open fault, the last injected first.
 fn keepers(state: &RunState) -> Vec<(&str, Keeper)> {
     let faults = state.faults.last_first();
     faults.map(|f| (f.step.as_str(), f.keeper)).collect()
@@ -87,7 +87,7 @@ fn an_action_is_at_work_from_its_intent_until_it_is_seen_to_be_done() {
     let acting = |kinds: &[EventKind]| replay(kinds.to_vec()).steps["a"].acting;
     let applied = EventKind::Applied { step: "a".into() };
     assert!(acting(&[begun("a", None)]));
-    // A run that ended says nothing of how far the action came.
+    // A run that ended does not say how far the action got.
     assert!(acting(&[begun("a", None), ended(RunOutcome::Failed)]));
     assert!(!acting(&[begun("a", None), applied.clone()]));
     assert!(!acting(&[begun("a", None), verified("a", "f", &[])]));
@@ -102,7 +102,7 @@ fn a_fault_is_open_from_its_intent_until_it_is_taken_back() {
     let state = replay([injected("a"), injected("c"), undone("c", None)]);
     assert_eq!(keepers(&state), [("a", run)]);
     assert!(state.steps["c"].healed);
-    // Injected anew, it is the last one again.
+    // A fault that is injected again becomes the last one.
     let state = replay([injected("a"), injected("c"), injected("a")]);
     assert_eq!(keepers(&state), [("a", run), ("c", run)]);
     let state = replay([injected("a"), EventKind::ClusterDeleted]);
@@ -141,7 +141,7 @@ fn nobody_answers_for_the_fault_of_a_run_that_died_or_failed_even_if_it_is_looke
         assert_eq!(keepers(&replay(events.clone())), [("a", Keeper::Run)]);
         events.push(started(Verb::Up));
         assert_eq!(keepers(&replay(events.clone())), [("a", Keeper::Nobody)]);
-        // One that could not take it back leaves it to the one after it.
+        // A run that could not heal the fault leaves it to the next one.
         events.push(ended(RunOutcome::Passed));
         events.push(started(Verb::Heal));
         assert_eq!(keepers(&replay(events)), [("a", Keeper::Nobody)]);
@@ -171,7 +171,7 @@ fn what_a_fault_held_up_is_forgotten_when_it_is_taken_back_early() {
     );
     assert!(state.steps["budget"].rewound && state.steps["drain"].healed);
     assert!(state.steps["last"].begun);
-    // Seen to hold again, each is as new, and its facts are recorded anew.
+    // A step that is verified again loses its marks, and its facts are recorded again.
     let mut state = state;
     state.apply(&Event {
         seq: 7,
